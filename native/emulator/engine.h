@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+
+#include "isa/instruction.h"
+#include "isa/target.h"
+#include "wave/wave.h"
+
+namespace emulator {
+
+/// The part of the emulator that is compiled once per CPU level (x86-64, x86-64-v3, x86-64-v4): decoding,
+/// because it binds handlers, and execution. Every level gives the same bits.
+struct Engine {
+  const char* level;
+  /// Decodes the instruction at `words` (up to `available` dwords may be read). False where the encoding is
+  /// unknown.
+  bool (*decode)(Target target, const uint32_t* words, uint64_t available, Instruction* out);
+  /// Runs `wave` until it is no longer running or has executed `budget` instructions; returns how many it
+  /// executed. `counts`, where not null, has one counter per dword of code.
+  uint64_t (*run)(Wave& wave, uint64_t budget, uint64_t* counts);
+};
+
+/// The best level that this CPU has.
+const Engine& engine();
+
+}  // namespace emulator

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+
+namespace emulator {
+
+struct Wave;
+struct Instruction;
+
+/// Executes one instruction for a whole wave. `wave.pc` already points behind the instruction.
+using Execute = void (*)(Wave&, const Instruction&);
+
+/// What an instruction costs and is counted as.
+enum class InstructionClass : uint8_t {
+  scalar,
+  vector,
+  transcendental,
+  matrix,
+  lds,
+  vectorMemory,
+  scalarMemory,
+  branch,
+  wait,
+  barrier,
+  other,
+};
+constexpr int kInstructionClasses = 11;
+
+/// One row of an opcode table: what the ISA document says about an opcode, and who executes it.
+struct Opcode {
+  const char* mnemonic;
+  InstructionClass cls;
+  uint8_t operandBits;  ///< width of the sources the modifiers act on: 16, 32 or 64
+  Execute execute;
+};
+
+/// A source or destination operand. `code` is the ISA's 9-bit operand encoding: 0..127 scalar registers,
+/// 128..248 inline constants, 253 SCC, 255 literal, 256..511 v0..v255; 512..767 is ours for a0..a255 (the ACC
+/// bits resolved at decode).
+struct Operand {
+  uint16_t code = 0;
+  bool negate = false;    ///< VOP3 neg, or the low half's neg of a packed instruction
+  bool absolute = false;  ///< VOP3 abs, or the high half's neg (neg_hi) of a packed instruction
+  uint8_t select = 6;     ///< SDWA sub-dword select: 0..3 byte, 4..5 word, 6 dword
+  bool signExtend = false;
+
+  bool isVector() const { return code >= 256; }
+  bool isLiteral() const { return code == 255; }
+  int vectorIndex() const { return code - 256; }  ///< index into Wave::vector
+};
+
+/// A decoded instruction. Fields that a format has no use for stay zero.
+struct Instruction {
+  Execute execute = nullptr;
+  const Opcode* opcode = nullptr;
+  uint8_t dwords = 1;
+  uint32_t literal = 0;
+
+  Operand source[3];
+  uint16_t destination = 0;        ///< operand code of the result (vector results: 256 + n)
+  uint16_t scalarDestination = 0;  ///< carry-out / compare mask register (VCC = 106 in the short encodings)
+
+  // Vector ALU modifiers.
+  bool clamp = false;
+  uint8_t outputModifier = 0;  ///< 0 none, 1 *2, 2 *4, 3 /2
+  uint8_t opSel =
+      0;  ///< bit i: source i's high half (VOP3), or the low result's half (VOP3P); bit 3: destination
+  uint8_t opSelHi = 7;  ///< VOP3P: which half the high result takes
+  bool sdwa = false;
+  uint8_t destinationSelect = 6;
+  uint8_t destinationUnused = 0;
+  bool dpp = false;
+  uint16_t dppControl = 0;
+  uint8_t rowMask = 15, bankMask = 15;
+  bool boundControl = false;
+
+  // Memory formats (SMEM, DS, FLAT/GLOBAL/SCRATCH, MUBUF).
+  int32_t offset = 0;
+  int32_t offset1 = 0;  ///< second address of ds_*2_*
+  uint8_t bytes = 0;    ///< per lane and access
+  bool signedData = false;
+  bool returns = false;  ///< an atomic that gives back the old value (sc0)
+  bool toLds = false;    ///< load into LDS instead of registers
+  bool offsetEnable = false, indexEnable = false;
+
+  // Whatever one class needs beyond that (MFMA shape and types, branch target, DPP row tables, ...): its file
+  // documents it.
+  uint32_t extra[4] = {0, 0, 0, 0};
+};
+
+}  // namespace emulator

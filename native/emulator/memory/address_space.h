@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace emulator {
+
+enum class MemoryKind : uint8_t { device, pinnedHost, code };
+
+/// One live allocation. Emulated device addresses are host addresses; every access is checked in software
+/// against these.
+struct Allocation {
+  uint64_t base;
+  uint64_t bytes;
+  MemoryKind kind;
+  int device;
+};
+
+/// An immutable, sorted picture of all live allocations: taken by a launch when it starts, so that lookups
+/// need no lock.
+class AddressMap {
+ public:
+  /// The allocation that holds [address, address + bytes) entirely, or null.
+  const Allocation* find(uint64_t address, uint64_t bytes) const;
+  /// "24 bytes past the end of the 4096-byte device allocation at 0x...": for reports.
+  std::string describe(uint64_t address) const;
+
+ private:
+  friend class AddressSpace;
+  std::vector<Allocation> sorted_;
+};
+
+/// All memory that emulated devices can reach: allocated with guard gaps, committed lazily, quarantined when
+/// freed.
+class AddressSpace {
+ public:
+  static AddressSpace& instance();
+  uint64_t allocate(uint64_t bytes, MemoryKind kind, int device);  ///< 0 where the host has no room
+  bool release(uint64_t base);                                     ///< false where nothing lives at `base`
+  std::shared_ptr<const AddressMap> map() const;
+};
+
+}  // namespace emulator

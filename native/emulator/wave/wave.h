@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "isa/instruction.h"
+#include "isa/target.h"
+
+namespace emulator {
+
+struct Workgroup;
+
+/// Operand encodings with a name. Wave::scalar is indexed by them.
+namespace reg {
+constexpr int flatScratchLo = 102, vccLo = 106, vccHi = 107, m0 = 124, execLo = 126, execHi = 127;
+constexpr int inlineIntegers = 128, sharedBase = 235, sharedLimit = 236, privateBase = 237,
+              privateLimit = 238;
+constexpr int inlineFloats = 240, vccz = 251, execz = 252, scc = 253, literal = 255;
+}  // namespace reg
+
+enum class WaveStatus : uint8_t { running, atBarrier, ended, faulted };
+
+/// One wave of 64 lanes: everything an instruction can see or change.
+struct alignas(64) Wave {
+  /// v0..v255, then a0..a255; a register is its 64 lanes.
+  uint32_t vector[512][kLanes];
+  /// Scalar registers and constants by operand encoding (0..255), so that a scalar source is one load.
+  /// Read-only codes (inline constants) are filled when the wave starts.
+  uint32_t scalar[256];
+
+  const Instruction* code;  ///< decoded program: entry i belongs to the dword at codeBase + 4*i
+  uint64_t codeBase;        ///< device address of entry 0
+  uint64_t codeDwords;
+  uint64_t pc;    ///< index into `code` of the next instruction
+  uint32_t mode;  ///< MODE register: rounding, denormals, ...
+  WaveStatus status;
+
+  uint8_t* lds;  ///< the workgroup's LDS
+  uint32_t ldsBytes;
+  uint8_t* scratch;       ///< this wave's private memory, lane-major: lane * scratchBytes + offset
+  uint32_t scratchBytes;  ///< per lane
+  uint32_t index;         ///< of this wave in its workgroup
+  Workgroup* group;
+
+  uint64_t exec() const { return scalar[reg::execLo] | uint64_t{scalar[reg::execHi]} << 32; }
+  void setExec(uint64_t mask) { setScalar64(reg::execLo, mask); }
+  uint64_t scalar64(int code) const { return scalar[code] | uint64_t{scalar[code + 1]} << 32; }
+  void setScalar64(int code, uint64_t value) {
+    scalar[code] = static_cast<uint32_t>(value);
+    scalar[code + 1] = static_cast<uint32_t>(value >> 32);
+  }
+};
+
+enum class FaultKind : uint8_t {
+  illegalAddress,
+  illegalInstruction,
+  misaligned,
+  ldsOutOfRange,
+  instructionLimit
+};
+
+/// Stops `wave` at the instruction being executed; the workgroup's run ends and the launch fails with a
+/// report (kernel, workgroup, wave, lane, pc, instruction, address, nearest allocation). Handlers return
+/// right after it.
+void raiseFault(Wave& wave, FaultKind kind, int lane, uint64_t address, size_t bytes, const char* detail);
+
+}  // namespace emulator
