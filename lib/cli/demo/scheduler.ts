@@ -1,0 +1,69 @@
+import type { Sampler } from "./sampler.js";
+
+/** One text being written: the prompt's bytes, then those that the model has added. */
+export interface Sequence {
+  readonly id: number;
+  readonly bytes: number[];
+  /** Bytes in all when it is complete. */
+  readonly length: number;
+  readonly sample: Sampler;
+  /** How many of `bytes` the KV cache holds already. */
+  cached: number;
+}
+
+/** What one sequence does in a step: `queryLength` of its bytes go through the model. */
+export interface Row {
+  readonly sequence: Sequence;
+  readonly queryLength: number;
+  /** Whether these are the last bytes known, so that the step yields the next one. */
+  readonly completes: boolean;
+}
+
+/**
+ * Continuous batching: each step first takes one token of every sequence that is decoding, then fills the rest of
+ * the token budget with chunks of prompts, admitting waiting sequences as others finish. So a step may mix
+ * sequences in prefill and in decode, and a long prompt never holds up the others.
+ */
+export class Scheduler {
+  readonly #waiting: Sequence[];
+  readonly #running: Sequence[] = [];
+  readonly #maxSequences: number;
+  readonly #maxTokens: number;
+
+  constructor(sequences: readonly Sequence[], limits: { maxSequences: number; maxTokens: number }) {
+    this.#waiting = [...sequences];
+    this.#maxSequences = limits.maxSequences;
+    this.#maxTokens = limits.maxTokens;
+  }
+
+  /** The rows of the next step, at most maxTokens tokens; [] when every sequence is complete. */
+  next(): Row[] {
+    while (this.#running.length < this.#maxSequences && this.#waiting.length > 0) {
+      this.#running.push(this.#waiting.shift()!);
+    }
+    let budget = this.#maxTokens;
+    const rows: Row[] = [];
+    const pending = (sequence: Sequence) => sequence.bytes.length - sequence.cached;
+    for (const sequence of [...this.#running].sort((a, b) => pending(a) - pending(b))) {
+      const queryLength = Math.min(pending(sequence), budget);
+      if (queryLength === 0) break;
+      budget -= queryLength;
+      rows.push({ sequence, queryLength, completes: queryLength === pending(sequence) });
+    }
+    return rows;
+  }
+
+  /** Takes note that the rows have run, of the bytes that were sampled, and returns the sequences now complete. */
+  advance(rows: readonly Row[], sampled: ReadonlyMap<Sequence, number>): Sequence[] {
+    const complete: Sequence[] = [];
+    for (const { sequence, queryLength } of rows) {
+      sequence.cached += queryLength;
+      const byte = sampled.get(sequence);
+      if (byte !== undefined) sequence.bytes.push(byte);
+      if (sequence.bytes.length < sequence.length) continue;
+      complete.push(sequence);
+      this.#running.splice(this.#running.indexOf(sequence), 1);
+    }
+    return complete;
+  }
+}

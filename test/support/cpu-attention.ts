@@ -1,0 +1,72 @@
+import type { StepAttention } from "../../lib/cli/demo/generate.js";
+import type { ModelConfig } from "../../lib/cli/demo/model.js";
+import type { Row, Sequence } from "../../lib/cli/demo/scheduler.js";
+import { fromBfloat16, toBfloat16 } from "../../lib/dtype.js";
+
+/**
+ * Causal grouped-query attention on the CPU with float64 sums over growing lists of bfloat16 keys and values: what
+ * the demo's model gets instead of a device where a test is about the model alone.
+ */
+export class CpuAttention implements StepAttention {
+  readonly #config: ModelConfig;
+  readonly #keys = new Map<string, Float64Array[]>();
+  readonly #values = new Map<string, Float64Array[]>();
+  #rows: readonly Row[] = [];
+  /** Row counts of every step, for tests that look at the batches. */
+  readonly batches: number[][] = [];
+
+  constructor(config: ModelConfig) {
+    this.#config = config;
+  }
+
+  async begin(rows: readonly Row[]) {
+    this.#rows = rows;
+    this.batches.push(rows.map((row) => row.queryLength));
+  }
+
+  readonly attend = async (layer: number, query: Uint16Array, key: Uint16Array, value: Uint16Array) => {
+    const { numHeads, numKvHeads, headSize } = this.#config;
+    const output = new Uint16Array(query.length);
+    const part = (elements: Uint16Array, index: number) =>
+      Float64Array.from(elements.subarray(index * headSize, (index + 1) * headSize), fromBfloat16);
+    let token = 0;
+    for (const { sequence, queryLength } of this.#rows) {
+      for (const end = token + queryLength; token < end; token++) {
+        for (let head = 0; head < numKvHeads; head++) {
+          const list = `${sequence.id} ${layer} ${head}`;
+          append(this.#keys, list, part(key, token * numKvHeads + head));
+          append(this.#values, list, part(value, token * numKvHeads + head));
+        }
+        for (let head = 0; head < numHeads; head++) {
+          const list = `${sequence.id} ${layer} ${Math.floor((head * numKvHeads) / numHeads)}`;
+          const index = token * numHeads + head;
+          const attended = attendOne(part(query, index), this.#keys.get(list)!, this.#values.get(list)!);
+          output.set(Uint16Array.from(attended, toBfloat16), index * headSize);
+        }
+      }
+    }
+    return output;
+  };
+
+  release(sequence: Sequence) {
+    for (const lists of [this.#keys, this.#values]) {
+      for (const name of lists.keys()) if (name.startsWith(`${sequence.id} `)) lists.delete(name);
+    }
+  }
+}
+
+function append(lists: Map<string, Float64Array[]>, name: string, item: Float64Array) {
+  const list = lists.get(name);
+  if (list) list.push(item);
+  else lists.set(name, [item]);
+}
+
+function attendOne(query: Float64Array, keys: readonly Float64Array[], values: readonly Float64Array[]) {
+  const scores = keys.map(
+    (key) => query.reduce((sum, q, i) => sum + q * key[i]!, 0) / Math.sqrt(query.length),
+  );
+  const largest = Math.max(...scores);
+  const weights = scores.map((score) => Math.exp(score - largest));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return query.map((_, i) => values.reduce((sum, value, n) => sum + weights[n]! * value[i]!, 0) / total);
+}
