@@ -9,6 +9,12 @@
 namespace emulator {
 
 struct Workgroup;
+struct PendingAccesses;  // execute/delivery.h
+
+/// Where flat addresses see LDS and private memory (SH_MEM_BASES of gfx9): 4 GiB each, above any host
+/// address.
+constexpr uint64_t kSharedAperture = uint64_t{1} << 48, kPrivateAperture = uint64_t{2} << 48;
+constexpr uint64_t kApertureBytes = uint64_t{1} << 32;
 
 /// Operand encodings with a name. Wave::scalar is indexed by them.
 namespace reg {
@@ -37,10 +43,16 @@ struct alignas(64) Wave {
 
   uint8_t* lds;  ///< the workgroup's LDS
   uint32_t ldsBytes;
-  uint8_t* scratch;       ///< this wave's private memory, lane-major: lane * scratchBytes + offset
+  /// This wave's private memory, 64 * scratchBytes, swizzled by dwords as the hardware does it (so that a
+  /// buffer descriptor with add_tid_enable, scratch_* and flat_* see the same bytes): byte `offset` of `lane`
+  /// lies at (offset / 4) * 256 + lane * 4 + offset % 4.
+  uint8_t* scratch;
   uint32_t scratchBytes;  ///< per lane
   uint32_t index;         ///< of this wave in its workgroup
   Workgroup* group;
+  /// Late delivery: memory instructions that have been issued and take effect at the s_waitcnt that covers
+  /// them. Null (the default): they take effect at once.
+  PendingAccesses* pending;
 
   uint64_t exec() const { return scalar[reg::execLo] | uint64_t{scalar[reg::execHi]} << 32; }
   void setExec(uint64_t mask) { setScalar64(reg::execLo, mask); }

@@ -27,7 +27,8 @@ struct Workgroup {
   Target target;
   uint32_t id[3];
   const AddressMap* memory;
-  const Allocation* lastAllocation = nullptr;  ///< most accesses hit the same allocation as the one before
+  /// Most executions of an instruction hit the same allocation as the one before: by pc % the array's size.
+  const Allocation* recentAllocations[16] = {};
   uint64_t kernargAddress;
   std::vector<Wave*> waves;
   std::unique_ptr<Fault> fault;
