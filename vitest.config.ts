@@ -1,19 +1,20 @@
 import { defineConfig } from "vitest/config";
 
+/** Tests that open devices or start processes: one file after the other, each in a process of its own. */
+const apart = {
+  pool: "forks",
+  fileParallelism: false,
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+} as const;
+
 export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
-      {
-        test: {
-          name: "device",
-          include: ["test/{device,process,pack}/**/*.test.ts"],
-          pool: "forks",
-          fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
+      { test: { name: "device", include: ["test/device/**/*.test.ts"], ...apart } },
+      { test: { name: "process", include: ["test/process/**/*.test.ts"], ...apart } },
+      { test: { name: "pack", include: ["test/pack/**/*.test.ts"], ...apart } },
     ],
   },
 });

@@ -1,0 +1,53 @@
+import { spawn } from "node:child_process";
+import { createWriteStream, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { logs, root, shown } from "./paths.mjs";
+
+/** A command of the set-up that did not succeed: the message holds all that is needed to act on it. */
+export class CommandFailure extends Error {}
+
+/** Lines of a failed command's output that are shown; the log has all of them. */
+const TAIL_LINES = 30;
+
+/**
+ * Runs a command to its end. Its whole output goes to build/logs/<log>.log, its last line to `onLine`.
+ * Throws CommandFailure with the tail of the output and the exact command where it fails.
+ */
+export async function run(log, command, args, { env = process.env, cwd = root, onLine = () => {} } = {}) {
+  mkdirSync(logs, { recursive: true });
+  const path = join(logs, `${log}.log`);
+  const file = createWriteStream(path);
+  const line = [command, ...args].map(quote).join(" ");
+  file.write(`$ ${line}\n`);
+
+  const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text) => {
+      file.write(text);
+      output = (output + text).slice(-20_000);
+      const last = text
+        .trimEnd()
+        .split(/[\r\n]/)
+        .at(-1)
+        .trim();
+      if (last) onLine(last);
+    });
+  }
+  const ending = await new Promise((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", (code, signal) =>
+      resolve(code === 0 ? null : `ended with ${signal ?? `status ${code}`}`),
+    );
+  });
+  file.end();
+  if (ending === null) return output;
+  const tail = output.trimEnd().split("\n").slice(-TAIL_LINES);
+  throw new CommandFailure(
+    [...tail, "", `${ending}: ${line}`, `in ${cwd}; the whole output is in ${shown(path)}`].join("\n"),
+  );
+}
+
+function quote(word) {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

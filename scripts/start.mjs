@@ -1,0 +1,21 @@
+// `npm start`: sets up what the demo needs, then runs it. All that is behind `npm start --` goes to the demo.
+import { spawn } from "node:child_process";
+import { kernels } from "./setup/kernels.mjs";
+import { native } from "./setup/native.mjs";
+import { packages } from "./setup/packages.mjs";
+import { root } from "./setup/paths.mjs";
+import { kernelPython } from "./setup/python.mjs";
+import { performSteps } from "./setup/steps.mjs";
+import { typescript } from "./setup/typescript.mjs";
+
+await performSteps([packages, typescript, kernelPython, kernels("gfx942", "demo"), native]);
+
+const demo = spawn(process.execPath, [`${root}/dist/cli/main.js`, "demo", ...process.argv.slice(2)], {
+  stdio: "inherit",
+});
+// The terminal sends Ctrl-C to both processes: the demo ends by itself, and this one after it.
+process.on("SIGINT", () => {});
+process.on("SIGTERM", () => demo.kill());
+demo.on("close", (code, signal) => {
+  process.exitCode = code ?? (signal === "SIGINT" ? 130 : 1);
+});
