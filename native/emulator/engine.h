@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "isa/instruction.h"
@@ -15,8 +16,12 @@ struct Engine {
   /// Decodes the instruction at `words` (up to `available` dwords may be read). False where the encoding is
   /// unknown.
   bool (*decode)(Target target, const uint32_t* words, uint64_t available, Instruction* out);
+  /// Writes the instruction's text as llvm-objdump prints it (mnemonic with encoding suffix, registers and
+  /// constants of its operands) into `text`, always ended by a zero.
+  void (*disassemble)(const Instruction& instruction, char* text, size_t size);
   /// Runs `wave` until it is no longer running or has executed `budget` instructions; returns how many it
-  /// executed. `counts`, where not null, has one counter per dword of code.
+  /// executed. Entries of `wave.code` that are undecoded (Program) are decoded on the way, safely beside
+  /// other threads. `counts`, where not null, has one counter per dword of code.
   uint64_t (*run)(Wave& wave, uint64_t budget, uint64_t* counts);
 };
 

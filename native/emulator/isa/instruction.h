@@ -26,12 +26,42 @@ enum class InstructionClass : uint8_t {
 };
 constexpr int kInstructionClasses = 11;
 
+/// The ISA's encoding formats. MFMA is VOP3P by encoding, with fields of its own.
+enum class Format : uint8_t {
+  sop1,
+  sop2,
+  sopc,
+  sopk,
+  sopp,
+  vop1,
+  vop2,
+  vopc,
+  vop3,
+  vop3p,
+  matrix,
+  smem,
+  ds,
+  flat,
+  mubuf,
+};
+
+/// The ways one vector ALU operation is executed, chosen at decode by the kinds of its operands.
+struct VectorHandlers {
+  Execute general;       ///< any operands, all modifiers
+  Execute plain;         ///< any operands, no modifiers
+  Execute vectors;       ///< all sources are vector registers, no modifiers
+  Execute uniformFirst;  ///< source 0 is a scalar or constant, the others vector registers
+  uint8_t sources;       ///< how many sources the operation reads from the encoding
+  uint8_t registers[4];  ///< 32-bit registers of the result, then of each source
+};
+
 /// One row of an opcode table: what the ISA document says about an opcode, and who executes it.
 struct Opcode {
   const char* mnemonic;
   InstructionClass cls;
   uint8_t operandBits;  ///< width of the sources the modifiers act on: 16, 32 or 64
   Execute execute;
+  const VectorHandlers* vector = nullptr;  ///< vector ALU operations only; execute is then its `general`
 };
 
 /// A source or destination operand. `code` is the ISA's 9-bit operand encoding: 0..127 scalar registers,
@@ -49,16 +79,17 @@ struct Operand {
   int vectorIndex() const { return code - 256; }  ///< index into Wave::vector
 };
 
-/// A decoded instruction. Fields that a format has no use for stay zero.
-struct Instruction {
-  Execute execute = nullptr;
+/// A decoded instruction. Fields that a format has no use for stay zero. What the run loop and plain vector
+/// instructions read comes first, so that it shares a cache line.
+struct alignas(64) Instruction {
+  Execute execute = nullptr;  ///< null: not decoded yet
   const Opcode* opcode = nullptr;
-  uint8_t dwords = 1;
   uint32_t literal = 0;
-
-  Operand source[3];
   uint16_t destination = 0;        ///< operand code of the result (vector results: 256 + n)
   uint16_t scalarDestination = 0;  ///< carry-out / compare mask register (VCC = 106 in the short encodings)
+  Operand source[3];
+  uint8_t dwords = 1;
+  Format format = Format::sopp;
 
   // Vector ALU modifiers.
   bool clamp = false;
@@ -68,14 +99,14 @@ struct Instruction {
   uint8_t opSelHi = 7;  ///< VOP3P: which half the high result takes
   bool sdwa = false;
   uint8_t destinationSelect = 6;
-  uint8_t destinationUnused = 0;
+  uint8_t destinationUnused = 0;  ///< SDWA: 0 zero, 1 sign-extend, 2 preserve the rest of the register
   bool dpp = false;
   uint16_t dppControl = 0;
   uint8_t rowMask = 15, bankMask = 15;
   bool boundControl = false;
 
   // Memory formats (SMEM, DS, FLAT/GLOBAL/SCRATCH, MUBUF).
-  int32_t offset = 0;
+  int32_t offset = 0;   ///< SOPK and SOPP: simm16; a branch's target is pc + offset, in dwords
   int32_t offset1 = 0;  ///< second address of ds_*2_*
   uint8_t bytes = 0;    ///< per lane and access
   bool signedData = false;
@@ -83,8 +114,7 @@ struct Instruction {
   bool toLds = false;    ///< load into LDS instead of registers
   bool offsetEnable = false, indexEnable = false;
 
-  // Whatever one class needs beyond that (MFMA shape and types, branch target, DPP row tables, ...): its file
-  // documents it.
+  // Whatever one class needs beyond that (MFMA shape and types, DPP row tables, ...): its file documents it.
   uint32_t extra[4] = {0, 0, 0, 0};
 };
 

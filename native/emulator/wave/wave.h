@@ -24,6 +24,14 @@ constexpr int inlineIntegers = 128, sharedBase = 235, sharedLimit = 236, private
 constexpr int inlineFloats = 240, vccz = 251, execz = 252, scc = 253, literal = 255;
 }  // namespace reg
 
+/// Fields of the MODE register.
+namespace mode {
+constexpr int round32Shift = 0, round64Shift = 2, denormal32Shift = 4, denormal64Shift = 6;
+constexpr uint32_t dx10Clamp = 1u << 8, ieee = 1u << 9;
+/// A denormal field's bits: sources and results may be denormal (else they are flushed to zero).
+constexpr uint32_t keepSources = 1, keepResults = 2;
+}  // namespace mode
+
 enum class WaveStatus : uint8_t { running, atBarrier, ended, faulted };
 
 /// One wave of 64 lanes: everything an instruction can see or change.
@@ -37,8 +45,11 @@ struct alignas(64) Wave {
   const Instruction* code;  ///< decoded program: entry i belongs to the dword at codeBase + 4*i
   uint64_t codeBase;        ///< device address of entry 0
   uint64_t codeDwords;
-  uint64_t pc;    ///< index into `code` of the next instruction
-  uint32_t mode;  ///< MODE register: rounding, denormals, ...
+  uint64_t pc;          ///< index into `code` of the next instruction
+  uint64_t current;     ///< index into `code` of the instruction being executed: for faults and traces
+  uint32_t mode;        ///< MODE register, see mode:: below
+  uint32_t hardwareId;  ///< what s_getreg_b32 reads as HW_ID: 0 unless a schedule wants to tell waves apart
+  uint32_t gprIndex;  ///< s_set_gpr_idx: 0 off, else 1 | M0's enable bits << 12 (source 0, 1, 2, destination)
   WaveStatus status;
 
   uint8_t* lds;  ///< the workgroup's LDS
@@ -71,9 +82,9 @@ enum class FaultKind : uint8_t {
   instructionLimit
 };
 
-/// Stops `wave` at the instruction being executed; the workgroup's run ends and the launch fails with a
-/// report (kernel, workgroup, wave, lane, pc, instruction, address, nearest allocation). Handlers return
-/// right after it.
+/// Stops `wave` at the instruction being executed (`wave.current`); the workgroup's run ends and the launch
+/// fails with a report (kernel, workgroup, wave, lane, pc, instruction, address, nearest allocation).
+/// Handlers return right after it. `lane` is -1 where no single lane is to blame; `detail` is copied.
 void raiseFault(Wave& wave, FaultKind kind, int lane, uint64_t address, size_t bytes, const char* detail);
 
 }  // namespace emulator
