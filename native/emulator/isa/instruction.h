@@ -113,6 +113,10 @@ struct alignas(64) Instruction {
   bool returns = false;  ///< an atomic that gives back the old value (sc0)
   bool toLds = false;    ///< load into LDS instead of registers
   bool offsetEnable = false, indexEnable = false;
+  uint8_t half = 0;       ///< 16-bit data of a register's 1: low half (the other stays), 2: high half
+  uint8_t results = 0;    ///< registers that a load or returning atomic writes, from `destination`
+  uint8_t operands = 0;   ///< data registers that a store or atomic reads, from source[1]
+  uint8_t operands1 = 0;  ///< and from source[2] (the second data of DS)
 
   // Whatever one class needs beyond that (MFMA shape and types, DPP row tables, ...): its file documents it.
   uint32_t extra[4] = {0, 0, 0, 0};
