@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createSampler } from "../../lib/cli/demo/sampler.js";
-import type { Sequence } from "../../lib/cli/demo/scheduler.js";
+import { createSequence, type Sequence } from "../../lib/cli/demo/scheduler.js";
 
 const folder = new URL("../../models/", import.meta.url).pathname;
 
@@ -15,10 +15,9 @@ export const austen = {
 
 /** Sequences that continue the reference's prompts greedily by `tokens` bytes. */
 export function greedySequences(tokens: number): Sequence[] {
-  return austen.reference.greedy.map(({ prompt }, id) => {
-    const bytes = [...Buffer.from(prompt, "latin1")];
-    return { id, bytes, length: bytes.length + tokens, cached: 0, sample: createSampler(0, 0) };
-  });
+  return austen.reference.greedy.map(({ prompt }, id) =>
+    createSequence(id, Buffer.from(prompt, "latin1"), tokens, createSampler(0, 0)),
+  );
 }
 
 export function textOf(sequence: Sequence): string {

@@ -1,7 +1,8 @@
+import { attendOne, vector } from "../../lib/cli/demo/deviation.js";
 import type { StepAttention } from "../../lib/cli/demo/generate.js";
 import type { ModelConfig } from "../../lib/cli/demo/model.js";
 import type { Row, Sequence } from "../../lib/cli/demo/scheduler.js";
-import { fromBfloat16, toBfloat16 } from "../../lib/dtype.js";
+import { toBfloat16 } from "../../lib/dtype.js";
 
 /**
  * Causal grouped-query attention on the CPU with float64 sums over growing lists of bfloat16 keys and values: what
@@ -27,20 +28,22 @@ export class CpuAttention implements StepAttention {
   readonly attend = async (layer: number, query: Uint16Array, key: Uint16Array, value: Uint16Array) => {
     const { numHeads, numKvHeads, headSize } = this.#config;
     const output = new Uint16Array(query.length);
-    const part = (elements: Uint16Array, index: number) =>
-      Float64Array.from(elements.subarray(index * headSize, (index + 1) * headSize), fromBfloat16);
     let token = 0;
     for (const { sequence, queryLength } of this.#rows) {
       for (const end = token + queryLength; token < end; token++) {
         for (let head = 0; head < numKvHeads; head++) {
           const list = `${sequence.id} ${layer} ${head}`;
-          append(this.#keys, list, part(key, token * numKvHeads + head));
-          append(this.#values, list, part(value, token * numKvHeads + head));
+          append(this.#keys, list, vector(key, token * numKvHeads + head, headSize));
+          append(this.#values, list, vector(value, token * numKvHeads + head, headSize));
         }
         for (let head = 0; head < numHeads; head++) {
           const list = `${sequence.id} ${layer} ${Math.floor((head * numKvHeads) / numHeads)}`;
           const index = token * numHeads + head;
-          const attended = attendOne(part(query, index), this.#keys.get(list)!, this.#values.get(list)!);
+          const attended = attendOne(
+            vector(query, index, headSize),
+            this.#keys.get(list)!,
+            this.#values.get(list)!,
+          );
           output.set(Uint16Array.from(attended, toBfloat16), index * headSize);
         }
       }
@@ -59,14 +62,4 @@ function append(lists: Map<string, Float64Array[]>, name: string, item: Float64A
   const list = lists.get(name);
   if (list) list.push(item);
   else lists.set(name, [item]);
-}
-
-function attendOne(query: Float64Array, keys: readonly Float64Array[], values: readonly Float64Array[]) {
-  const scores = keys.map(
-    (key) => query.reduce((sum, q, i) => sum + q * key[i]!, 0) / Math.sqrt(query.length),
-  );
-  const largest = Math.max(...scores);
-  const weights = scores.map((score) => Math.exp(score - largest));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return query.map((_, i) => values.reduce((sum, value, n) => sum + weights[n]! * value[i]!, 0) / total);
 }

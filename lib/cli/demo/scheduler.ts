@@ -4,11 +4,18 @@ import type { Sampler } from "./sampler.js";
 export interface Sequence {
   readonly id: number;
   readonly bytes: number[];
+  readonly promptLength: number;
   /** Bytes in all when it is complete. */
   readonly length: number;
   readonly sample: Sampler;
   /** How many of `bytes` the KV cache holds already. */
   cached: number;
+}
+
+/** A sequence that continues `prompt` by `tokens` bytes. */
+export function createSequence(id: number, prompt: Uint8Array, tokens: number, sample: Sampler): Sequence {
+  const promptLength = prompt.length;
+  return { id, bytes: [...prompt], promptLength, length: promptLength + tokens, sample, cached: 0 };
 }
 
 /** What one sequence does in a step: `queryLength` of its bytes go through the model. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { type Row, Scheduler, type Sequence } from "../../../lib/cli/demo/scheduler.js";
+import { createSequence, type Row, Scheduler, type Sequence } from "../../../lib/cli/demo/scheduler.js";
 
 const prompt = fc.record({
   prompt: fc.integer({ min: 1, max: 60 }),
@@ -15,14 +15,8 @@ it("completes every sequence within its limits, each byte once and in order", ()
       fc.integer({ min: 0, max: 30 }),
       (prompts, maxSequences, spare) => {
         const maxTokens = maxSequences + spare;
-        const sequences = prompts.map(
-          ({ prompt, tokens }, id): Sequence => ({
-            id,
-            bytes: Array<number>(prompt).fill(0),
-            length: prompt + tokens,
-            cached: 0,
-            sample: () => 0,
-          }),
+        const sequences = prompts.map(({ prompt, tokens }, id) =>
+          createSequence(id, new Uint8Array(prompt), tokens, () => 0),
         );
         const scheduler = new Scheduler(sequences, { maxSequences, maxTokens });
         const complete: Sequence[] = [];
@@ -51,13 +45,7 @@ function expectConsistent({ sequence, queryLength, completes }: Row) {
 }
 
 it("decodes running sequences while it reads another's long prompt in chunks", () => {
-  const sequence = (id: number, prompt: number): Sequence => ({
-    id,
-    bytes: Array<number>(prompt).fill(0),
-    length: prompt + 10,
-    cached: 0,
-    sample: () => 0,
-  });
+  const sequence = (id: number, prompt: number) => createSequence(id, new Uint8Array(prompt), 10, () => 0);
   const scheduler = new Scheduler([sequence(0, 3), sequence(1, 40)], { maxSequences: 2, maxTokens: 16 });
   const batches: number[][] = [];
   for (let step = 0; step < 4; step++) {
