@@ -12,8 +12,13 @@ const TAIL_LINES = 30;
 /**
  * Runs a command to its end. Its whole output goes to build/logs/<log>.log, its last line to `onLine`.
  * Throws CommandFailure with the tail of the output and the exact command where it fails.
+ * @param {string} log
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ env?: NodeJS.ProcessEnv, cwd?: string, onLine?: (line: string) => void }} [options]
+ * @returns {Promise<string>} The output.
  */
-export async function run(log, command, args, { env = process.env, cwd = root, onLine = () => {} } = {}) {
+export async function run(log, command, args, { env = process.env, cwd = root, onLine } = {}) {
   mkdirSync(logs, { recursive: true });
   const path = join(logs, `${log}.log`);
   const file = createWriteStream(path);
@@ -31,7 +36,7 @@ export async function run(log, command, args, { env = process.env, cwd = root, o
         .split(/[\r\n]/)
         .at(-1)
         .trim();
-      if (last) onLine(last);
+      if (last) onLine?.(last);
     });
   }
   const ending = await new Promise((resolve) => {
