@@ -45,7 +45,7 @@ export async function run(log, command, args, { env = process.env, cwd = root, o
       resolve(code === 0 ? null : `ended with ${signal ?? `status ${code}`}`),
     );
   });
-  file.end();
+  await new Promise((resolve) => file.end(resolve));
   if (ending === null) return output;
   const tail = output.trimEnd().split("\n").slice(-TAIL_LINES);
   throw new CommandFailure(
