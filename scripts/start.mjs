@@ -1,5 +1,6 @@
 // `npm start`: sets up what the demo needs, then runs it. All that is behind `npm start --` goes to the demo.
 import { spawn } from "node:child_process";
+import { gpuTarget } from "./setup/gpu.mjs";
 import { kernels } from "./setup/kernels.mjs";
 import { native } from "./setup/native.mjs";
 import { packages } from "./setup/packages.mjs";
@@ -8,7 +9,7 @@ import { kernelPython } from "./setup/python.mjs";
 import { performSteps } from "./setup/steps.mjs";
 import { typescript } from "./setup/typescript.mjs";
 
-await performSteps([packages, typescript, kernelPython, kernels("gfx942", "demo"), native]);
+await performSteps([packages, typescript, kernelPython, kernels(gpuTarget() ?? "gfx942", "demo"), native]);
 
 const demo = spawn(process.execPath, [`${root}/dist/cli/main.js`, "demo", ...process.argv.slice(2)], {
   stdio: "inherit",

@@ -1,0 +1,23 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Targets that there are kernels for, on a GPU and emulated. */
+const SUPPORTED = ["gfx942", "gfx950", "gfx90a"];
+
+/**
+ * The target of the machine's first GPU that there are kernels for, undefined where there is none: read from the
+ * driver's topology, which needs no ROCm. `gfx_target_version` is major * 10000 + minor * 100 + stepping, 0 for CPUs.
+ */
+export function gpuTarget(topology = "/sys/class/kfd/kfd/topology/nodes") {
+  if (!existsSync(topology)) return undefined;
+  return readdirSync(topology)
+    .sort((a, b) => Number(a) - Number(b))
+    .map((node) => join(topology, node, "properties"))
+    .filter((path) => existsSync(path))
+    .map((path) => Number(/^gfx_target_version (\d+)$/m.exec(readFileSync(path, "utf8"))?.[1] ?? 0))
+    .map((version) => {
+      const minor = Math.floor(version / 100) % 100;
+      return `gfx${Math.floor(version / 10000)}${minor.toString(16)}${(version % 100).toString(16)}`;
+    })
+    .find((target) => SUPPORTED.includes(target));
+}
