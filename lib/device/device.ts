@@ -1,0 +1,267 @@
+import { checkDType, type DType, itemSize } from "../dtype.js";
+import { invalidArgument, RocmAttentionError } from "../errors.js";
+import { emulatorLibrary, type NativeDevice, type NativeDeviceInfo, native } from "../native.js";
+import { readCodeObject } from "./code-object.js";
+import { enqueueFill } from "./enqueue.js";
+import { hipLibrary, requireHipLibrary } from "./hip-library.js";
+import { checkShape, elementCount } from "./layout.js";
+import { MEMORY_CATEGORIES, type MemoryCategory, type MemoryReport, Storage } from "./memory.js";
+import { Module } from "./module.js";
+import { Stream } from "./stream.js";
+import { Tensor } from "./tensor.js";
+import { type HostBytes, hostBytes } from "./transfer.js";
+
+/** The GPUs that the emulator knows. */
+export const EMULATED_ARCHS = ["gfx942", "gfx950", "gfx90a"] as const;
+export type EmulatedArch = (typeof EMULATED_ARCHS)[number];
+
+export interface DeviceInfo {
+  /** HIP's number of the device. */
+  readonly ordinal: number;
+  readonly name: string;
+  /** The target without its features: "gfx942". */
+  readonly arch: string;
+  /** The target as HIP gives it: "gfx942:sramecc+:xnack-". */
+  readonly gcnArchName: string;
+  readonly computeUnits: number;
+  /** Bytes. */
+  readonly totalMemory: number;
+  /** Work-items of a wave: 64 on CDNA. */
+  readonly waveSize: number;
+  /** LDS of a compute unit that one workgroup can have, in bytes. */
+  readonly ldsBytes: number;
+  readonly emulated: boolean;
+}
+
+export interface EmulatedDeviceOptions {
+  emulate: EmulatedArch;
+  /** Default: what the real GPU has. */
+  computeUnits?: number;
+  /** Default: what the real GPU has; memory is taken from the host when it is first touched. */
+  memoryBytes?: number;
+}
+
+/**
+ * A GPU, or an emulated one. `Device.open`, `loadModule` and allocations block (they are for start-up); everything
+ * else enqueues and returns, or is a Promise.
+ */
+export class Device {
+  readonly info: DeviceInfo;
+  /** The stream of every call that names none. It is not HIP's null stream and waits for no other stream. */
+  readonly defaultStream: Stream;
+  #closed: Promise<void> | undefined;
+
+  private constructor(
+    /** @internal */
+    readonly native: NativeDevice,
+  ) {
+    this.info = deviceInfo(native.info);
+    this.defaultStream = new Stream(this, native.createStream());
+  }
+
+  /** The machine's GPUs; none where there is no GPU or no HIP runtime. Emulated devices are not listed. */
+  static list(): DeviceInfo[] {
+    return hipLibrary().path === null ? [] : native().listDevices().map(deviceInfo);
+  }
+
+  /**
+   * Opens a GPU by its ordinal, or an emulated one. Without an argument the variable ROCM_ATTENTION_DEVICE =
+   * emulator:<arch> opens an emulated device, and GPU 0 is opened where it is not set.
+   * Errors: ERR_HIP_LIBRARY, ERR_NO_DEVICE, ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY, ERR_HIP.
+   */
+  static open(target: number | EmulatedDeviceOptions = requestedDevice()): Device {
+    if (typeof target === "number") return Device.#openGpu(target);
+    if (typeof target !== "object" || target === null) {
+      throw invalidArgument("device", 'an ordinal or { emulate: "gfx942" }', target);
+    }
+    const { emulate, computeUnits, memoryBytes } = target;
+    if (!EMULATED_ARCHS.includes(emulate)) {
+      throw invalidArgument("emulate", `one of ${EMULATED_ARCHS.join(", ")}`, emulate);
+    }
+    if (computeUnits !== undefined && !(Number.isInteger(computeUnits) && inRange(computeUnits, 1, 1024))) {
+      throw invalidArgument("computeUnits", "an integer between 1 and 1024", computeUnits);
+    }
+    if (
+      memoryBytes !== undefined &&
+      !(Number.isInteger(memoryBytes) && inRange(memoryBytes, 4096, 2 ** 46))
+    ) {
+      throw invalidArgument("memoryBytes", "an integer between 4096 and 2^46", memoryBytes);
+    }
+    return new Device(
+      native().openEmulatedDevice(emulatorLibrary(), emulate, computeUnits ?? 0, memoryBytes ?? 0),
+    );
+  }
+
+  static #openGpu(ordinal: number): Device {
+    if (!Number.isInteger(ordinal) || ordinal < 0) {
+      throw invalidArgument("ordinal", "an integer >= 0", ordinal);
+    }
+    requireHipLibrary();
+    const count = native().listDevices().length;
+    if (ordinal >= count) {
+      throw new RocmAttentionError(
+        "ERR_NO_DEVICE",
+        `there is no GPU ${ordinal}: the HIP runtime sees ${count === 0 ? "none" : `${count}`}. ` +
+          "Check that /dev/kfd and /dev/dri/renderD* can be opened (groups render and video) and what " +
+          "HIP_VISIBLE_DEVICES says; without a GPU use " +
+          'Device.open({ emulate: "gfx942" }) or ROCM_ATTENTION_DEVICE=emulator:gfx942',
+        { argument: "ordinal" },
+      );
+    }
+    return new Device(native().openDevice(ordinal));
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** Whether a fault has ended the device's work; only `close()` is of use then. */
+  get lost(): boolean {
+    return this.native.lost;
+  }
+
+  createStream(): Stream {
+    this.check();
+    return new Stream(this, this.native.createStream());
+  }
+
+  /** Allocates a tensor whose contents are not set. Blocks. ERR_OUT_OF_MEMORY says what was asked and left. */
+  empty(shape: readonly number[], dtype: DType, options: { category?: MemoryCategory } = {}): Tensor {
+    this.check();
+    const checkedShape = checkShape(shape);
+    const bytes = elementCount(checkedShape) * itemSize(checkDType(dtype, "dtype"));
+    const category = MEMORY_CATEGORIES.indexOf(options.category ?? "tensor");
+    if (category < 0) {
+      throw invalidArgument("category", `one of ${MEMORY_CATEGORIES.join(", ")}`, options.category);
+    }
+    if (bytes === 0) return Tensor.over(new Storage(this, 0n, 0, null, null), checkedShape, dtype);
+    const memory = this.native.allocate(bytes, category);
+    return Tensor.over(new Storage(this, memory.pointer, bytes, memory, null), checkedShape, dtype);
+  }
+
+  /** Allocates a tensor and enqueues its filling with zeros. */
+  zeros(
+    shape: readonly number[],
+    dtype: DType,
+    options: { stream?: Stream; category?: MemoryCategory } = {},
+  ): Tensor {
+    const stream = this.streamOf(options.stream);
+    const tensor = this.empty(shape, dtype, options);
+    enqueueFill(stream, tensor.pointer, 0, tensor.byteLength);
+    return tensor;
+  }
+
+  /**
+   * Allocates a tensor and fills it with the bytes of `data`, which must stay unchanged until the Promise settles.
+   * The bytes are those of `dtype`; nothing is converted.
+   */
+  async upload(
+    data: HostBytes,
+    options: { shape: readonly number[]; dtype: DType; stream?: Stream; category?: MemoryCategory },
+  ): Promise<Tensor> {
+    const stream = this.streamOf(options?.stream);
+    const bytes = hostBytes(data, "data");
+    const shape = checkShape(options.shape);
+    const expected = elementCount(shape) * itemSize(checkDType(options.dtype, "dtype"));
+    if (bytes.byteLength !== expected) {
+      throw invalidArgument(
+        "data",
+        `${expected} bytes for shape [${shape}] of ${options.dtype}`,
+        `${bytes.byteLength} bytes`,
+      );
+    }
+    const tensor = this.empty(shape, options.dtype, options);
+    try {
+      await tensor.write(bytes, { stream });
+    } catch (error) {
+      tensor.dispose();
+      throw error;
+    }
+    return tensor;
+  }
+
+  /**
+   * Loads a code object (an AMDGPU ELF). Blocks. ERR_KERNEL_CORRUPT where the bytes are not one, ERR_HIP
+   * (hipErrorNoBinaryForGpu) where it is made for another target.
+   */
+  loadModule(bytes: HostBytes): Module {
+    this.check();
+    const image = hostBytes(bytes, "bytes");
+    const codeObject = readCodeObject(image);
+    return new Module(this, this.native.loadModule(image), codeObject);
+  }
+
+  memory(): MemoryReport {
+    this.check({ evenIfLost: true });
+    const [free, total, reserved, allocated, peak, staging, ...categories] = this.native.memory() as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      ...number[],
+    ];
+    const byCategory = Object.fromEntries(
+      MEMORY_CATEGORIES.map((category, index) => [category, categories[index]!]),
+    ) as Record<MemoryCategory, number>;
+    return { allocated, reserved, peak, staging, free, total, byCategory };
+  }
+
+  /** Waits for all enqueued work, then frees everything that the device holds. Later calls: the same Promise. */
+  close(): Promise<void> {
+    this.#closed ??= this.native.close();
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** @internal Throws unless the device can take work. */
+  check({ evenIfLost = false } = {}): void {
+    if (this.closed) throw new RocmAttentionError("ERR_DISPOSED", "the device was used after its close()");
+    if (!evenIfLost && this.native.lost) {
+      throw new RocmAttentionError(
+        "ERR_DEVICE_FAULT",
+        "the device was lost by an earlier fault: close it and open it again",
+      );
+    }
+  }
+
+  /** @internal The stream that a call names, or the default one; checks that it is this device's. */
+  streamOf(stream: Stream | undefined): Stream {
+    this.check();
+    if (stream === undefined) return this.defaultStream;
+    if (!(stream instanceof Stream)) throw invalidArgument("stream", "a Stream", stream);
+    if (stream.device !== this) {
+      throw invalidArgument(
+        "stream",
+        `a stream of ${this.info.name} ${this.info.ordinal}`,
+        `one of ${stream.device.info.name} ${stream.device.info.ordinal} (another device)`,
+      );
+    }
+    return stream;
+  }
+}
+
+function inRange(value: number, low: number, high: number): boolean {
+  return value >= low && value <= high;
+}
+
+function deviceInfo(info: NativeDeviceInfo): DeviceInfo {
+  return Object.freeze({ ...info, arch: info.gcnArchName.split(":", 1)[0]! });
+}
+
+/** What ROCM_ATTENTION_DEVICE asks for. */
+function requestedDevice(): number | EmulatedDeviceOptions {
+  const value = process.env.ROCM_ATTENTION_DEVICE;
+  if (value === undefined || value === "") return 0;
+  const arch = EMULATED_ARCHS.find((name) => value === `emulator:${name}`);
+  if (arch !== undefined) return { emulate: arch };
+  throw invalidArgument(
+    "ROCM_ATTENTION_DEVICE",
+    `one of ${EMULATED_ARCHS.map((name) => `emulator:${name}`).join(", ")}`,
+    value,
+  );
+}

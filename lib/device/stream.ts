@@ -1,0 +1,156 @@
+import { invalidArgument, RocmAttentionError } from "../errors.js";
+import type { NativeStream } from "../native.js";
+import type { Device } from "./device.js";
+import { DeviceEvent } from "./event.js";
+import { Graph } from "./graph.js";
+import { Kernel } from "./module.js";
+import { hostBytes } from "./transfer.js";
+
+export interface LaunchOptions {
+  /** Workgroups in x, y and z; what is left out is 1. */
+  grid: readonly number[];
+  /** Work-items of a workgroup in x, y and z, or in x alone; at most 1024 together. */
+  block: number | readonly number[];
+  /** The kernel's explicit arguments as its metadata lays them out. Copied at the call. */
+  kernargs: ArrayBufferView | ArrayBuffer;
+  /** Dynamic LDS in bytes, on top of what the kernel declares. Default 0. */
+  ldsBytes?: number;
+}
+
+/**
+ * A queue of a device: what is enqueued on it runs in program order; between streams only `wait` orders. Calls
+ * enqueue and return; `synchronize`, reads and uploads are Promises and never block the event loop.
+ */
+export class Stream {
+  #disposed = false;
+
+  /** @internal */
+  constructor(
+    readonly device: Device,
+    private readonly queue: NativeStream,
+  ) {}
+
+  /**
+   * Uses a stream (hipStream_t) of another library on this device; 0n is the null stream. The owner keeps it alive
+   * until this object is disposed of.
+   */
+  static fromHandle(device: Device, handle: bigint): Stream {
+    device.check();
+    if (typeof handle !== "bigint" || handle < 0n || handle >= 1n << 64n) {
+      throw invalidArgument("handle", "a hipStream_t as a bigint", handle);
+    }
+    return new Stream(device, device.native.streamFromHandle(handle));
+  }
+
+  /** @internal The native stream, for as long as it may be used. */
+  get native(): NativeStream {
+    if (this.#disposed || this.device.closed) {
+      throw new RocmAttentionError(
+        "ERR_DISPOSED",
+        this.#disposed
+          ? "the stream was used after its dispose()"
+          : "the stream was used after its device was closed",
+      );
+    }
+    return this.queue;
+  }
+
+  get disposed(): boolean {
+    return this.#disposed || this.device.closed;
+  }
+
+  /** The hipStream_t. */
+  get handle(): bigint {
+    return this.native.handle;
+  }
+
+  /** Settles when everything that is enqueued now has ended; rejects with what went wrong on the device. */
+  async synchronize(): Promise<void> {
+    await this.native.synchronize();
+  }
+
+  /** Marks this point of the stream. */
+  record(): DeviceEvent {
+    return new DeviceEvent(this.device, this.native.record());
+  }
+
+  /** Lets what is enqueued from now on wait until `event`, of any stream of the same device, has happened. */
+  wait(event: DeviceEvent): void {
+    if (!(event instanceof DeviceEvent)) throw invalidArgument("event", "a DeviceEvent", event);
+    this.native.wait(event.native);
+  }
+
+  /** Enqueues a kernel. The arguments' pointers are taken on trust. */
+  launch(kernel: Kernel, options: LaunchOptions): void {
+    if (!(kernel instanceof Kernel)) throw invalidArgument("kernel", "a Kernel", kernel);
+    const grid = extents(options?.grid, "grid", 2 ** 31 - 1);
+    const block = extents(typeof options.block === "number" ? [options.block] : options.block, "block", 1024);
+    if (block[0] * block[1] * block[2] > 1024) {
+      throw invalidArgument("block", "at most 1024 work-items together", options.block);
+    }
+    if (grid.some((workgroups, axis) => workgroups * block[axis]! >= 2 ** 32)) {
+      throw invalidArgument("grid", "fewer than 2^32 work-items in each dimension", options.grid);
+    }
+    const { ldsBytes = 0 } = options;
+    const ldsLimit = this.device.info.ldsBytes - kernel.ldsBytes;
+    if (!Number.isInteger(ldsBytes) || ldsBytes < 0 || ldsBytes > ldsLimit) {
+      throw invalidArgument("ldsBytes", `an integer between 0 and ${ldsLimit}`, ldsBytes);
+    }
+    const kernargs = hostBytes(options.kernargs, "kernargs");
+    const { explicitKernargBytes } = kernel;
+    if (kernargs.byteLength < explicitKernargBytes || kernargs.byteLength > kernel.kernargBytes) {
+      throw invalidArgument(
+        "kernargs",
+        `the ${explicitKernargBytes} bytes of arguments that ${kernel.symbol} takes`,
+        `${kernargs.byteLength} bytes`,
+      );
+    }
+    this.native.launch(
+      kernel.native,
+      grid[0],
+      grid[1],
+      grid[2],
+      block[0],
+      block[1],
+      block[2],
+      ldsBytes,
+      kernargs,
+    );
+  }
+
+  /** From here to `endCapture()` what is enqueued on this stream is remembered and not run. */
+  beginCapture(): void {
+    this.native.beginCapture();
+  }
+
+  /** Ends `beginCapture()` and gives what was captured. */
+  endCapture(): Graph {
+    return new Graph(this.device, this.native.endCapture());
+  }
+
+  /** Returns at once; what is enqueued still runs. The default stream ends with its device. */
+  dispose(): void {
+    if (this.#disposed) return;
+    if (this === this.device.defaultStream) {
+      throw invalidArgument("stream", "a stream other than the device's default stream", this);
+    }
+    this.#disposed = true;
+    this.queue.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function extents(value: unknown, argument: string, limit: number): [number, number, number] {
+  if (
+    !Array.isArray(value) ||
+    value.length < 1 ||
+    value.length > 3 ||
+    !value.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= limit)
+  ) {
+    throw invalidArgument(argument, `1 to 3 integers between 1 and ${limit}`, value);
+  }
+  return [value[0], value[1] ?? 1, value[2] ?? 1];
+}

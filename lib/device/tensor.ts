@@ -1,0 +1,207 @@
+import { checkDType, type DType, itemSize } from "../dtype.js";
+import { invalidArgument, RocmAttentionError } from "../errors.js";
+import { toFloat32 } from "./convert.js";
+import type { Device } from "./device.js";
+import { gather, type TypedArray, typedArray } from "./elements.js";
+import { checkShape, checkStrides, contiguousStrides, isContiguous, spanBytes } from "./layout.js";
+import { Storage } from "./memory.js";
+import type { Stream } from "./stream.js";
+import { type HostBytes, hostBytes, readPieces, writePieces } from "./transfer.js";
+
+export interface FromPointerOptions {
+  shape: readonly number[];
+  dtype: DType;
+  /** In elements; default: contiguous. */
+  strides?: readonly number[];
+  /** How many bytes from `pointer` on belong to the tensor and its views. */
+  byteLength: number;
+  /** Kept alive as long as the tensor is. */
+  owner?: unknown;
+  /** Called once, when after `dispose()` the last enqueued work that can use the memory has ended. */
+  release?: () => void;
+}
+
+export interface ViewOptions {
+  /** Default: the tensor's own. */
+  shape?: readonly number[];
+  /** In elements; default: contiguous for a given shape, else the tensor's own. */
+  strides?: readonly number[];
+  /** From the tensor's first element; default 0. A multiple of the dtype's size. */
+  byteOffset?: number;
+}
+
+/** Device memory with a shape, strides and a dtype. Made by `device.empty`, `zeros`, `upload` and `view`. */
+export class Tensor {
+  readonly device: Device;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  /** In elements, one per dimension. */
+  readonly strides: readonly number[];
+  /** From the start of the memory that the tensor looks into. */
+  readonly byteOffset: number;
+  /** From the first element to the end of the last; for a contiguous tensor elements x size of one. */
+  readonly byteLength: number;
+  readonly #storage: Storage;
+  readonly #pointer: bigint;
+  readonly #ownsStorage: boolean;
+  #disposed = false;
+
+  private constructor(
+    storage: Storage,
+    shape: readonly number[],
+    strides: readonly number[],
+    dtype: DType,
+    byteOffset: number,
+    ownsStorage: boolean,
+  ) {
+    this.device = storage.device;
+    this.shape = shape;
+    this.dtype = dtype;
+    this.strides = strides;
+    this.byteOffset = byteOffset;
+    this.byteLength = spanBytes(shape, strides, dtype);
+    this.#storage = storage;
+    this.#pointer = storage.pointer + BigInt(byteOffset);
+    this.#ownsStorage = ownsStorage;
+  }
+
+  /** @internal A contiguous tensor over the whole of `storage`, which it owns. */
+  static over(storage: Storage, shape: readonly number[], dtype: DType): Tensor {
+    return new Tensor(storage, shape, contiguousStrides(shape), dtype, 0, true);
+  }
+
+  /**
+   * Wraps device memory that another library owns. Nothing is copied, and `dispose()` frees nothing: it calls
+   * `release`. The caller vouches for the pointer; a wrong one faults on the device.
+   */
+  static fromPointer(device: Device, pointer: bigint, options: FromPointerOptions): Tensor {
+    device.check();
+    if (typeof pointer !== "bigint" || pointer <= 0n || pointer >= 1n << 64n) {
+      throw invalidArgument("pointer", "a device address (a bigint between 0 and 2^64)", pointer);
+    }
+    const dtype = checkDType(options?.dtype, "dtype");
+    const shape = checkShape(options.shape);
+    const strides =
+      options.strides === undefined ? contiguousStrides(shape) : checkStrides(options.strides, shape);
+    const { byteLength, owner, release } = options;
+    if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
+      throw invalidArgument("byteLength", "an integer >= 0", byteLength);
+    }
+    if (release !== undefined && typeof release !== "function") {
+      throw invalidArgument("release", "a function", release);
+    }
+    const needed = spanBytes(shape, strides, dtype);
+    if (needed > byteLength) {
+      throw invalidArgument("byteLength", `at least ${needed} bytes for this shape and dtype`, byteLength);
+    }
+    if (pointer % BigInt(itemSize(dtype)) !== 0n) {
+      throw invalidArgument("pointer", `an address that is a multiple of ${itemSize(dtype)}`, pointer);
+    }
+    const storage = new Storage(device, pointer, byteLength, null, () => {
+      void owner;
+      release?.();
+    });
+    return new Tensor(storage, shape, strides, dtype, 0, true);
+  }
+
+  /** The device address of the first element. Throws ERR_DISPOSED where the memory is gone. */
+  get pointer(): bigint {
+    this.#check();
+    return this.#pointer;
+  }
+
+  get disposed(): boolean {
+    return this.#disposed || this.#storage.disposed;
+  }
+
+  /** Whether the elements lie one after the other in the order of their indices. */
+  get contiguous(): boolean {
+    return isContiguous(this.shape, this.strides);
+  }
+
+  /**
+   * The same memory under another shape. A view ends with the tensor that it was made from; disposing of the
+   * view alone frees nothing.
+   */
+  view(options: ViewOptions): Tensor {
+    this.#check();
+    const shape = options.shape === undefined ? this.shape : checkShape(options.shape);
+    let strides: readonly number[];
+    if (options.strides !== undefined) strides = checkStrides(options.strides, shape);
+    else if (options.shape === undefined) strides = this.strides;
+    else if (this.contiguous) strides = contiguousStrides(shape);
+    else throw invalidArgument("strides", "strides, because the tensor is not contiguous", undefined);
+    const { byteOffset = 0 } = options;
+    if (!Number.isSafeInteger(byteOffset) || byteOffset < 0 || byteOffset % itemSize(this.dtype) !== 0) {
+      throw invalidArgument("byteOffset", `a multiple of ${itemSize(this.dtype)} that is >= 0`, byteOffset);
+    }
+    const end = byteOffset + spanBytes(shape, strides, this.dtype);
+    if (end > this.byteLength) {
+      throw invalidArgument(
+        "view",
+        `a view within the tensor's ${this.byteLength} bytes`,
+        `one that ends at ${end}`,
+      );
+    }
+    return new Tensor(this.#storage, shape, strides, this.dtype, this.byteOffset + byteOffset, false);
+  }
+
+  /**
+   * The elements in the order of their indices: Float32Array, Uint16Array (float16 and bfloat16 as bits),
+   * Uint8Array (fp8 as bits, uint8), Int32Array or BigInt64Array. What is enqueued on `stream` before the call
+   * is seen. A read of more than 4 MiB goes in pieces; until it settles the tensor cannot be used in new work.
+   */
+  async read(options: { stream?: Stream } = {}): Promise<TypedArray> {
+    this.#check();
+    const stream = this.device.streamOf(options.stream);
+    const bytes = await readPieces(stream, this.#storage, this.#pointer, this.byteLength);
+    const array = typedArray(this.dtype, bytes);
+    return this.contiguous ? array : gather(array, this.shape, this.strides);
+  }
+
+  /** {@link read}, converted to numbers. For float32, float16, bfloat16 and the two fp8 dtypes. */
+  async readFloat32(options: { stream?: Stream } = {}): Promise<Float32Array> {
+    if (!this.dtype.includes("float")) {
+      throw new RocmAttentionError(
+        "ERR_INVALID_ARGUMENT",
+        `expected a tensor of a float dtype for readFloat32, received ${this.dtype}: use read()`,
+        { argument: "dtype" },
+      );
+    }
+    return toFloat32(this.dtype, await this.read(options));
+  }
+
+  /**
+   * Overwrites all elements with `data`, their bytes in the order of their indices. `data` must stay unchanged
+   * until the Promise settles. Up to 4 MiB the write takes its place in the stream's order at the call; a longer
+   * one goes in pieces, and until it settles the tensor cannot be used in new work. Contiguous tensors only.
+   */
+  async write(data: HostBytes, options: { stream?: Stream } = {}): Promise<void> {
+    this.#check();
+    const stream = this.device.streamOf(options.stream);
+    const bytes = hostBytes(data, "data");
+    if (!this.contiguous) throw invalidArgument("tensor", "a contiguous tensor", "one with gaps");
+    if (bytes.byteLength !== this.byteLength) {
+      throw invalidArgument("data", `${this.byteLength} bytes`, `${bytes.byteLength}`);
+    }
+    await writePieces(stream, this.#storage, this.#pointer, bytes);
+  }
+
+  /** Frees the memory after the work that is enqueued now; returns at once. Idempotent. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    if (this.#ownsStorage) this.#storage.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #check(): void {
+    if (this.#disposed) {
+      throw new RocmAttentionError("ERR_DISPOSED", "the tensor was used after its dispose()");
+    }
+    this.#storage.check();
+  }
+}

@@ -1,0 +1,106 @@
+import { invalidArgument } from "../errors.js";
+import type { Storage } from "./memory.js";
+import type { Stream } from "./stream.js";
+
+/** Bytes on the host: any view or buffer. Their meaning is the tensor's dtype alone. */
+export type HostBytes = ArrayBuffer | ArrayBufferView;
+
+/** What passes through pinned staging at once, and so how long one piece can occupy the event loop (< 1 ms). */
+export const PIECE_BYTES = 4 << 20;
+
+/** Checks data to upload: no shared, resizable or detached buffer, whose bytes could go away or change. */
+export function hostBytes(data: unknown, argument: string): Uint8Array {
+  const buffer = ArrayBuffer.isView(data) ? data.buffer : data;
+  if (!(buffer instanceof ArrayBuffer)) {
+    const shared = typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer;
+    throw invalidArgument(
+      argument,
+      "a typed array, DataView or ArrayBuffer",
+      shared ? `memory of a SharedArrayBuffer` : data,
+    );
+  }
+  if ((buffer as { resizable?: boolean }).resizable) {
+    throw invalidArgument(argument, "a buffer of fixed size", "a resizable ArrayBuffer");
+  }
+  if ((buffer as { detached?: boolean }).detached ?? isDetached(buffer)) {
+    throw invalidArgument(argument, "a buffer with memory", "a detached ArrayBuffer");
+  }
+  return ArrayBuffer.isView(data)
+    ? new Uint8Array(buffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(buffer);
+}
+
+/** `ArrayBuffer.prototype.detached` came with Node 22; before it only making a view tells. */
+function isDetached(buffer: ArrayBuffer): boolean {
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** Brings `bytes` to `pointer` through staging; the first piece is enqueued before this returns. */
+export async function writePieces(
+  stream: Stream,
+  storage: Storage,
+  pointer: bigint,
+  bytes: Uint8Array,
+): Promise<void> {
+  const length = bytes.byteLength;
+  if (length <= PIECE_BYTES) {
+    if (length > 0) await stream.native.writeThrough(pointer, bytes);
+    return;
+  }
+  storage.beginTransfer();
+  try {
+    await inPieces(length, (offset, size) => {
+      if (bytes.byteLength !== length) {
+        throw invalidArgument("data", "a buffer that stays until the Promise settles", "a detached one");
+      }
+      const piece = bytes.subarray(offset, offset + size);
+      return stream.native.writeThrough(pointer + BigInt(offset), piece);
+    });
+  } finally {
+    storage.endTransfer();
+  }
+}
+
+/** Fetches `length` bytes from `pointer`; the first piece is enqueued before this returns. */
+export async function readPieces(
+  stream: Stream,
+  storage: Storage,
+  pointer: bigint,
+  length: number,
+): Promise<ArrayBuffer> {
+  const target = new ArrayBuffer(length);
+  if (length === 0) return target;
+  if (length <= PIECE_BYTES) {
+    await stream.native.read(pointer, target, 0, length);
+    return target;
+  }
+  storage.beginTransfer();
+  try {
+    await inPieces(length, (offset, size) =>
+      stream.native.read(pointer + BigInt(offset), target, offset, size),
+    );
+  } finally {
+    storage.endTransfer();
+  }
+  return target;
+}
+
+/** Runs the pieces of a long transfer in order, two under way at a time. */
+async function inPieces(
+  length: number,
+  transfer: (offset: number, size: number) => Promise<void>,
+): Promise<void> {
+  let previous: Promise<void> = Promise.resolve();
+  for (let offset = 0; offset < length; offset += PIECE_BYTES) {
+    const current = transfer(offset, Math.min(PIECE_BYTES, length - offset));
+    current.catch(() => {}); // heard below, unless the one before fails first
+    await previous;
+    previous = current;
+  }
+  await previous;
+}

@@ -1,0 +1,161 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { RocmAttentionError } from "./errors.js";
+import { addonFailure } from "./native-failure.js";
+
+/** One library that the loader of the HIP runtime tried, and why it was not taken (`null`: it was). */
+export interface NativeLoadAttempt {
+  library: string;
+  error: string | null;
+}
+
+export interface NativeHipLibrary {
+  /** The file that was loaded, or `null`. */
+  path: string | null;
+  /** hipRuntimeGetVersion: major * 10,000,000 + minor * 100,000 + patch; 0 while nothing is loaded. */
+  version: number;
+  attempts: NativeLoadAttempt[];
+}
+
+export interface NativeDeviceInfo {
+  ordinal: number;
+  name: string;
+  gcnArchName: string;
+  computeUnits: number;
+  totalMemory: number;
+  waveSize: number;
+  ldsBytes: number;
+  emulated: boolean;
+}
+
+/**
+ * What the addon exports. Only lib/device talks to it, in positional calls; it checks object types, device
+ * membership and byte ranges, and leaves everything else to its callers. Its failures are RocmAttentionErrors.
+ */
+export interface NativeBinding {
+  /** Hands in the error class that native code throws. Once per thread. */
+  initialize(errorClass: typeof RocmAttentionError): void;
+  /**
+   * Loads the first library that works. The process loads one HIP runtime for good: later calls answer that
+   * one. With `loadedOnly` a library is taken only where the process has it already.
+   */
+  loadHip(candidates: readonly { library: string; loadedOnly: boolean }[]): NativeHipLibrary;
+  /** The GPUs of the loaded HIP runtime; none where none is loaded. */
+  listDevices(): NativeDeviceInfo[];
+  openDevice(ordinal: number): NativeDevice;
+  /** `computeUnits` and `memoryBytes` 0: what the real GPU has. */
+  openEmulatedDevice(library: string, arch: string, computeUnits: number, memoryBytes: number): NativeDevice;
+}
+
+export interface NativeDevice {
+  readonly info: NativeDeviceInfo;
+  readonly lost: boolean;
+  /** Allocates device memory, counted under one of 8 categories. */
+  allocate(bytes: number, category: number): NativeMemory;
+  createStream(): NativeStream;
+  streamFromHandle(handle: bigint): NativeStream;
+  /** hipModuleLoadData; the bytes are not needed afterwards. */
+  loadModule(codeObject: Uint8Array): NativeModule;
+  /** [free, total, reserved, allocated, peak, staging, allocated of category 0, 1, ... 7], in bytes. */
+  memory(): number[];
+  /** Settles when the work that is enqueued now on any stream of the device has ended. */
+  fence(): Promise<void>;
+  /** Refuses new work, waits for the enqueued work, then frees everything. A lost device closes too. */
+  close(): Promise<void>;
+}
+
+export interface NativeMemory {
+  readonly pointer: bigint;
+  /** Frees the memory once the work that is enqueued now has ended. Idempotent. */
+  dispose(): void;
+}
+
+export interface NativeStream {
+  readonly handle: bigint;
+  launch(
+    kernel: NativeKernel,
+    gridX: number,
+    gridY: number,
+    gridZ: number,
+    blockX: number,
+    blockY: number,
+    blockZ: number,
+    ldsBytes: number,
+    kernargs: Uint8Array,
+  ): void;
+  fill(pointer: bigint, value: number, bytes: number): void;
+  copy(to: bigint, from: bigint, bytes: number): void;
+  /** Copies between devices of one runtime. */
+  peerCopy(to: bigint, toDevice: NativeDevice, from: bigint, fromDevice: NativeDevice, bytes: number): void;
+  /** Copies `bytes` into pinned staging at the call and enqueues their way to `to`. */
+  write(to: bigint, bytes: Uint8Array): void;
+  /** {@link write}; settles when the bytes have arrived. */
+  writeThrough(to: bigint, bytes: Uint8Array): Promise<void>;
+  /** Enqueues the copy of device memory into `target`, which must be nobody else's until it settles. */
+  read(from: bigint, target: ArrayBuffer, targetOffset: number, bytes: number): Promise<void>;
+  record(): NativeEvent;
+  wait(event: NativeEvent): void;
+  synchronize(): Promise<void>;
+  beginCapture(): void;
+  endCapture(): NativeGraph;
+  dispose(): void;
+}
+
+export interface NativeEvent {
+  /** Settles when the event has happened. */
+  reached(): Promise<void>;
+  /** Milliseconds from `since` to this event; both must have happened. */
+  elapsedMs(since: NativeEvent): number;
+  dispose(): void;
+}
+
+export interface NativeModule {
+  kernel(symbol: string, kernargBytes: number): NativeKernel;
+  dispose(): void;
+}
+
+export interface NativeKernel {
+  maxActiveBlocks(blockSize: number, ldsBytes: number): number;
+}
+
+export interface NativeGraph {
+  launch(stream: NativeStream): void;
+  dispose(): void;
+}
+
+/** The package's folder, from `lib/` and from `dist/` alike. */
+export const packageRoot = fileURLToPath(new URL("..", import.meta.url));
+
+interface Loaded {
+  binding: NativeBinding;
+  folder: string;
+}
+
+let loaded: Loaded | undefined;
+
+function load(): Loaded {
+  const require = createRequire(import.meta.url);
+  let file: string | undefined;
+  try {
+    const nodeGypBuild = require("node-gyp-build") as { resolve(folder: string): string };
+    file = nodeGypBuild.resolve(packageRoot);
+    const binding = require(file) as NativeBinding;
+    binding.initialize(RocmAttentionError);
+    return { binding, folder: dirname(file) };
+  } catch (cause) {
+    throw addonFailure(packageRoot, file, cause);
+  }
+}
+
+/** The addon, loaded when it is first needed. Throws ERR_ADDON, saying what was tried and what to do. */
+export function native(): NativeBinding {
+  loaded ??= load();
+  return loaded.binding;
+}
+
+/** Where the emulator lies: beside the addon. */
+export function emulatorLibrary(): string {
+  loaded ??= load();
+  return join(loaded.folder, "librocm_emulator.so");
+}
