@@ -1,2 +1,19 @@
+export {
+  Device,
+  type DeviceInfo,
+  EMULATED_ARCHS,
+  type EmulatedArch,
+  type EmulatedDeviceOptions,
+} from "./device/device.js";
+export type { TypedArray } from "./device/elements.js";
+export type { DeviceEvent } from "./device/event.js";
+export type { Graph } from "./device/graph.js";
+export { MEMORY_CATEGORIES, type MemoryCategory, type MemoryReport } from "./device/memory.js";
+export type { Kernel, KernelFacts, Module } from "./device/module.js";
+export { peerCopy } from "./device/peer-copy.js";
+export { type LaunchOptions, Stream } from "./device/stream.js";
+export { type FromPointerOptions, Tensor, type ViewOptions } from "./device/tensor.js";
+export type { HostBytes } from "./device/transfer.js";
 export { DTYPES, type DType, itemSize } from "./dtype.js";
-export { type ErrorCode, RocmAttentionError } from "./errors.js";
+export { type ErrorCode, type ErrorDetails, RocmAttentionError } from "./errors.js";
+export { type Logger, type LogLevel, setLogger } from "./log.js";
