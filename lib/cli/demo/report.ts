@@ -1,0 +1,81 @@
+import type { Deviation } from "./deviation.js";
+
+/** What a run of the demo has to tell, as `--json` prints it. */
+export interface DemoReport {
+  /** The first sequence's text, prompt included. */
+  readonly text: string;
+  readonly sequences: readonly { prompt: string; text: string; tokens: number }[];
+  readonly backend: string;
+  /** Why it is this backend. */
+  readonly reason: string;
+  readonly device: {
+    readonly name: string;
+    readonly arch: string;
+    readonly emulated: boolean;
+    readonly computeUnits: number;
+  };
+  readonly kernels: readonly KernelUse[];
+  readonly steps: number;
+  /** Bytes written, of all sequences. */
+  readonly tokens: number;
+  readonly seconds: number;
+  readonly tokensPerSecond: number;
+  readonly deviation: Deviation;
+  readonly seed: number;
+  readonly temperature: number;
+}
+
+export interface KernelUse {
+  readonly id: string;
+  readonly provider: string;
+  readonly launches: number;
+  readonly milliseconds: number;
+}
+
+/** The bound that a bfloat16 kernel has to keep: rms(error) / rms(reference) of a row. */
+export const DEVIATION_BOUND = 4e-3;
+
+/** The table below the text. */
+export function formatReport(report: DemoReport): string {
+  const { device, deviation } = report;
+  const emulated = `emulated on the CPU with ${device.computeUnits} compute units`;
+  const facts = [
+    [
+      "device",
+      `${device.name} (${device.arch}), ${device.emulated ? emulated : `${device.computeUnits} compute units`}`,
+    ],
+    ["backend", `${report.backend}: ${report.reason}`],
+    ["written", `${report.tokens} bytes in ${report.steps} steps, ${report.seconds.toFixed(1)} s`],
+    [
+      "speed",
+      `${report.tokensPerSecond.toFixed(1)} tokens/s${device.emulated ? " (emulated: says nothing about a GPU)" : ""}`,
+    ],
+    ["deviation", formatDeviation(deviation)],
+  ];
+  const kernels = report.kernels.map(({ id, provider, launches, milliseconds }) => [
+    id,
+    provider,
+    String(launches),
+    `${milliseconds.toFixed(1)} ms`,
+  ]);
+  return [
+    ...facts.map(([name, value]) => `${name!.padEnd(11)}${value}`),
+    "",
+    ...formatColumns([["kernel", "provider", "launches", "time"], ...kernels]),
+  ].join("\n");
+}
+
+function formatDeviation({ largest, rows, calls }: Deviation): string {
+  const verdict = largest <= DEVIATION_BOUND ? "within" : "BEYOND";
+  return `at most ${largest.toExponential(1)} from float64 in ${rows} rows of ${calls} attention calls (${verdict} ${DEVIATION_BOUND})`;
+}
+
+/** Aligns columns: the first two to the left, numbers to the right. */
+function formatColumns(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join("  "),
+  );
+}
