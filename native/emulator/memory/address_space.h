@@ -2,7 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -33,14 +36,26 @@ class AddressMap {
   std::vector<Allocation> sorted_;
 };
 
-/// All memory that emulated devices can reach: allocated with guard gaps, committed lazily, quarantined when
-/// freed.
+/// All memory that emulated devices can reach. Pages are reserved with a guard gap behind them and committed
+/// when they are first touched, so that caches of many GiB cost only what is used; freed ranges are
+/// quarantined for a while, so that a late access finds nothing there rather than somebody else's data.
 class AddressSpace {
  public:
   static AddressSpace& instance();
   uint64_t allocate(uint64_t bytes, MemoryKind kind, int device);  ///< 0 where the host has no room
   bool release(uint64_t base);                                     ///< false where nothing lives at `base`
+  /// The live allocation at exactly `base`, or one of no bytes.
+  Allocation at(uint64_t base) const;
   std::shared_ptr<const AddressMap> map() const;
+
+ private:
+  struct Range {
+    uint64_t base, bytes;
+  };
+  mutable std::mutex mutex_;
+  std::map<uint64_t, Allocation> live_;
+  std::deque<Range> quarantine_;
+  mutable std::shared_ptr<const AddressMap> map_;  ///< of live_, null when that has changed since
 };
 
 }  // namespace emulator
