@@ -64,6 +64,7 @@ struct alignas(64) Wave {
   /// Late delivery: memory instructions that have been issued and take effect at the s_waitcnt that covers
   /// them. Null (the default): they take effect at once.
   PendingAccesses* pending;
+  uint64_t clock;  ///< what s_memtime reads next; counted per wave, so that results never depend on time
 
   uint64_t exec() const { return scalar[reg::execLo] | uint64_t{scalar[reg::execHi]} << 32; }
   void setExec(uint64_t mask) { setScalar64(reg::execLo, mask); }

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "isa/decoder.h"
+#include "wave/wave.h"
+#include "wave/workgroup.h"
+
+// How memory instructions are built: a handler computes the addresses of all lanes into an Access, checks
+// them as a whole, and hands the Access to `issue`, which performs it at once or, under late delivery, at the
+// s_waitcnt that covers it. Every access of vector memory, LDS and scalar memory passes through `issue`.
+
+namespace emulator {
+
+/// The hardware counters that an s_waitcnt waits for.
+enum Counters : uint8_t { kVmCount = 1, kLgkmCount = 2 };
+
+/// One memory instruction of a wave between its address calculation and its effect: everything the effect
+/// depends on that later instructions could change.
+struct alignas(64) Access {
+  union {
+    uint64_t address[kLanes];    ///< host addresses (vector memory); [0] alone for scalar memory
+    uint32_t ldsOffset[kLanes];  ///< byte offsets in LDS, or in a lane's swizzled private memory
+  };
+  uint64_t lanes;                   ///< active lanes, less those whose store is dropped
+  uint64_t outside;                 ///< of these, loads that lie out of their buffer's range: they read 0
+  uint64_t partial;                 ///< of these, lanes of which only some dwords lie in range
+  const uint32_t (*data)[kLanes];   ///< registers to store, one row per register
+  const uint32_t (*data1)[kLanes];  ///< the second data operand of DS
+  uint8_t* origin;                  ///< swizzled private memory: where offset 0 of lane 0 lies
+  uint32_t ldsBase;                 ///< loads into LDS: where lane 0's data goes
+  uint8_t validDwords[kLanes];      ///< for lanes in `partial`: bit i says that dword i is in range
+};
+
+/// Makes an access's effect visible.
+using Perform = void (*)(Wave&, const Instruction&, const Access&);
+
+namespace EMULATOR_LEVEL {
+
+/// Queues an access for late delivery and poisons its result registers (delivery.cc).
+void defer(Wave& wave, const Instruction& instruction, const Access& access, Perform perform,
+           uint8_t counters);
+
+/// The one door to memory: every access passes here, checked and ready to take effect.
+template <Perform kPerform>
+inline void issue(Wave& wave, const Instruction& instruction, const Access& access, uint8_t counters) {
+  if (__builtin_expect(wave.pending != nullptr, 0)) {
+    defer(wave, instruction, access, kPerform, counters);
+  } else {
+    kPerform(wave, instruction, access);
+  }
+}
+
+inline int firstLane(uint64_t lanes) { return __builtin_ctzll(lanes); }
+
+/// Calls `body(lane)` for each lane of a mask, in ascending order: of several lanes that store to one address
+/// the highest wins.
+template <class Body>
+inline void forEachLane(uint64_t lanes, Body body) {
+  for (; lanes; lanes &= lanes - 1) body(firstLane(lanes));
+}
+
+/// Lanes outside `lanes` get the value of the first lane in it, so that whole-wave code may touch them.
+/// `lanes` is not empty.
+template <class T>
+inline void fillInactive(T (&values)[kLanes], uint64_t lanes) {
+  if (lanes == ~uint64_t{0}) return;
+  const T safe = values[firstLane(lanes)];
+  for (int lane = 0; lane < kLanes; lane++) values[lane] = lanes >> lane & 1 ? values[lane] : safe;
+}
+
+template <class T>
+inline void rangeOf(const T (&values)[kLanes], T* low, T* high) {
+  T smallest = values[0], largest = values[0];
+  for (int lane = 1; lane < kLanes; lane++) {
+    smallest = values[lane] < smallest ? values[lane] : smallest;
+    largest = values[lane] > largest ? values[lane] : largest;
+  }
+  *low = smallest;
+  *high = largest;
+}
+
+/// The live allocation that holds [address, address + bytes), or null.
+inline const Allocation* findAllocation(Wave& wave, uint64_t address, uint64_t bytes) {
+  const Allocation*& recent = wave.group->recentAllocations[wave.pc & 15];
+  if (recent && address >= recent->base && address - recent->base <= recent->bytes &&
+      bytes <= recent->bytes - (address - recent->base)) {
+    return recent;
+  }
+  const Allocation* found = wave.group->memory->find(address, bytes);
+  if (found) recent = found;
+  return found;
+}
+
+/// Checks that every lane in `lanes` may access `bytes` bytes at its address; inactive lanes must have been
+/// filled. Raises the fault of the first lane that may not.
+inline bool checkAddresses(Wave& wave, const Access& access, uint64_t lanes, uint64_t bytes) {
+  uint64_t low, high;
+  rangeOf(access.address, &low, &high);
+  if (__builtin_expect(findAllocation(wave, low, high - low + bytes) != nullptr, 1)) return true;
+  for (; lanes; lanes &= lanes - 1) {
+    const int lane = firstLane(lanes);
+    if (findAllocation(wave, access.address[lane], bytes)) continue;
+    raiseFault(wave, FaultKind::illegalAddress, lane, access.address[lane], bytes, "");
+    return false;
+  }
+  return true;
+}
+
+/// The same for LDS: hardware would read 0 and drop writes there, but only a kernel with a mistake does it.
+inline bool checkLds(Wave& wave, const Access& access, uint64_t lanes, uint32_t bytes) {
+  uint32_t low, high;
+  rangeOf(access.ldsOffset, &low, &high);
+  if (__builtin_expect(uint64_t{high} + bytes <= wave.ldsBytes, 1)) return true;
+  for (; lanes; lanes &= lanes - 1) {
+    const int lane = firstLane(lanes);
+    if (uint64_t{access.ldsOffset[lane]} + bytes <= wave.ldsBytes) continue;
+    raiseFault(wave, FaultKind::ldsOutOfRange, lane, access.ldsOffset[lane], bytes, "");
+    return false;
+  }
+  return true;
+}
+
+/// The register block from an operand code (v or a) on, one row per register.
+inline uint32_t (*registers(Wave& wave, int code))[kLanes] { return wave.vector + (code - 256); }
+
+}  // namespace EMULATOR_LEVEL
+}  // namespace emulator

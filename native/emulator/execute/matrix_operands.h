@@ -1,0 +1,127 @@
+#pragma once
+
+#include "execute/float8.h"
+#include "execute/matrix.h"
+#include "isa/decoder.h"
+
+// Matrix operands as registers hold them, widened to f32. With G = 64 / (rows * blocks) groups of lanes per
+// block and depth / G elements per lane, lane block * rows * G + group * rows + r holds row r (of A; column r
+// of B) and elements group * depth / G + j of the depth. So element j of all lanes, one row of 64 floats, has
+// `rows` floats of one depth index side by side.
+
+namespace emulator {
+namespace EMULATOR_LEVEL {
+
+constexpr int kMostElements = 32;  ///< of one lane
+
+struct alignas(64) MatrixOperand {
+  float element[kMostElements][kLanes];
+};
+
+/// Two elements per register.
+template <class Convert>
+inline void widen16(const uint32_t (*from)[kLanes], int elements, MatrixOperand& to, Convert convert) {
+  for (int i = 0; i < elements / 2; i++) {
+    EACH_LANE to.element[2 * i][lane] = convert(from[i][lane] & 0xffff);
+    EACH_LANE to.element[2 * i + 1][lane] = convert(from[i][lane] >> 16);
+  }
+}
+
+/// Elements of 8 bits or fewer, packed without gaps.
+template <int kBits, class Convert>
+inline void widenSmall(const uint32_t (*from)[kLanes], int elements, MatrixOperand& to, Convert convert) {
+  constexpr uint32_t kMask = (1u << kBits) - 1;
+  for (int i = 0; i < elements; i++) {
+    const int word = i * kBits / 32, shift = i * kBits % 32;
+    if (shift + kBits <= 32) {
+      EACH_LANE to.element[i][lane] = convert(from[word][lane] >> shift & kMask);
+    } else {
+      EACH_LANE to.element[i][lane] =
+          convert((from[word][lane] >> shift | from[word + 1][lane] << (32 - shift)) & kMask);
+    }
+  }
+}
+
+inline void widenBf16(const uint32_t (*from)[kLanes], int elements, MatrixOperand& to) {
+  for (int i = 0; i < elements / 2; i++) {
+    EACH_LANE to.element[2 * i][lane] = floatOf(from[i][lane] << 16);
+    EACH_LANE to.element[2 * i + 1][lane] = floatOf(from[i][lane] & 0xffff0000);
+  }
+}
+
+/// gfx90a: denormal f16 inputs count as 0 (those of bf16 fall to MXCSR).
+inline float halfToFloatFlushed(uint32_t half) { return halfToFloat((half & 0x7c00) ? half : half & 0x8000); }
+
+inline void widenF16(const uint32_t (*from)[kLanes], int elements, bool flush, MatrixOperand& to) {
+  if (flush) return widen16(from, elements, to, halfToFloatFlushed);
+#if defined(__AVX512F__)
+  for (int i = 0; i < elements / 2; i++) {
+    for (int lane = 0; lane < kLanes; lane += 16) {
+      const __m512i pair = _mm512_load_si512(from[i] + lane);
+      _mm512_store_ps(to.element[2 * i] + lane, _mm512_cvtph_ps(_mm512_cvtepi32_epi16(pair)));
+      _mm512_store_ps(to.element[2 * i + 1] + lane,
+                      _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(pair, 16))));
+    }
+  }
+#else
+  widen16(from, elements, to, halfToFloat);
+#endif
+}
+
+/// Reads `elements` elements of each lane from registers.
+inline void widen(const uint32_t (*from)[kLanes], MatrixType type, int elements, Target target,
+                  MatrixOperand& to) {
+  const bool fnuz = target == Target::gfx942;
+  switch (type) {
+    case MatrixType::f32:
+      std::memcpy(to.element, from, sizeof(to.element[0]) * static_cast<size_t>(elements));
+      return;
+    case MatrixType::xf32:  // ten bits of mantissa, the rest cut off
+      for (int i = 0; i < elements; i++) EACH_LANE to.element[i][lane] = floatOf(from[i][lane] & ~0x1fffu);
+      return;
+    case MatrixType::f16:
+      return widenF16(from, elements, target == Target::gfx90a, to);
+    case MatrixType::bf16:
+      return widenBf16(from, elements, to);
+    case MatrixType::fp8:
+      return fnuz ? widenSmall<8>(from, elements, to, fp8FnuzToFloat)
+                  : widenSmall<8>(from, elements, to, fp8ToFloat);
+    case MatrixType::bf8:
+      return fnuz ? widenSmall<8>(from, elements, to, bf8FnuzToFloat)
+                  : widenSmall<8>(from, elements, to, bf8ToFloat);
+    case MatrixType::fp6:
+      return widenSmall<6>(from, elements, to, fp6ToFloat);
+    case MatrixType::bf6:
+      return widenSmall<6>(from, elements, to, bf6ToFloat);
+    case MatrixType::fp4:
+      return widenSmall<4>(from, elements, to, fp4ToFloat);
+    case MatrixType::i8:
+    case MatrixType::f64:
+      return;  // handlers of their own
+  }
+}
+
+/// BLGP: lanes of B replaced by others. 1 and 2: one half of the wave for both; 4 to 7: one quarter for all.
+template <class T>
+inline void broadcastLanes(T* lanes, unsigned pattern) {
+  if (pattern == 1 || pattern == 2) {
+    std::memcpy(lanes + (pattern == 1 ? 32 : 0), lanes + (pattern == 1 ? 0 : 32), 32 * sizeof(T));
+  } else if (pattern >= 4) {
+    T quarter[16];
+    std::memcpy(quarter, lanes + 16 * (pattern - 4), sizeof quarter);
+    for (int i = 0; i < 4; i++) std::memcpy(lanes + 16 * i, quarter, sizeof quarter);
+  }
+}
+
+/// CBSZ and ABID: within each group of 2^CBSZ blocks, all take block ABID of A.
+inline int blockOfA(int block, uint32_t broadcast) {
+  const unsigned size = broadcast & 7, chosen = broadcast >> 3 & 15;
+  return size ? (block >> size << size) + static_cast<int>(chosen) : block;
+}
+inline unsigned lanePatternOfB(uint32_t broadcast) { return broadcast >> 7 & 7; }
+constexpr uint32_t packBroadcast(uint32_t cbsz, uint32_t abid, uint32_t blgp) {
+  return cbsz | abid << 3 | blgp << 7;
+}
+
+}  // namespace EMULATOR_LEVEL
+}  // namespace emulator

@@ -1,0 +1,75 @@
+#pragma once
+
+#include "wave/wave.h"
+
+// The handlers of memory instructions, as the opcode tables name them. What an instruction moves and where
+// stands in its memory fields (instruction.h): source[0] is the address register, source[1] the data
+// register, source[2] the second data register (DS) or the scalar offset (saddr, soffset; kNoScalar where it
+// has none).
+
+namespace emulator {
+namespace EMULATOR_LEVEL {
+
+/// An operand code that stands for "no scalar offset".
+constexpr uint16_t kNoScalar = 0x7f;
+
+// FLAT, GLOBAL, SCRATCH. `extra[0]` of atomics is the Atomic; `indexEnable` of scratch: it has a vector
+// offset.
+template <int Bytes>
+void globalLoad(Wave& wave, const Instruction& instruction);
+template <int Bytes>
+void globalStore(Wave& wave, const Instruction& instruction);
+template <int Bytes>
+void globalLoadLds(Wave& wave, const Instruction& instruction);
+template <class T>
+void globalAtomic(Wave& wave, const Instruction& instruction);
+template <int Bytes>
+void flatLoad(Wave& wave, const Instruction& instruction);
+template <int Bytes>
+void flatStore(Wave& wave, const Instruction& instruction);
+template <class T>
+void flatAtomic(Wave& wave, const Instruction& instruction);
+template <int Bytes>
+void scratchLoad(Wave& wave, const Instruction& instruction);
+template <int Bytes>
+void scratchStore(Wave& wave, const Instruction& instruction);
+
+// MUBUF. `extra[1]` is the first register of the buffer descriptor.
+template <int Bytes>
+void bufferLoad(Wave& wave, const Instruction& instruction);
+template <int Bytes>
+void bufferStore(Wave& wave, const Instruction& instruction);
+template <int Bytes>
+void bufferLoadLds(Wave& wave, const Instruction& instruction);
+template <class T>
+void bufferAtomic(Wave& wave, const Instruction& instruction);
+
+// DS. `offset` and `offset1` are in bytes.
+template <int Bytes>
+void ldsRead(Wave& wave, const Instruction& instruction);
+template <int Bytes>
+void ldsRead2(Wave& wave, const Instruction& instruction);
+template <int Bytes>
+void ldsWrite(Wave& wave, const Instruction& instruction);
+template <int Bytes>
+void ldsWrite2(Wave& wave, const Instruction& instruction);
+template <class T>
+void ldsAtomic(Wave& wave, const Instruction& instruction);
+template <class T>
+void ldsExchange2(Wave& wave, const Instruction& instruction);
+template <int Bits>
+void ldsReadTransposed(Wave& wave, const Instruction& instruction);
+void ldsSwizzle(Wave& wave, const Instruction& instruction);
+void ldsPermute(Wave& wave, const Instruction& instruction);
+void ldsBackwardPermute(Wave& wave, const Instruction& instruction);
+
+// SMEM. `results` is the number of dwords, source[0] the base.
+void scalarLoad(Wave& wave, const Instruction& instruction);
+void scalarBufferLoad(Wave& wave, const Instruction& instruction);
+void scalarTime(Wave& wave, const Instruction& instruction);
+
+/// Instructions that only order or flush caches, which the emulator does not have.
+void noEffect(Wave& wave, const Instruction& instruction);
+
+}  // namespace EMULATOR_LEVEL
+}  // namespace emulator
