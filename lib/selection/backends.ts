@@ -1,0 +1,349 @@
+import type { Capabilities, KernelChoice, Launch } from "./capabilities.js";
+import type { Provider } from "./catalog.js";
+import { BACKEND_NAMES, type BuiltinBackendName } from "./config.js";
+
+const CDNA = ["gfx90a", "gfx942", "gfx950"] as const;
+const ALL_TARGETS = [...CDNA, "gfx11", "gfx12"] as const;
+const HYBRID_HEAD_SIZES = { oneOf: [32, 64, 96, 128, 160, 192, 224, 256] } as const;
+
+/** Writes launches as "provider:operation". */
+function launches(...names: `${Provider}:${string}`[]): Launch[] {
+  return names.map((name) => {
+    const [provider, operation] = name.split(":") as [Provider, string];
+    return { provider, operation };
+  });
+}
+
+const unifiedDecode = launches("triton:unified_attention_3d", "triton:reduce_segments");
+
+const TRITON_ATTN: Capabilities = {
+  summary: "Unified attention in Triton for prefill and decode. The default.",
+  kind: "standard",
+  targets: ALL_TARGETS,
+  dtypes: ["float16", "bfloat16", "float32"],
+  kvCacheDtypes: ["auto", "bfloat16", "fp8", "fp8_e4m3"],
+  headSizes: { min: 32, max: 256, multipleOf: 8 },
+  numHeads: {},
+  queriesPerKv: {},
+  blockSizes: { multipleOf: 16 },
+  attentionTypes: ["decoder", "encoder_decoder"],
+  slidingWindow: true,
+  alibi: true,
+  logitsSoftCap: true,
+  sinks: true,
+  batchInvariant: true,
+  kvCacheLayout: "[numBlocks, 2, blockSize, numKvHeads, headSize]",
+  lse: true,
+  fp8Output: true,
+  graphs: "always",
+  prefill: [{ launches: launches("triton:unified_attention_2d") }],
+  decode: [{ launches: unifiedDecode }],
+  mixed: [{ launches: launches("triton:unified_attention_2d") }],
+  cacheWrite: [{ launches: launches("triton:reshape_and_cache_flash") }],
+  differences: {
+    kvCacheDtypes: "vLLM declares fp8_e5m2 too, and on ROCm stores e4m3 for it. Here it is refused.",
+    headSizes: "vLLM takes any size from 32.",
+    lse: "vLLM's does not give it.",
+  },
+};
+
+/** The gate of the HIP paged attention that vLLM has for gfx9. */
+const HIP_DECODE: Omit<KernelChoice, "launches"> = {
+  limits: {
+    targets: CDNA,
+    headSizes: { oneOf: [64, 128] },
+    blockSizes: { oneOf: [16, 32] },
+    queriesPerKv: { max: 16 },
+    slidingWindow: false,
+    sinks: false,
+  },
+  switchedOff: [
+    { variables: ["VLLM_ROCM_CUSTOM_PAGED_ATTN"], when: false },
+    { variables: ["VLLM_ROCM_USE_AITER", "VLLM_ROCM_USE_AITER_PAGED_ATTN"], when: true },
+  ],
+  note: "sequences up to 131072 tokens",
+};
+
+const HYBRID_DECODE: readonly KernelChoice[] = [
+  {
+    ...HIP_DECODE,
+    launches: launches("hip:paged_attention_fp8", "hip:paged_attention_reduce"),
+    limits: { ...HIP_DECODE.limits, targets: ["gfx942", "gfx950"], kvCacheDtypes: ["fp8", "fp8_e4m3"] },
+    switchedOff: [{ variables: ["VLLM_ROCM_FP8_MFMA_PAGE_ATTN"], when: false }, ...HIP_DECODE.switchedOff!],
+  },
+  { ...HIP_DECODE, launches: launches("hip:paged_attention", "hip:paged_attention_reduce") },
+  { launches: launches("triton:paged_attention_2d") },
+];
+
+const ROCM_ATTN: Capabilities = {
+  summary: "Prefill in Triton, decode with paged attention in HIP C++.",
+  kind: "standard",
+  targets: ALL_TARGETS,
+  dtypes: ["float16", "bfloat16"],
+  kvCacheDtypes: ["auto", "bfloat16", "fp8", "fp8_e4m3"],
+  headSizes: HYBRID_HEAD_SIZES,
+  numHeads: {},
+  queriesPerKv: {},
+  blockSizes: { multipleOf: 16 },
+  attentionTypes: ["decoder"],
+  slidingWindow: true,
+  alibi: true,
+  logitsSoftCap: false,
+  sinks: true,
+  batchInvariant: true,
+  kvCacheLayout:
+    "key [numBlocks, numKvHeads, headSize / x, blockSize, x], value [numBlocks, numKvHeads, headSize, blockSize]; x = 16 bytes / element",
+  lse: false,
+  fp8Output: true,
+  graphs: "always",
+  prefill: [{ launches: launches("triton:context_attention") }],
+  decode: HYBRID_DECODE,
+  mixed: HYBRID_DECODE.map((choice) => ({
+    ...choice,
+    launches: [...launches("triton:context_attention"), ...choice.launches],
+  })),
+  cacheWrite: [{ launches: launches("hip:reshape_and_cache") }],
+  differences: {
+    attentionTypes: "vLLM declares encoder_decoder too, whose cache write fails without keys.",
+    logitsSoftCap: "vLLM accepts a soft cap and ignores it. Here it is refused.",
+    decode: "vLLM also runs the HIP kernel on gfx11 and gfx12, for head size 128. Here Triton decodes there.",
+  },
+};
+
+const ROCM_AITER_FA: Capabilities = {
+  summary: "AITER's flash attention (assembly and Composable Kernel). For MI300 and later.",
+  kind: "standard",
+  targets: CDNA,
+  dtypes: ["float16", "bfloat16"],
+  kvCacheDtypes: ["auto", "bfloat16", "fp8", "fp8_e4m3"],
+  headSizes: { oneOf: [64, 128, 256] },
+  numHeads: {},
+  queriesPerKv: {},
+  blockSizes: { multipleOf: 16 },
+  attentionTypes: ["decoder"],
+  slidingWindow: true,
+  alibi: true,
+  logitsSoftCap: false,
+  sinks: false,
+  batchInvariant: false,
+  kvCacheLayout: "[2, numBlocks, blockSize, numKvHeads, headSize]",
+  lse: true,
+  fp8Output: false,
+  graphs: "decode",
+  aiter: [
+    launches("aiter:fmha_forward", "ck:fmha_forward"),
+    launches("aiter:paged_attention", "ck:paged_attention"),
+  ],
+  prefill: [
+    {
+      launches: launches("aiter:fmha_forward"),
+      limits: {
+        targets: ["gfx942", "gfx950"],
+        dtypes: ["bfloat16"],
+        headSizes: { oneOf: [128] },
+        slidingWindow: false,
+        alibi: false,
+      },
+      note: "more than 128 new tokens",
+    },
+    { launches: launches("ck:fmha_forward") },
+  ],
+  decode: [
+    {
+      launches: launches("aiter:paged_attention"),
+      limits: {
+        targets: ["gfx942", "gfx950"],
+        headSizes: { oneOf: [128] },
+        blockSizes: { oneOf: [16] },
+        queriesPerKv: { oneOf: [8, 16] },
+        slidingWindow: false,
+        alibi: false,
+      },
+      note: "batches of more sequences x heads than twice the compute units",
+    },
+    { launches: launches("ck:paged_attention") },
+  ],
+  mixed: [
+    {
+      launches: launches(
+        "ck:fmha_forward",
+        "hip:gather_cache",
+        "triton:merge_attention_states",
+        "ck:paged_attention",
+      ),
+    },
+  ],
+  cacheWrite: [{ launches: launches("hip:reshape_and_cache_flash") }],
+  differences: {
+    attentionTypes: "vLLM declares encoder_decoder too.",
+    logitsSoftCap: "vLLM applies a soft cap in decode and ignores it in prefill. Here it is refused.",
+    kvCacheDtypes:
+      "vLLM copies an fp8 cache without its scales in prefill with context. Here scales are applied.",
+    slidingWindow: "vLLM allows one window per model. Here each attention has its own.",
+  },
+};
+
+const ROCM_AITER_UNIFIED_ATTN: Capabilities = {
+  summary: "AITER's unified attention in Triton for prefill and decode.",
+  kind: "standard",
+  targets: ALL_TARGETS,
+  dtypes: ["float16", "bfloat16"],
+  kvCacheDtypes: ["auto", "bfloat16", "fp8", "fp8_e4m3"],
+  headSizes: HYBRID_HEAD_SIZES,
+  numHeads: {},
+  queriesPerKv: {},
+  blockSizes: { multipleOf: 16 },
+  attentionTypes: ["decoder", "encoder_decoder"],
+  slidingWindow: true,
+  alibi: true,
+  logitsSoftCap: true,
+  sinks: true,
+  batchInvariant: false,
+  kvCacheLayout: "[2, numBlocks, blockSize, numKvHeads, headSize]",
+  lse: false,
+  fp8Output: true,
+  graphs: "always",
+  aiter: [launches("aiter:unified_attention_2d", "aiter:unified_attention_3d")],
+  prefill: [{ launches: launches("aiter:unified_attention_2d") }],
+  decode: [{ launches: launches("aiter:unified_attention_3d", "aiter:reduce_segments") }],
+  mixed: [{ launches: launches("aiter:unified_attention_2d") }],
+  cacheWrite: [{ launches: launches("hip:reshape_and_cache_flash") }],
+  differences: {},
+};
+
+const FLEX_ATTENTION: Capabilities = {
+  summary: "Attention with programmable masks and scores. Only on request.",
+  kind: "standard",
+  targets: ALL_TARGETS,
+  dtypes: ["float16", "bfloat16", "float32"],
+  kvCacheDtypes: ["auto", "bfloat16"],
+  headSizes: { max: 256 },
+  numHeads: {},
+  queriesPerKv: {},
+  blockSizes: {},
+  attentionTypes: ["decoder", "encoder_only"],
+  slidingWindow: true,
+  alibi: false,
+  logitsSoftCap: false,
+  sinks: false,
+  batchInvariant: true,
+  kvCacheLayout: "[2, numBlocks, blockSize, numKvHeads, headSize]",
+  lse: false,
+  fp8Output: false,
+  graphs: "never",
+  prefill: [{ launches: launches("triton:flex_attention") }],
+  decode: [{ launches: launches("triton:flex_attention") }],
+  mixed: [{ launches: launches("triton:flex_attention") }],
+  cacheWrite: [{ launches: launches("hip:reshape_and_cache_flash") }],
+  differences: {
+    headSizes: "vLLM takes any size.",
+    sinks: "vLLM accepts sinks and ignores them. Here they are refused.",
+  },
+};
+
+const ROCM_AITER_MLA: Capabilities = {
+  summary: "AITER's latent attention in assembly, for DeepSeek models.",
+  kind: "mla",
+  targets: CDNA,
+  dtypes: ["bfloat16"],
+  kvCacheDtypes: ["auto", "bfloat16", "fp8", "fp8_e4m3"],
+  headSizes: { oneOf: [576] },
+  numHeads: { oneOf: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 128] },
+  queriesPerKv: {},
+  blockSizes: {},
+  attentionTypes: ["decoder"],
+  slidingWindow: false,
+  alibi: false,
+  logitsSoftCap: false,
+  sinks: false,
+  batchInvariant: false,
+  kvCacheLayout: "[numBlocks, blockSize, 576]",
+  lse: false,
+  fp8Output: false,
+  graphs: "decode",
+  aiter: [launches("aiter:mla_decode")],
+  prefill: [{ launches: launches("aiter:fmha_forward_192_128") }, { launches: launches("ck:fmha_forward") }],
+  decode: [{ launches: launches("aiter:mla_decode", "triton:mla_reduce") }],
+  mixed: [
+    {
+      launches: launches(
+        "ck:fmha_forward",
+        "hip:gather_cache",
+        "triton:merge_attention_states",
+        "aiter:mla_decode",
+        "triton:mla_reduce",
+      ),
+    },
+  ],
+  cacheWrite: [{ launches: launches("hip:concat_and_cache_mla") }],
+  differences: {
+    dtypes: "vLLM declares float16 too, for which AITER has no kernel.",
+    numHeads: "vLLM takes 16 or 128. Here fewer than 16 are padded to 16.",
+    blockSizes: "As in vLLM: the block table is expanded to blocks of one token.",
+  },
+};
+
+const TRITON_MLA: Capabilities = {
+  summary: "Latent attention in Triton, for DeepSeek models on any GPU.",
+  kind: "mla",
+  targets: ALL_TARGETS,
+  dtypes: ["float16", "bfloat16"],
+  kvCacheDtypes: ["auto", "bfloat16"],
+  headSizes: { oneOf: [576] },
+  numHeads: {},
+  queriesPerKv: {},
+  blockSizes: { min: 16 },
+  attentionTypes: ["decoder"],
+  slidingWindow: false,
+  alibi: false,
+  logitsSoftCap: false,
+  sinks: false,
+  batchInvariant: true,
+  kvCacheLayout: "[numBlocks, blockSize, 576]",
+  lse: true,
+  fp8Output: false,
+  graphs: "always",
+  prefill: [{ launches: launches("triton:mla_prefill") }],
+  decode: [{ launches: launches("triton:mla_decode", "triton:mla_reduce") }],
+  mixed: [{ launches: launches("triton:mla_prefill", "triton:mla_decode", "triton:mla_reduce") }],
+  cacheWrite: [{ launches: launches("triton:concat_and_cache_mla") }],
+  differences: {
+    blockSizes: "vLLM's documentation asks for 16 or more, its code refuses 1 alone.",
+    graphs: "vLLM's cannot be captured.",
+  },
+};
+
+/** What ours run, by backend. */
+export const BUILTIN_BACKENDS: Readonly<Record<BuiltinBackendName, Capabilities>> = {
+  TRITON_ATTN,
+  ROCM_ATTN,
+  ROCM_AITER_FA,
+  ROCM_AITER_UNIFIED_ATTN,
+  FLEX_ATTENTION,
+  ROCM_AITER_MLA,
+  TRITON_MLA,
+};
+
+export function isBuiltinBackend(name: string): name is BuiltinBackendName {
+  return (BACKEND_NAMES as readonly string[]).includes(name);
+}
+
+/** What `VLLM_ATTENTION_BACKEND` takes in vLLM beside the seven, and this package does not have. */
+export const OTHER_VLLM_BACKENDS: readonly string[] = [
+  "FLASH_ATTN",
+  "ROCM_AITER_TRITON_MLA",
+  "ROCM_AITER_MLA_SPARSE",
+  "TORCH_SDPA",
+  "FLASHINFER",
+  "FLASHINFER_MLA",
+  "CUTLASS_MLA",
+  "FLASHMLA",
+  "FLASHMLA_SPARSE",
+  "FLASH_ATTN_MLA",
+  "PALLAS",
+  "IPEX",
+  "NO_ATTENTION",
+  "TREE_ATTN",
+  "CPU_ATTN",
+  "CUSTOM",
+];

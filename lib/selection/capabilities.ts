@@ -1,0 +1,79 @@
+import type { Feature, Provider } from "./catalog.js";
+import type { AttentionType, ComputeDType, KvCacheDType } from "./config.js";
+import type { Sizes } from "./sizes.js";
+import type { FlagName } from "./variables.js";
+
+/** What limits a backend, and a kernel within it: the entries by which a configuration is judged. */
+export interface Limits {
+  /** Standard attention over keys and values, or multi-head latent attention. */
+  readonly kind: "standard" | "mla";
+  /** Prefixes of gfx targets: "gfx11" stands for gfx1100, gfx1151, ... */
+  readonly targets: readonly string[];
+  readonly dtypes: readonly ComputeDType[];
+  readonly kvCacheDtypes: readonly KvCacheDType[];
+  /** Elements of a cached key; for MLA of latent and rotary part together. */
+  readonly headSizes: Sizes;
+  /** Query heads on this GPU. */
+  readonly numHeads: Sizes;
+  /** Query heads per key and value head. */
+  readonly queriesPerKv: Sizes;
+  readonly blockSizes: Sizes;
+  readonly attentionTypes: readonly AttentionType[];
+  readonly slidingWindow: boolean;
+  readonly alibi: boolean;
+  readonly logitsSoftCap: boolean;
+  readonly sinks: boolean;
+  readonly batchInvariant: boolean;
+}
+
+/** The name of an entry by which a configuration is judged. */
+export type Capability = keyof Limits;
+
+/** One kernel launch of a phase. */
+export interface Launch {
+  readonly provider: Provider;
+  readonly operation: string;
+}
+
+/** Launches that together do a phase, for the configurations within their limits. */
+export interface KernelChoice {
+  readonly launches: readonly Launch[];
+  /** Where it is narrower than the backend. */
+  readonly limits?: Partial<Limits>;
+  /** Variables that switch it off: `when` is the value (on or off) that all of them must have. */
+  readonly switchedOff?: readonly { readonly variables: readonly FlagName[]; readonly when: boolean }[];
+  /** What else bounds it, known only with the batch. */
+  readonly note?: string;
+}
+
+/** One backend: what ours run, in one table. Validation, explanation and docs/backends.md read nothing else. */
+export interface Capabilities extends Limits {
+  /** One sentence for listings. */
+  readonly summary: string;
+  /** How its KV cache is laid out, for each layer. */
+  readonly kvCacheLayout: string;
+  /** `forward` can write the log-sum-exp of each row. */
+  readonly lse: boolean;
+  /** `forward` can write fp8 with a static scale. */
+  readonly fp8Output: boolean;
+  /** Which calls of `forward` can stand in a captured graph. */
+  readonly graphs: "always" | "decode" | "never";
+  /** AITER's kernels that must be there: of each group at least one. */
+  readonly aiter?: readonly (readonly Launch[])[];
+  /** Its kernels by phase, the preferred first. */
+  readonly prefill: readonly KernelChoice[];
+  readonly decode: readonly KernelChoice[];
+  /** Batches that have both. */
+  readonly mixed: readonly KernelChoice[];
+  readonly cacheWrite: readonly KernelChoice[];
+  /** Differences from vLLM's backend of the same name, by entry. */
+  readonly differences: Readonly<Partial<Record<keyof Capabilities, string>>>;
+}
+
+/** The features that a configuration can ask for, with the words for them. */
+export const FEATURE_NAMES: Readonly<Record<Feature, string>> = {
+  slidingWindow: "a sliding window",
+  alibi: "ALiBi slopes",
+  logitsSoftCap: "a logits soft cap",
+  sinks: "attention sinks",
+};

@@ -1,0 +1,72 @@
+import type { ComputeDType, KvCacheDType } from "./config.js";
+import { matches, type Sizes } from "./sizes.js";
+import { bareTarget } from "./targets.js";
+
+/** Who made a kernel: our HIP C++, our Triton sources, CK-tile, or AITER (its assembly, its Triton). */
+export const PROVIDERS = ["hip", "triton", "ck", "aiter"] as const;
+export type Provider = (typeof PROVIDERS)[number];
+
+/** How far a kernel's numbers are proven on a target. */
+export const VERIFIED = ["none", "emulator", "hardware"] as const;
+export type Verified = (typeof VERIFIED)[number];
+
+/** What a kernel may be able to do beside plain causal attention. */
+export const FEATURES = ["slidingWindow", "alibi", "logitsSoftCap", "sinks"] as const;
+export type Feature = (typeof FEATURES)[number];
+
+/**
+ * What selection knows of a kernel: one row of a manifest, or several that differ in sizes alone. What a row leaves
+ * out it does not depend on (a reduction over partitions has no block size).
+ */
+export interface CatalogKernel {
+  target: string;
+  provider: Provider;
+  operation: string;
+  dtypes?: readonly ComputeDType[];
+  kvCacheDtypes?: readonly KvCacheDType[];
+  headSizes?: Sizes;
+  blockSizes?: Sizes;
+  /** Features that it can do; absent: all that come up, since it does not depend on them. */
+  features?: readonly Feature[];
+  verified: Verified;
+  /** This version is to have it and has not yet. */
+  planned?: boolean;
+}
+
+/** The kernels that there are: of the folders on this machine, or of the packages of this version. */
+export interface Catalog {
+  name: string;
+  kernels: readonly CatalogKernel[];
+}
+
+/** What of a configuration decides which kernel of an operation fits. */
+export interface KernelNeeds {
+  dtype: ComputeDType;
+  kvCacheDtype: KvCacheDType;
+  headSize: number;
+  blockSize: number;
+  features: readonly Feature[];
+}
+
+/** The kernels of the catalog that run on a target: "gfx942:sramecc+:xnack-" is served by kernels for "gfx942" too. */
+export function kernelsFor(catalog: Catalog, arch: string): CatalogKernel[] {
+  const bare = bareTarget(arch);
+  return catalog.kernels.filter(({ target }) => target === arch || target === bare);
+}
+
+/** Whether a kernel takes what is needed. */
+export function serves(kernel: CatalogKernel, needs: KernelNeeds): boolean {
+  return (
+    (kernel.dtypes?.includes(needs.dtype) ?? true) &&
+    (kernel.kvCacheDtypes?.includes(storedAs(needs.kvCacheDtype, needs.dtype)) ?? true) &&
+    (kernel.headSizes === undefined || matches(kernel.headSizes, needs.headSize)) &&
+    (kernel.blockSizes === undefined || matches(kernel.blockSizes, needs.blockSize)) &&
+    needs.features.every((feature) => kernel.features?.includes(feature) ?? true)
+  );
+}
+
+/** Kernels know a cache in the dtype of the model ("auto"), and fp8; "bfloat16" and "fp8_e4m3" are other words for these. */
+export function storedAs(kvCacheDtype: KvCacheDType, dtype: ComputeDType): KvCacheDType {
+  if (kvCacheDtype === "fp8_e4m3") return "fp8";
+  return kvCacheDtype === dtype ? "auto" : kvCacheDtype;
+}

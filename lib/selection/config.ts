@@ -1,0 +1,249 @@
+import { invalidArgument } from "../errors.js";
+
+/** The backends of vLLM on ROCm, with the names that `VLLM_ATTENTION_BACKEND` takes, in the order of the documentation. */
+export const BACKEND_NAMES = [
+  "TRITON_ATTN",
+  "ROCM_ATTN",
+  "ROCM_AITER_FA",
+  "ROCM_AITER_UNIFIED_ATTN",
+  "FLEX_ATTENTION",
+  "ROCM_AITER_MLA",
+  "TRITON_MLA",
+] as const;
+
+export type BuiltinBackendName = (typeof BACKEND_NAMES)[number];
+
+/** A backend of this package, or one that the program has registered with `registerBackend`. */
+export type BackendName = BuiltinBackendName | (string & {});
+
+/** The dtypes of query, key, value and output. */
+export const COMPUTE_DTYPES = ["float16", "bfloat16", "float32"] as const;
+export type ComputeDType = (typeof COMPUTE_DTYPES)[number];
+
+/** What `--kv-cache-dtype` takes in vLLM. "auto" stores the cache in the dtype of the model; "fp8" is "fp8_e4m3". */
+export const KV_CACHE_DTYPES = [
+  "auto",
+  "bfloat16",
+  "fp8",
+  "fp8_e4m3",
+  "fp8_e5m2",
+  "fp8_inc",
+  "fp8_ds_mla",
+] as const;
+export type KvCacheDType = (typeof KV_CACHE_DTYPES)[number];
+
+/**
+ * Who attends to whom. "decoder": causal self-attention over the KV cache. "encoder_only" and "encoder": every token of
+ * a sequence sees every other, no cache. "encoder_decoder": the decoder's queries over the encoder's cached keys.
+ */
+export const ATTENTION_TYPES = ["decoder", "encoder", "encoder_only", "encoder_decoder"] as const;
+export type AttentionType = (typeof ATTENTION_TYPES)[number];
+
+/** A process environment: names to values, absent where not set. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What standard attention and multi-head latent attention share. */
+interface CommonConfig {
+  /** Query heads on this GPU: the model's divided by the tensor-parallel size. */
+  numHeads: number;
+  dtype: ComputeDType;
+  /** Default "auto". */
+  kvCacheDtype?: KvCacheDType | undefined;
+  /** Tokens of one block of the KV cache. Default 16. */
+  blockSize?: number | undefined;
+  /** The factor of query·key before the softmax. Default 1/sqrt(size of a query). */
+  scale?: number | undefined;
+  /** Stands above `VLLM_ATTENTION_BACKEND`: a program's own word. */
+  backend?: BackendName | undefined;
+  /** Makes a row's result independent of what else is in its batch, bit for bit. Default false. */
+  batchInvariant?: boolean | undefined;
+  /** Where the selection's variables are read. Default `process.env`, at the time of the call. */
+  env?: Environment | undefined;
+}
+
+/** The options of `createAttention`: multi-head, grouped-query or multi-query attention over a paged KV cache. */
+export interface AttentionConfig extends CommonConfig {
+  /** Heads of key and value on this GPU; divides numHeads. */
+  numKvHeads: number;
+  headSize: number;
+  /** A query sees this many last tokens, itself included. Default: all. */
+  slidingWindow?: number | undefined;
+  /** One slope per query head: score += slope * (key position - query position). */
+  alibiSlopes?: ArrayLike<number> | undefined;
+  /** Scores become cap * tanh(score / cap). Default: none. */
+  logitsSoftCap?: number | undefined;
+  /** One more logit per head in the softmax's sum, without a value (gpt-oss); the logits are given to `forward`. */
+  sinks?: boolean | undefined;
+  /** Default "decoder". */
+  attentionType?: AttentionType | undefined;
+}
+
+/** The options of `createMlaAttention`: DeepSeek's multi-head latent attention. Its cache holds kvLoraRank + qkRopeHeadDim elements per token. */
+export interface MlaAttentionConfig extends CommonConfig {
+  /** Elements of the latent from which keys and values come (512 in DeepSeek-V2, V3 and R1). */
+  kvLoraRank: number;
+  /** Elements of a query head without position. Default 128. */
+  qkNopeHeadDim?: number | undefined;
+  /** Elements of a query head with rotary position, shared by the keys of all heads. Default 64. */
+  qkRopeHeadDim?: number | undefined;
+  /** Elements of a value head. Default 128. */
+  vHeadDim?: number | undefined;
+}
+
+interface ResolvedCommon {
+  readonly numHeads: number;
+  readonly dtype: ComputeDType;
+  readonly kvCacheDtype: KvCacheDType;
+  readonly blockSize: number;
+  readonly scale: number;
+  readonly batchInvariant: boolean;
+  readonly numKvHeads: number;
+  /** Elements that a query and a key have: of one cached token and head. For MLA kvLoraRank + qkRopeHeadDim. */
+  readonly headSize: number;
+  readonly slidingWindow: number | null;
+  readonly alibi: boolean;
+  readonly logitsSoftCap: number | null;
+  readonly sinks: boolean;
+  readonly attentionType: AttentionType;
+  /** The option `backend`, null where it was not given. */
+  readonly backend: BackendName | null;
+}
+
+/** A configuration whose values are checked and whose defaults are filled in: what selection looks at. */
+export type ResolvedConfig =
+  | (ResolvedCommon & { readonly mla: null })
+  | (ResolvedCommon & {
+      readonly mla: {
+        readonly kvLoraRank: number;
+        readonly qkNopeHeadDim: number;
+        readonly qkRopeHeadDim: number;
+        readonly vHeadDim: number;
+      };
+    });
+
+const COMMON_KEYS = [
+  "numHeads",
+  "dtype",
+  "kvCacheDtype",
+  "blockSize",
+  "scale",
+  "backend",
+  "batchInvariant",
+  "env",
+];
+const STANDARD_KEYS = new Set([
+  ...COMMON_KEYS,
+  ...["numKvHeads", "headSize", "slidingWindow", "alibiSlopes", "logitsSoftCap", "sinks", "attentionType"],
+]);
+const MLA_KEYS = new Set([...COMMON_KEYS, "kvLoraRank", "qkNopeHeadDim", "qkRopeHeadDim", "vHeadDim"]);
+
+/** Whether the configuration is one of `createMlaAttention`. */
+export function isMlaConfig(config: AttentionConfig | MlaAttentionConfig): config is MlaAttentionConfig {
+  return "kvLoraRank" in config;
+}
+
+/**
+ * Checks every option by itself and fills in the defaults. What a backend can do with them is the selection's matter.
+ * Throws ERR_INVALID_ARGUMENT, for an option that does not exist too.
+ */
+export function resolveConfig(config: AttentionConfig | MlaAttentionConfig): ResolvedConfig {
+  if (typeof config !== "object" || config === null) throw invalidArgument("config", "an object", config);
+  const isMla = isMlaConfig(config);
+  const known = isMla ? MLA_KEYS : STANDARD_KEYS;
+  for (const key of Object.keys(config)) {
+    if (!known.has(key)) {
+      throw invalidArgument("config", `only the options ${[...known].join(", ")}`, key);
+    }
+  }
+  const { scale, batchInvariant = false, backend } = config;
+  if (scale !== undefined && !(Number.isFinite(scale) && scale > 0)) {
+    throw invalidArgument("scale", "a positive number", scale);
+  }
+  if (backend !== undefined && typeof backend !== "string") {
+    throw invalidArgument("backend", "the name of a backend", backend);
+  }
+  if (config.env !== undefined && (typeof config.env !== "object" || config.env === null)) {
+    throw invalidArgument("env", "an object of variables", config.env);
+  }
+  const common = {
+    numHeads: count(config.numHeads, "numHeads"),
+    dtype: oneOf(config.dtype, COMPUTE_DTYPES, "dtype"),
+    kvCacheDtype: oneOf(config.kvCacheDtype ?? "auto", KV_CACHE_DTYPES, "kvCacheDtype"),
+    blockSize: count(config.blockSize ?? 16, "blockSize"),
+    batchInvariant: flag(batchInvariant, "batchInvariant"),
+    backend: backend ?? null,
+  };
+  return isMla ? resolveMla(config, common) : resolveStandard(config, common);
+}
+
+type Common = Pick<
+  ResolvedCommon,
+  "numHeads" | "dtype" | "kvCacheDtype" | "blockSize" | "batchInvariant" | "backend"
+>;
+
+function resolveStandard(config: AttentionConfig, common: Common): ResolvedConfig {
+  const numKvHeads = count(config.numKvHeads, "numKvHeads");
+  if (common.numHeads % numKvHeads !== 0) {
+    throw invalidArgument("numKvHeads", `a divisor of numHeads (${common.numHeads})`, numKvHeads);
+  }
+  const headSize = count(config.headSize, "headSize");
+  const { alibiSlopes, logitsSoftCap, slidingWindow, sinks = false } = config;
+  if (alibiSlopes !== undefined && (alibiSlopes === null || alibiSlopes.length !== common.numHeads)) {
+    throw invalidArgument(
+      "alibiSlopes",
+      `one slope for each of the ${common.numHeads} query heads`,
+      alibiSlopes,
+    );
+  }
+  if (logitsSoftCap !== undefined && !(Number.isFinite(logitsSoftCap) && logitsSoftCap > 0)) {
+    throw invalidArgument("logitsSoftCap", "a positive number", logitsSoftCap);
+  }
+  return {
+    ...common,
+    numKvHeads,
+    headSize,
+    scale: config.scale ?? 1 / Math.sqrt(headSize),
+    slidingWindow: slidingWindow === undefined ? null : count(slidingWindow, "slidingWindow"),
+    alibi: alibiSlopes !== undefined,
+    logitsSoftCap: logitsSoftCap ?? null,
+    sinks: flag(sinks, "sinks"),
+    attentionType: oneOf(config.attentionType ?? "decoder", ATTENTION_TYPES, "attentionType"),
+    mla: null,
+  };
+}
+
+function resolveMla(config: MlaAttentionConfig, common: Common): ResolvedConfig {
+  const mla = {
+    kvLoraRank: count(config.kvLoraRank, "kvLoraRank"),
+    qkNopeHeadDim: count(config.qkNopeHeadDim ?? 128, "qkNopeHeadDim"),
+    qkRopeHeadDim: count(config.qkRopeHeadDim ?? 64, "qkRopeHeadDim"),
+    vHeadDim: count(config.vHeadDim ?? 128, "vHeadDim"),
+  };
+  return {
+    ...common,
+    numKvHeads: 1,
+    headSize: mla.kvLoraRank + mla.qkRopeHeadDim,
+    scale: config.scale ?? 1 / Math.sqrt(mla.qkNopeHeadDim + mla.qkRopeHeadDim),
+    slidingWindow: null,
+    alibi: false,
+    logitsSoftCap: null,
+    sinks: false,
+    attentionType: "decoder",
+    mla,
+  };
+}
+
+function count(value: unknown, argument: string): number {
+  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
+  throw invalidArgument(argument, "a positive integer", value);
+}
+
+function flag(value: unknown, argument: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw invalidArgument(argument, "true or false", value);
+}
+
+function oneOf<T extends string>(value: unknown, values: readonly T[], argument: string): T {
+  if (values.includes(value as T)) return value as T;
+  throw invalidArgument(argument, `one of ${values.join(", ")}`, value);
+}

@@ -1,0 +1,150 @@
+import { invalidArgument, RocmAttentionError } from "../errors.js";
+import { type Catalog, kernelsFor } from "./catalog.js";
+import {
+  type AttentionConfig,
+  type BackendName,
+  type Environment,
+  type MlaAttentionConfig,
+  resolveConfig,
+} from "./config.js";
+import { type Decision, decide, type Explicit, hasAiter } from "./decide.js";
+import type { Candidate, Explanation } from "./explanation.js";
+import type { Situation } from "./phases.js";
+import { PUBLISHED_CATALOG } from "./published.js";
+import { capabilitiesOf, invalidBackend, overridingBackend } from "./registry.js";
+import { upstreamRule } from "./rules.js";
+import { bareTarget } from "./targets.js";
+import { reportVariables } from "./variable-report.js";
+import { readFlags } from "./variables.js";
+
+export interface SelectionOptions {
+  /** Where the variables are read when the configuration has no `env`. Default `process.env`. */
+  env?: Environment | undefined;
+  /** Selects for this device's target. */
+  device?: { readonly info: { readonly arch: string } } | undefined;
+  /** Selects for this target: "gfx942". Default, without a device: gfx942. */
+  arch?: string | undefined;
+  /** The kernels to count on. Default: those that the packages of this version have. */
+  catalog?: Catalog | undefined;
+}
+
+/**
+ * Says which backend runs a configuration, where the choice came from, and everything that was not chosen with its
+ * reasons. Never throws: a wrong option or a failed selection stands in `error`.
+ */
+export function explain(
+  config: AttentionConfig | MlaAttentionConfig,
+  options: SelectionOptions = {},
+): Explanation {
+  const catalog = options.catalog ?? PUBLISHED_CATALOG;
+  const explanation: Explanation = {
+    backend: null,
+    rule: null,
+    source: "default",
+    error: null,
+    config: null,
+    target: { arch: "gfx942", from: "assumed" },
+    catalog: catalog.name,
+    candidates: [],
+    variables: [],
+    notes: [],
+    phases: [],
+  };
+  try {
+    explanation.target = targetOf(options);
+    explanation.config = resolveConfig(config);
+    const env = config.env ?? options.env ?? process.env;
+    select(explanation, env, catalog);
+  } catch (error) {
+    if (!(error instanceof RocmAttentionError)) throw error;
+    const { code, message, argument } = error;
+    explanation.error = { code, message, ...(argument === undefined ? {} : { argument }) };
+  }
+  return explanation;
+}
+
+/** The backend that runs a configuration. Throws what the explanation's `error` says. */
+export function selectBackend(
+  config: AttentionConfig | MlaAttentionConfig,
+  options: SelectionOptions = {},
+): BackendName {
+  const { backend, error } = explain(config, options);
+  if (backend !== null) return backend;
+  const { code, message, argument } = error!;
+  throw new RocmAttentionError(code, message, argument === undefined ? {} : { argument });
+}
+
+function targetOf({ device, arch }: SelectionOptions): Explanation["target"] {
+  if (device !== undefined && arch !== undefined) {
+    throw invalidArgument("arch", "either device or arch", arch);
+  }
+  if (device !== undefined) return { arch: device.info.arch, from: "device" };
+  if (arch === undefined) return { arch: "gfx942", from: "assumed" };
+  if (typeof arch !== "string" || !/^gfx[0-9a-f]{3,5}(:.*)?$/.test(arch)) {
+    throw invalidArgument("arch", 'a GPU target such as "gfx942"', arch);
+  }
+  return { arch, from: "arch" };
+}
+
+/** Fills the explanation in; throws what makes the selection fail, with everything found so far standing in it. */
+function select(explanation: Explanation, env: Environment, catalog: Catalog): void {
+  const config = explanation.config!;
+  const arch = explanation.target.arch;
+  const situation: Situation = { config, arch, flags: readFlags(env), kernels: kernelsFor(catalog, arch) };
+  const explicit = namedBackend(config.backend, env);
+  if (explicit !== null) explanation.source = explicit.source;
+  if (explicit !== null && capabilitiesOf(explicit.name) === undefined) {
+    const where = { override: "overrideBackend", option: "the option backend" }[explicit.source as string];
+    throw invalidBackend(explicit.name, where ?? explicit.source, where && "backend");
+  }
+  explanation.rule = upstreamRule(config, situation.flags, explicit?.name ?? null, arch, () =>
+    hasAiter(capabilitiesOf("ROCM_AITER_MLA")!, situation),
+  );
+  const decision = decide(situation, explicit);
+  explanation.source = decision.source;
+  explanation.candidates = decision.candidates;
+  explanation.variables = reportVariables(situation, explicit, decision, env);
+  if (decision.chosen === null) throw failure(decision, explicit, arch);
+  explanation.backend = decision.chosen.backend;
+  explanation.phases = decision.phases;
+  const absent = decision.phases.filter(({ kernel }) => kernel?.status !== "available");
+  if (absent.length > 0) {
+    explanation.notes.push(
+      `${absent.map(({ phase }) => phase).join(", ")}: no kernel for ${bareTarget(arch)} in this catalog, so createAttention fails with ERR_NO_KERNELS_FOR_ARCH.`,
+    );
+  }
+}
+
+function namedBackend(option: BackendName | null, env: Environment): Explicit | null {
+  const forced = overridingBackend();
+  if (forced !== null) return { name: forced, source: "override" };
+  if (option !== null) return { name: option, source: "option" };
+  const variable = env.VLLM_ATTENTION_BACKEND;
+  return variable === undefined ? null : { name: variable, source: "VLLM_ATTENTION_BACKEND" };
+}
+
+function failure({ candidates }: Decision, explicit: Explicit | null, arch: string): RocmAttentionError {
+  const target = bareTarget(arch);
+  const say = ({ backend, reasons }: Candidate) =>
+    `${backend} ${reasons.map(({ message }) => message).join("; ")}.`;
+  const able = candidates.filter(({ eligible, enabled }) => eligible && !enabled);
+  const hint = able.map(({ backend, enable }) => ` ${backend} could: set ${enable}.`).join("");
+  if (explicit === null) {
+    const tried = candidates.filter(({ enabled }) => enabled).map(say);
+    return new RocmAttentionError(
+      "ERR_NO_BACKEND",
+      `No attention backend can run this configuration on ${target}. ${tried.join(" ")}${hint}`,
+    );
+  }
+  const asked = candidates[0]!;
+  if (asked.reasons.every(({ capability }) => capability === "aiter")) {
+    return new RocmAttentionError(
+      "ERR_AITER_NOT_INSTALLED",
+      `${asked.backend} needs AITER's kernels for ${target}, which are not installed. Add them with: kernels/build --target ${target}`,
+    );
+  }
+  return new RocmAttentionError(
+    "ERR_BACKEND_UNSUPPORTED",
+    `${asked.backend} cannot run this configuration on ${target}: it ${asked.reasons.map(({ message }) => message).join("; ")}.${hint}`,
+  );
+}

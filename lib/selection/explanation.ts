@@ -1,0 +1,89 @@
+import type { ErrorCode } from "../errors.js";
+import type { Capability } from "./capabilities.js";
+import type { Provider, Verified } from "./catalog.js";
+import type { BackendName, ResolvedConfig } from "./config.js";
+
+/** Why a backend or a kernel cannot run a configuration. */
+export interface Reason {
+  /** What is lacking: an entry of the backend's capability table, or "aiter" where its kernels are not installed. */
+  capability: Capability | "aiter";
+  /** One sentence: what it can do and what was asked for. */
+  message: string;
+}
+
+export interface Candidate {
+  backend: BackendName;
+  /** Whether the flags, the option or the variable let it be chosen. */
+  enabled: boolean;
+  /** Whether it can run the configuration: there are no reasons against it. */
+  eligible: boolean;
+  chosen: boolean;
+  reasons: Reason[];
+  /** What to set so that it is considered, where it is not enabled. */
+  enable?: string;
+}
+
+export type Phase = "prefill" | "decode" | "mixed" | "cacheWrite";
+
+/** A kernel, or a group of kernels that run after each other, which a backend can use for a phase. */
+export interface PhaseKernel {
+  launches: LaunchReport[];
+  /** "available": the catalog has them. "planned": this version has no kernel for it yet. "missing": not in the catalog. */
+  status: "available" | "planned" | "missing";
+  /** How far the least verified of them is verified on this target. */
+  verified: Verified;
+  /** What else bounds it, known only with the batch. */
+  note?: string;
+}
+
+/** One launch of a phase. */
+export interface LaunchReport {
+  provider: Provider;
+  operation: string;
+  status: "available" | "planned" | "missing";
+  verified: Verified;
+}
+
+export interface PhasePlan {
+  phase: Phase;
+  /** What will run; null where none of the backend's kernels takes this configuration. */
+  kernel: PhaseKernel | null;
+  /** Kernels that would come before it, and why they do not run. */
+  passedOver: { kernel: string; reasons: string[] }[];
+}
+
+/** A variable of vLLM's table that is set. */
+export interface VariableReport {
+  name: string;
+  value: string;
+  /** What it does here; null where it has no effect on this selection. */
+  effect: string | null;
+  /** Why it has no effect, or what is wrong with its value. */
+  note?: string;
+  /** "warning": the value is not recognised, or it was meant to act and does not. */
+  level: "info" | "warning";
+}
+
+/** How a backend was chosen, and everything that was not. Plain data: it survives JSON and structuredClone. */
+export interface Explanation {
+  /** What will run; null where selection fails, and then `error` says why. */
+  backend: BackendName | null;
+  /** What vLLM would choose from the same words, before validation; null where it would raise an error. */
+  rule: BackendName | null;
+  /** Where the choice came from: "override", "option", "VLLM_ATTENTION_BACKEND", the flags that decided, or "default". */
+  source: string;
+  error: { code: ErrorCode; message: string; argument?: string } | null;
+  /** Null where an option was wrong by itself. */
+  config: ResolvedConfig | null;
+  /** The GPU target, and whether the caller named it or it was assumed. */
+  target: { arch: string; from: "device" | "arch" | "assumed" };
+  /** Which catalog of kernels was asked. */
+  catalog: string;
+  /** In the order in which they are considered. */
+  candidates: Candidate[];
+  variables: VariableReport[];
+  /** Beside the reasons: how to make the choice work, what to know about it. */
+  notes: string[];
+  /** The kernels of the chosen backend by phase; empty where selection fails. */
+  phases: PhasePlan[];
+}

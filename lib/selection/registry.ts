@@ -1,0 +1,153 @@
+import { invalidArgument, RocmAttentionError } from "../errors.js";
+import { BUILTIN_BACKENDS, isBuiltinBackend, OTHER_VLLM_BACKENDS } from "./backends.js";
+import type { Capabilities } from "./capabilities.js";
+import { BACKEND_NAMES, type BackendName } from "./config.js";
+
+/** What a program says of a backend of its own: what it leaves out is as narrow as the least of ours. */
+export type OwnCapabilities = Pick<Capabilities, "kind" | "summary"> & Partial<Capabilities>;
+
+const LEAST: Omit<Capabilities, "kind" | "summary"> = {
+  targets: ["gfx"],
+  dtypes: ["float16", "bfloat16"],
+  kvCacheDtypes: ["auto"],
+  headSizes: {},
+  numHeads: {},
+  queriesPerKv: {},
+  blockSizes: {},
+  attentionTypes: ["decoder"],
+  slidingWindow: false,
+  alibi: false,
+  logitsSoftCap: false,
+  sinks: false,
+  batchInvariant: false,
+  kvCacheLayout: "its own",
+  lse: false,
+  fp8Output: false,
+  graphs: "never",
+  prefill: [],
+  decode: [],
+  mixed: [],
+  cacheWrite: [],
+  differences: {},
+};
+
+interface Registered {
+  readonly name: string;
+  readonly capabilities: Capabilities;
+}
+
+let registered: readonly Registered[] = [];
+let forced: BackendName | null = null;
+
+/** A backend as listings show it. */
+export interface BackendListing {
+  name: BackendName;
+  capabilities: Capabilities;
+  /** "replaced": registered under the name of a backend of this package. */
+  origin: "builtin" | "registered" | "replaced";
+  /** `overrideBackend` has forced it for the whole process. */
+  overriding: boolean;
+}
+
+/**
+ * Makes a backend known to selection, or replaces one; a later registration hides an earlier one of the same name.
+ * Returns the function that undoes it. Backends of other names are chosen only by name.
+ */
+export function registerCapabilities(name: string, capabilities: OwnCapabilities): () => void {
+  if (typeof name !== "string" || !/^[A-Z][A-Z0-9_]*$/.test(name)) {
+    throw invalidArgument("name", "capital letters, digits and underscores", name);
+  }
+  if (capabilities?.kind !== "standard" && capabilities?.kind !== "mla") {
+    throw invalidArgument("capabilities.kind", '"standard" or "mla"', capabilities?.kind);
+  }
+  const entry = { name, capabilities: { ...LEAST, ...capabilities } };
+  registered = [...registered, entry];
+  return () => {
+    registered = registered.filter((other) => other !== entry);
+  };
+}
+
+/** Forces a backend for every selection in this process from now on; null lets selection choose again. Returns what was forced before. */
+export function overrideBackend(name: BackendName | null): BackendName | null {
+  if (name !== null && capabilitiesOf(name) === undefined) {
+    throw invalidBackend(name, "overrideBackend", "name");
+  }
+  const before = forced;
+  forced = name;
+  return before;
+}
+
+/** What `overrideBackend` has forced. */
+export function overridingBackend(): BackendName | null {
+  return forced;
+}
+
+/** The capabilities in force under a name: the latest registration's, or the package's own. */
+export function capabilitiesOf(name: BackendName): Capabilities | undefined {
+  const own = registered.filter((entry) => entry.name === name).at(-1)?.capabilities;
+  return own ?? (isBuiltinBackend(name) ? BUILTIN_BACKENDS[name] : undefined);
+}
+
+/** The names that can be asked for: the package's, then those registered. */
+export function backendNames(): BackendName[] {
+  return [...new Set<BackendName>([...BACKEND_NAMES, ...registered.map(({ name }) => name)])];
+}
+
+/** Every backend with what is in force for it. */
+export function listBackends(): BackendListing[] {
+  return backendNames().map((name) => {
+    const isOwn = registered.some((entry) => entry.name === name);
+    const origin = isOwn ? (isBuiltinBackend(name) ? "replaced" : "registered") : "builtin";
+    return { name, capabilities: capabilitiesOf(name)!, origin, overriding: forced === name };
+  });
+}
+
+/** ERR_INVALID_BACKEND for a name that nobody has: the valid names, and the one that was probably meant. */
+export function invalidBackend(name: string, where: string, argument?: string): RocmAttentionError {
+  const names = backendNames();
+  const nearest = nearestName(name, names);
+  const hint =
+    name === ""
+      ? " An empty value is not the same as none: unset the variable to let selection choose."
+      : OTHER_VLLM_BACKENDS.includes(name)
+        ? ` vLLM has ${name}, this package has not.`
+        : nearest === null
+          ? ""
+          : ` Did you mean ${nearest}?${nearest.toLowerCase() === name.trim().toLowerCase() ? " Names are written exactly so." : ""}`;
+  return new RocmAttentionError(
+    "ERR_INVALID_BACKEND",
+    `Invalid value ${JSON.stringify(name)} for ${where}.${hint} Valid names: ${names.join(", ")}.`,
+    argument === undefined ? {} : { argument },
+  );
+}
+
+/** The name within a third of the letters' changes, case and a "_VLLM_V1" behind it set aside. */
+export function nearestName(name: string, names: readonly string[]): string | null {
+  const wanted = name
+    .trim()
+    .toUpperCase()
+    .replaceAll("-", "_")
+    .replace(/_VLLM_V1$/, "");
+  let best: string | null = null;
+  let bestDistance = Math.max(2, Math.floor(wanted.length / 3)) + 1;
+  for (const candidate of names) {
+    const distance = editDistance(wanted, candidate);
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return wanted === "" ? null : best;
+}
+
+/** Levenshtein's distance; a very long text is not worth measuring. */
+function editDistance(from: string, to: string): number {
+  if (from.length > 2 * to.length + 8) return Number.POSITIVE_INFINITY;
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[to.length]!;
+}

@@ -1,0 +1,75 @@
+import { type Capability, FEATURE_NAMES, type Limits } from "./capabilities.js";
+import { FEATURES } from "./catalog.js";
+import type { ResolvedConfig } from "./config.js";
+import type { Reason } from "./explanation.js";
+import { describeSizes, joinWithOr, matches, type Sizes } from "./sizes.js";
+import { bareTarget, FP8_TARGETS, fp8Encoding, isTargetOf } from "./targets.js";
+
+/**
+ * Everything for which a backend, or a kernel within it, cannot run a configuration on a target; none: it can. A kernel
+ * names only the limits in which it is narrower than its backend.
+ */
+export function judge(limits: Partial<Limits>, config: ResolvedConfig, arch: string): Reason[] {
+  const reasons: Reason[] = [];
+  const deny = (capability: Capability, message: string) => void reasons.push({ capability, message });
+  const among = (
+    capability: Capability,
+    allowed: readonly string[] | undefined,
+    received: string,
+    what: string,
+  ) => {
+    if (allowed !== undefined && !allowed.includes(received)) {
+      deny(capability, `takes ${what} ${joinWithOr(allowed)}, not ${received}`);
+    }
+  };
+  const within = (capability: Capability, sizes: Sizes | undefined, received: number, what: string) => {
+    if (sizes !== undefined && !matches(sizes, received)) {
+      deny(capability, `takes ${what} ${describeSizes(sizes)}, not ${received}`);
+    }
+  };
+
+  const kind = config.mla === null ? "standard" : "mla";
+  if (limits.kind !== undefined && limits.kind !== kind) {
+    const [ours, theirs] =
+      kind === "mla" ? ["standard", "multi-head latent"] : ["multi-head latent", "standard"];
+    deny("kind", `does ${ours} attention, not ${theirs} attention`);
+  }
+  if (limits.targets !== undefined && !isTargetOf(arch, limits.targets)) {
+    deny("targets", `runs on ${joinWithOr(limits.targets)}, not on ${bareTarget(arch)}`);
+  }
+  among("dtypes", limits.dtypes, config.dtype, "dtype");
+  judgeKvCache(limits, config, arch, deny);
+  within("headSizes", limits.headSizes, config.headSize, "head size");
+  within("numHeads", limits.numHeads, config.numHeads, "query heads per GPU");
+  within(
+    "queriesPerKv",
+    limits.queriesPerKv,
+    config.numHeads / config.numKvHeads,
+    "query heads per key-value head",
+  );
+  within("blockSizes", limits.blockSizes, config.blockSize, "block size");
+  among("attentionTypes", limits.attentionTypes, config.attentionType, "attention type");
+  for (const feature of FEATURES) {
+    if (limits[feature] === false && config[feature]) deny(feature, `does not do ${FEATURE_NAMES[feature]}`);
+  }
+  if (limits.batchInvariant === false && config.batchInvariant) {
+    deny("batchInvariant", "splits its work by the batch, so it cannot be batch-invariant");
+  }
+  return reasons;
+}
+
+function judgeKvCache(
+  limits: Partial<Limits>,
+  { kvCacheDtype, dtype }: ResolvedConfig,
+  arch: string,
+  deny: (capability: Capability, message: string) => void,
+): void {
+  if (limits.kvCacheDtypes === undefined) return;
+  if (!limits.kvCacheDtypes.includes(kvCacheDtype)) {
+    deny("kvCacheDtypes", `takes KV cache dtype ${joinWithOr(limits.kvCacheDtypes)}, not ${kvCacheDtype}`);
+  } else if (kvCacheDtype.startsWith("fp8") && fp8Encoding(arch) === null) {
+    deny("kvCacheDtypes", `stores fp8 on ${joinWithOr(FP8_TARGETS)}, not on ${bareTarget(arch)}`);
+  } else if (kvCacheDtype === "bfloat16" && dtype !== "bfloat16") {
+    deny("kvCacheDtypes", `stores bfloat16 for dtype bfloat16, not for ${dtype}`);
+  }
+}

@@ -1,0 +1,110 @@
+import type { Environment } from "./config.js";
+import { type Decision, decide, type Explicit } from "./decide.js";
+import type { VariableReport } from "./explanation.js";
+import { kernelName, type Situation } from "./phases.js";
+import { capabilitiesOf } from "./registry.js";
+import {
+  type FlagName,
+  isFlag,
+  isRecognisedFlag,
+  VARIABLE_NAMES,
+  VARIABLES,
+  type Variable,
+} from "./variables.js";
+
+/**
+ * What each variable that is set does to this selection. Whether a flag has an effect is not derived but tried: the
+ * selection runs once more as if it were not set.
+ */
+export function reportVariables(
+  situation: Situation,
+  explicit: Explicit | null,
+  decision: Decision,
+  env: Environment,
+): VariableReport[] {
+  const reports: VariableReport[] = [];
+  for (const name of VARIABLE_NAMES) {
+    const value = env[name];
+    if (value === undefined) continue;
+    const variable: Variable = VARIABLES[name];
+    const report = (effect: string | null, level: VariableReport["level"], note?: string) =>
+      void reports.push({ name, value, effect, ...(note === undefined ? {} : { note }), level });
+    if (name === "VLLM_ATTENTION_BACKEND") {
+      if (explicit?.source === name) report(`chooses ${value}`, "info");
+      else if (capabilitiesOf(value) !== undefined)
+        report(null, "info", `${above(explicit!)} stands above it`);
+      else report(null, "warning", `not the name of a backend; ${above(explicit!)} stands above it`);
+    } else if (isFlag(name)) {
+      const unknown = isRecognisedFlag(value)
+        ? undefined
+        : `${JSON.stringify(value)} is neither 1 or true nor 0 or false, and counts as off`;
+      const effect = actsHere(name, situation, explicit, decision) ? lowerFirst(variable.effect!) : null;
+      const why = effect === null ? idleness(name, situation, explicit, decision) : undefined;
+      const isQuiet =
+        effect !== null ||
+        (variable.effect !== null &&
+          (situation.flags[name] === variable.default ||
+            (explicit !== null && variable.within === undefined) ||
+            isForOtherKind(variable, situation)));
+      const note = [unknown, why].filter((text) => text !== undefined).join("; ");
+      report(effect, unknown === undefined && isQuiet ? "info" : "warning", note === "" ? undefined : note);
+    } else {
+      report(null, "warning", "has no effect in this package");
+    }
+  }
+  return reports;
+}
+
+function above({ source }: Explicit): string {
+  return source === "override" ? "overrideBackend" : "the option backend";
+}
+
+function actsHere(
+  name: FlagName,
+  situation: Situation,
+  explicit: Explicit | null,
+  decision: Decision,
+): boolean {
+  const byDefault: boolean = VARIABLES[name].default;
+  if (situation.flags[name] === byDefault) return false;
+  const without = decide({ ...situation, flags: { ...situation.flags, [name]: byDefault } }, explicit);
+  return outcome(without) !== outcome(decision);
+}
+
+function outcome({ chosen, phases }: Decision): string {
+  const kernels = phases.map(({ kernel }) => (kernel === null ? "" : kernelName(kernel.launches)));
+  return [chosen?.backend, ...kernels].join("|");
+}
+
+/** Why a flag does nothing. */
+function idleness(
+  name: FlagName,
+  situation: Situation,
+  explicit: Explicit | null,
+  { chosen }: Decision,
+): string {
+  const variable: Variable = VARIABLES[name];
+  if (variable.effect === null) return "has no effect in this package";
+  if (situation.flags[name] === variable.default) return `${variable.default ? "on" : "off"}, as without it`;
+  if (isForOtherKind(variable, situation)) {
+    return `acts on ${variable.kind === "mla" ? "multi-head latent" : "standard"} attention alone`;
+  }
+  if (variable.within !== undefined && chosen?.backend !== variable.within) {
+    return `acts within ${variable.within}`;
+  }
+  if (explicit !== null && variable.within === undefined) return "ignored, since the backend is named";
+  if (name.startsWith("VLLM_ROCM_USE_AITER_") && !situation.flags.VLLM_ROCM_USE_AITER) {
+    return "needs VLLM_ROCM_USE_AITER=1";
+  }
+  return chosen === null
+    ? "selection fails with and without it"
+    : `${chosen.backend} runs with and without it`;
+}
+
+function isForOtherKind({ kind }: Variable, { config }: Situation): boolean {
+  return kind !== undefined && (kind === "mla") !== (config.mla !== null);
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

@@ -1,0 +1,139 @@
+import type { Environment } from "./config.js";
+
+export type VariableName = keyof typeof VARIABLES;
+
+export interface Variable {
+  /** "flag": 1 and true (any case) are on; 0, false and nothing are off; anything else is off with a warning. "choice": one of some words. */
+  readonly parsing: "flag" | "choice" | "integer";
+  /** Its default: for flags whether it is on, else the words for "not set". */
+  readonly default: boolean | string;
+  /** What it means in vLLM. */
+  readonly meaning: string;
+  /** What it does here; null: nothing, so that a warning is given where it is set. */
+  readonly effect: string | null;
+  /** The kind of attention on which it acts, where it is one. */
+  readonly kind?: "standard" | "mla";
+  /** The backend whose kernels it switches; absent: it takes part in the choice of the backend. */
+  readonly within?: string;
+}
+
+/** The variables that vLLM reads for attention on ROCm, and what they do here. Generates docs/environment.md. */
+export const VARIABLES = {
+  VLLM_ATTENTION_BACKEND: {
+    parsing: "choice",
+    default: "not set",
+    meaning: "The backend, by name; case-sensitive, and an empty value is an error.",
+    effect: "Chooses the backend, unless the option `backend` or `overrideBackend` does.",
+  },
+  VLLM_ROCM_USE_AITER: {
+    parsing: "flag",
+    default: false,
+    meaning: "Master switch of AITER's kernels.",
+    effect: "Lets the selection choose the AITER backends, subject to their own switches.",
+  },
+  VLLM_ROCM_USE_AITER_MHA: {
+    parsing: "flag",
+    default: true,
+    meaning: "AITER's flash attention; needs VLLM_ROCM_USE_AITER.",
+    effect: "Off: ROCM_AITER_FA is not chosen by itself.",
+    kind: "standard",
+  },
+  VLLM_ROCM_USE_AITER_MLA: {
+    parsing: "flag",
+    default: true,
+    meaning: "AITER's multi-head latent attention; needs VLLM_ROCM_USE_AITER.",
+    effect: "Off: ROCM_AITER_MLA is not chosen by itself, except for block size 1.",
+    kind: "mla",
+  },
+  VLLM_ROCM_USE_AITER_UNIFIED_ATTENTION: {
+    parsing: "flag",
+    default: false,
+    meaning: "AITER's unified attention; needs VLLM_ROCM_USE_AITER.",
+    effect: "On: ROCM_AITER_UNIFIED_ATTN is chosen before ROCM_AITER_FA.",
+    kind: "standard",
+  },
+  VLLM_V1_USE_PREFILL_DECODE_ATTENTION: {
+    parsing: "flag",
+    default: false,
+    meaning: "Separate kernels for prefill and decode.",
+    effect: "On: ROCM_ATTN is chosen where no AITER backend is.",
+    kind: "standard",
+  },
+  VLLM_ROCM_USE_AITER_PAGED_ATTN: {
+    parsing: "flag",
+    default: false,
+    meaning: "Together with VLLM_ROCM_USE_AITER switches the HIP paged attention off.",
+    effect: "The same: ROCM_ATTN then decodes with its Triton kernel.",
+    kind: "standard",
+    within: "ROCM_ATTN",
+  },
+  VLLM_ROCM_CUSTOM_PAGED_ATTN: {
+    parsing: "flag",
+    default: true,
+    meaning: "The HIP paged attention within ROCM_ATTN.",
+    effect: "Off: ROCM_ATTN decodes with its Triton kernel.",
+    kind: "standard",
+    within: "ROCM_ATTN",
+  },
+  VLLM_ROCM_FP8_MFMA_PAGE_ATTN: {
+    parsing: "flag",
+    default: false,
+    meaning: "fp8 matrix products in the HIP paged attention.",
+    effect: "On: ROCM_ATTN's HIP decode multiplies in fp8 where the cache is fp8.",
+    kind: "standard",
+    within: "ROCM_ATTN",
+  },
+  VLLM_ROCM_USE_AITER_FP8BMM: {
+    parsing: "flag",
+    default: true,
+    meaning: "fp8 products for the up- and down-projections of MLA; needs VLLM_ROCM_USE_AITER.",
+    effect: null,
+  },
+  VLLM_MLA_DISABLE: {
+    parsing: "integer",
+    default: "0",
+    meaning: "Runs MLA models as ordinary multi-head attention.",
+    effect: null,
+  },
+  VLLM_KV_CACHE_LAYOUT: {
+    parsing: "choice",
+    default: "not set",
+    meaning: "Order of the KV cache's axes: NHD or HND.",
+    effect: null,
+  },
+} as const satisfies Record<string, Variable>;
+
+export const VARIABLE_NAMES = Object.keys(VARIABLES) as readonly VariableName[];
+
+export type FlagName = {
+  [Name in VariableName]: (typeof VARIABLES)[Name]["parsing"] extends "flag" ? Name : never;
+}[VariableName];
+
+/** The value of each flag. */
+export type Flags = Readonly<Record<FlagName, boolean>>;
+
+const FLAG_NAMES = VARIABLE_NAMES.filter((name) => VARIABLES[name].parsing === "flag") as readonly FlagName[];
+
+export function isFlag(name: VariableName): name is FlagName {
+  return VARIABLES[name].parsing === "flag";
+}
+
+/** Reads every flag, now: nothing of the environment is kept between two calls. */
+export function readFlags(env: Environment): Flags {
+  const flags: Partial<Record<FlagName, boolean>> = {};
+  for (const name of FLAG_NAMES) {
+    const value = env[name];
+    flags[name] = value === undefined ? VARIABLES[name].default : isOn(value);
+  }
+  return flags as Flags;
+}
+
+function isOn(value: string): boolean {
+  const word = value.toLowerCase();
+  return word === "1" || word === "true";
+}
+
+/** Whether vLLM's words for on and off include this value. */
+export function isRecognisedFlag(value: string): boolean {
+  return ["1", "true", "0", "false", ""].includes(value.toLowerCase());
+}
