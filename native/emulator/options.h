@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace emulator {
+
+/// In which order the waves of a workgroup advance. What a kernel computes must not depend on it.
+struct Schedule {
+  enum class Order : uint8_t { forward, reverse, seeded };
+  Order order = Order::forward;
+  uint64_t turn = 0;  ///< instructions a wave executes before the next one has its turn; 0: until its barrier
+  uint64_t seed = 0;  ///< of Order::seeded: the order of the waves and the length of every turn
+};
+
+/// How the emulator runs kernels, from ROCM_EMULATOR_* variables (docs/emulator.md) and
+/// rocmEmulatorSetOption.
+struct Options {
+  Schedule schedule;
+  bool lateDelivery = false;      ///< DELIVERY=late: memory instructions take effect at their s_waitcnt
+  bool kernargPreload = true;     ///< PRELOAD=off: start at the entry for firmware that does not preload
+  uint64_t instructionLimit = 0;  ///< per wave; 0: none
+  unsigned threads = 0;           ///< host threads that run workgroups; 0: one per processor
+};
+
+/// The options as they are now. A launch takes them when it is enqueued.
+Options currentOptions();
+
+/// Sets the option that the variable ROCM_EMULATOR_<name> would, e.g. "SCHEDULE", "turn:8". False where there
+/// is no such option or value.
+bool setOption(const std::string& name, const std::string& value);
+
+}  // namespace emulator
