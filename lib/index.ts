@@ -17,3 +17,31 @@ export type { HostBytes } from "./device/transfer.js";
 export { DTYPES, type DType, itemSize } from "./dtype.js";
 export { type ErrorCode, type ErrorDetails, RocmAttentionError } from "./errors.js";
 export { type Logger, type LogLevel, setLogger } from "./log.js";
+export type { Catalog, CatalogKernel, Provider, Verified } from "./selection/catalog.js";
+export {
+  ATTENTION_TYPES,
+  type AttentionConfig,
+  type AttentionType,
+  BACKEND_NAMES,
+  type BackendName,
+  type BuiltinBackendName,
+  COMPUTE_DTYPES,
+  type ComputeDType,
+  type Environment,
+  KV_CACHE_DTYPES,
+  type KvCacheDType,
+  type MlaAttentionConfig,
+  type ResolvedConfig,
+} from "./selection/config.js";
+export { explain, type SelectionOptions, selectBackend } from "./selection/explain.js";
+export type {
+  Candidate,
+  Explanation,
+  LaunchReport,
+  Phase,
+  PhaseKernel,
+  PhasePlan,
+  Reason,
+  VariableReport,
+} from "./selection/explanation.js";
+export { overrideBackend } from "./selection/registry.js";
