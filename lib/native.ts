@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isMainThread } from "node:worker_threads";
 import { RocmAttentionError } from "./errors.js";
 import { addonFailure } from "./native-failure.js";
 
@@ -34,8 +35,11 @@ export interface NativeDeviceInfo {
  * membership and byte ranges, and leaves everything else to its callers. Its failures are RocmAttentionErrors.
  */
 export interface NativeBinding {
-  /** Hands in the error class that native code throws. Once per thread. */
-  initialize(errorClass: typeof RocmAttentionError): void;
+  /**
+   * Hands in the error class that native code throws, and whether this thread ends with the process (which then
+   * frees everything). Once per thread.
+   */
+  initialize(errorClass: typeof RocmAttentionError, mainThread: boolean): void;
   /**
    * Loads the first library that works. The process loads one HIP runtime for good: later calls answer that
    * one. With `loadedOnly` a library is taken only where the process has it already.
@@ -141,7 +145,7 @@ function load(): Loaded {
     const nodeGypBuild = require("node-gyp-build") as { resolve(folder: string): string };
     file = nodeGypBuild.resolve(packageRoot);
     const binding = require(file) as NativeBinding;
-    binding.initialize(RocmAttentionError);
+    binding.initialize(RocmAttentionError, isMainThread);
     return { binding, folder: dirname(file) };
   } catch (cause) {
     throw addonFailure(packageRoot, file, cause);

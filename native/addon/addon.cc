@@ -1,0 +1,127 @@
+#include <napi.h>
+
+#include "../hip/runtime.h"
+#include "device_object.h"
+#include "environment.h"
+#include "event_object.h"
+#include "graph_object.h"
+#include "kernel_object.h"
+#include "memory_object.h"
+#include "module_object.h"
+#include "stream_object.h"
+
+namespace addon {
+namespace {
+
+void initialize(const Napi::CallbackInfo& info) {
+  Environment& environment = Environment::of(info.Env());
+  if (!info[0].IsFunction()) throw Napi::TypeError::New(info.Env(), "expected the error class");
+  environment.errorClass = Napi::Persistent(info[0].As<Napi::Function>());
+  environment.mainThread = info[1].ToBoolean();
+}
+
+Napi::Value loadHip(const Napi::CallbackInfo& info) {
+  const auto list = info[0].As<Napi::Array>();
+  std::vector<hip::Candidate> candidates;
+  for (uint32_t index = 0; index < list.Length(); index++) {
+    const auto candidate = list.Get(index).As<Napi::Object>();
+    candidates.push_back({candidate.Get("library").ToString(), candidate.Get("loadedOnly").ToBoolean()});
+  }
+  std::vector<hip::Attempt> attempts;
+  const hip::Runtime* runtime = hip::loadRuntime(candidates, &attempts);
+  Napi::Array tried = Napi::Array::New(info.Env());
+  for (const hip::Attempt& attempt : attempts) {
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("library", attempt.library);
+    object.Set("error",
+               attempt.error.empty() ? info.Env().Null() : Napi::String::New(info.Env(), attempt.error));
+    tried.Set(tried.Length(), object);
+  }
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("path", runtime == nullptr ? info.Env().Null() : Napi::String::New(info.Env(), runtime->path));
+  result.Set("version", runtime == nullptr ? 0 : runtime->version);
+  result.Set("attempts", tried);
+  return result;
+}
+
+Napi::Value listDevices(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Napi::Array devices = Napi::Array::New(info.Env());
+    const hip::Runtime* runtime = hip::loadedRuntime();
+    int count = 0;
+    // Without a GPU HIP answers hipErrorNoDevice; that is no failure here.
+    if (runtime == nullptr || runtime->functions.hipGetDeviceCount(&count) != 0) return devices;
+    for (int ordinal = 0; ordinal < count; ordinal++) {
+      devices.Set(ordinal,
+                  infoObject(info.Env(), readDeviceInfo(*runtime, ordinal), ordinal, runtime->emulated()));
+    }
+    return devices;
+  });
+}
+
+Napi::Value open(const Napi::Env& env, const hip::Runtime& runtime, int ordinal, bool created) {
+  Environment& environment = Environment::of(env);
+  auto device = std::make_shared<Device>(runtime, ordinal, created, environment.completions);
+  device->enter();
+  environment.add(device);
+  return DeviceObject::make(env, environment.device, std::move(device));
+}
+
+Napi::Value openDevice(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const hip::Runtime* runtime = hip::loadedRuntime();
+    if (runtime == nullptr) throw Failure("ERR_HIP_LIBRARY", "no HIP runtime has been loaded");
+    return open(info.Env(), *runtime, integer(info[0], 65535), false);
+  });
+}
+
+Napi::Value openEmulatedDevice(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::string path = info[0].ToString(), arch = info[1].ToString();
+    const int computeUnits = integer(info[2], 65535);
+    const uint64_t memoryBytes = integer(info[3], maxBytes);
+    std::string error;
+    const hip::Runtime* runtime = hip::loadEmulator(path, &error);
+    if (runtime == nullptr) {
+      throw Failure("ERR_HIP_LIBRARY", "the emulator could not be loaded: " + error +
+                                           "\nIn a clone of the project build it: npx cmake-js build");
+    }
+    int ordinal = 0;
+    const hipError_t state =
+        runtime->functions.rocmEmulatorCreateDevice(arch.c_str(), computeUnits, memoryBytes, &ordinal);
+    if (state != 0) {
+      const std::string name = runtime->functions.hipGetErrorName(state);
+      throw Failure("ERR_HIP", "the emulator made no " + arch + ": " + name, name,
+                    "rocmEmulatorCreateDevice");
+    }
+    return open(info.Env(), *runtime, ordinal, true);
+  });
+}
+
+Napi::Object start(Napi::Env env, Napi::Object exports) {
+  auto* environment = new Environment(env);
+  env.SetInstanceData(environment);
+  // Registered after the thread-safe function that Environment made, and so called before that one's own
+  // hook.
+  env.AddCleanupHook([](Environment* environment) { environment->close(); }, environment);
+  environment->device = Napi::Persistent(DeviceObject::define(env));
+  environment->memory = Napi::Persistent(MemoryObject::define(env));
+  environment->stream = Napi::Persistent(StreamObject::define(env));
+  environment->event = Napi::Persistent(EventObject::define(env));
+  environment->module = Napi::Persistent(ModuleObject::define(env));
+  environment->kernel = Napi::Persistent(KernelObject::define(env));
+  environment->graph = Napi::Persistent(GraphObject::define(env));
+  exports.Set("initialize", Napi::Function::New<initialize>(env));
+  exports.Set("loadHip", Napi::Function::New<loadHip>(env));
+  exports.Set("listDevices", Napi::Function::New<listDevices>(env));
+  exports.Set("openDevice", Napi::Function::New<openDevice>(env));
+  exports.Set("openEmulatedDevice", Napi::Function::New<openEmulatedDevice>(env));
+  return exports;
+}
+
+}  // namespace
+}  // namespace addon
+
+static Napi::Object startAddon(Napi::Env env, Napi::Object exports) { return addon::start(env, exports); }
+
+NODE_API_MODULE(rocm_attention, startAddon)

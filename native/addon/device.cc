@@ -1,0 +1,219 @@
+#include "device.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "../hip/constants.h"
+
+namespace addon {
+
+Device::Device(const hip::Runtime& runtime, int ordinal, bool created,
+               std::shared_ptr<Completions> completions)
+    : runtime_(runtime),
+      ordinal_(ordinal),
+      created_(created),
+      completions_(std::move(completions)),
+      staging_(std::make_shared<Staging>(runtime.functions)),
+      info_(readDeviceInfo(runtime, ordinal)) {}
+
+void Device::enter() const {
+  if (closed_) throw Failure("ERR_DISPOSED", "the device was used after its close()");
+  if (lost()) {
+    throw Failure("ERR_DEVICE_FAULT", "the device was lost by an earlier fault: close it and open it again");
+  }
+  const hipError_t state = hip().hipSetDevice(ordinal_);
+  if (state != hip::success) {
+    throw Failure("ERR_HIP", "hipSetDevice failed", hip().hipGetErrorName(state), "hipSetDevice");
+  }
+}
+
+std::shared_ptr<Stream> Device::createStream() {
+  enter();
+  auto stream = std::make_shared<Stream>();
+  check(hip().hipStreamCreateWithFlags(&stream->handle, hip::streamNonBlocking), "hipStreamCreateWithFlags");
+  streams_.push_back(stream);
+  return stream;
+}
+
+std::shared_ptr<Stream> Device::adoptStream(hipStream_t handle) {
+  enter();
+  auto stream = std::make_shared<Stream>();
+  stream->handle = handle;
+  stream->external = true;
+  streams_.push_back(stream);
+  return stream;
+}
+
+void Device::disposeStream(const std::shared_ptr<Stream>& stream) {
+  if (closed_ || stream->last != nullptr) return;
+  hip().hipSetDevice(ordinal_);
+  if (stream->capturing) {
+    hipGraph_t graph = nullptr;
+    if (hip().hipStreamEndCapture(stream->handle, &graph) == hip::success) hip().hipGraphDestroy(graph);
+    stream->capturing = false;
+  }
+  stream->last = std::make_shared<Fence>();
+  if (!stream->idle()) {
+    const Event event = takeEvent();
+    if (hip().hipEventRecord(event.get(), stream->handle) == hip::success) stream->last->add(event, stream);
+  }
+  Pending pending;
+  pending.device = shared_from_this();
+  pending.fence = stream->last;
+  if (!stream->external) {
+    const Resource resource = own([&hip = hip(), handle = stream->handle] { hip.hipStreamDestroy(handle); });
+    pending.reclaim = [this, resource] { freeNow(resource); };
+  }
+  add(std::move(pending));
+  captureEnded();
+}
+
+Event Device::createEvent(unsigned flags) {
+  hipEvent_t event = nullptr;
+  check(hip().hipEventCreateWithFlags(&event, flags), "hipEventCreateWithFlags");
+  const Resource resource = own([&hip = hip(), event] { hip.hipEventDestroy(event); });
+  return {event, [self = shared_from_this(), resource](hipEvent_t) { self->freeNow(resource); }};
+}
+
+Event Device::takeEvent() {
+  hipEvent_t event = nullptr;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!eventPool_.empty()) {
+      event = eventPool_.back();
+      eventPool_.pop_back();
+    }
+  }
+  if (event == nullptr) {
+    check(hip().hipEventCreateWithFlags(&event, hip::eventDisableTiming), "hipEventCreateWithFlags");
+    own([&hip = hip(), event] { hip.hipEventDestroy(event); });
+  }
+  return {event, [self = shared_from_this()](hipEvent_t event) {
+            std::lock_guard<std::mutex> lock(self->mutex_);
+            self->eventPool_.push_back(event);
+          }};
+}
+
+void Device::record(const Event& event, const std::shared_ptr<Stream>& stream) {
+  check(hip().hipEventRecord(event.get(), stream->handle), "hipEventRecord");
+}
+
+std::shared_ptr<Fence> Device::fenceOf(const std::shared_ptr<Stream>& stream) {
+  auto fence = std::make_shared<Fence>();
+  const Event event = takeEvent();
+  record(event, stream);
+  fence->add(event, stream);
+  return fence;
+}
+
+std::shared_ptr<Fence> Device::fence() {
+  uint64_t enqueued = 0;
+  bool shareable = lastFence_ != nullptr;
+  for (const auto& stream : streams_) {
+    enqueued += stream->enqueued;
+    if (stream->external) shareable = false;
+  }
+  if (shareable && enqueued == lastFenceEnqueued_) return lastFence_;
+  auto fence = std::make_shared<Fence>();
+  const auto gone = [](const std::shared_ptr<Stream>& stream) {
+    return stream->last != nullptr && stream->last->ended();
+  };
+  streams_.erase(std::remove_if(streams_.begin(), streams_.end(), gone), streams_.end());
+  enqueued = 0;
+  for (const auto& stream : streams_) {
+    enqueued += stream->enqueued;
+    if (stream->last != nullptr) {
+      fence->add(stream->last);
+    } else if (!stream->idle()) {
+      const Event event = takeEvent();
+      // Where the device is lost recording fails, and nothing is left to wait for.
+      if (hip().hipEventRecord(event.get(), stream->handle) == hip::success) fence->add(event, stream);
+    }
+  }
+  lastFence_ = fence;
+  lastFenceEnqueued_ = enqueued;
+  return fence;
+}
+
+bool Device::capturing() const {
+  return std::any_of(streams_.begin(), streams_.end(), [](const auto& stream) { return stream->capturing; });
+}
+
+void Device::afterWork(std::function<void()> reclaim, std::function<void(napi_env, const Failure*)> settle) {
+  if (capturing()) {
+    afterCapture_.push_back([this, reclaim, settle] { afterWork(reclaim, settle); });
+    return;
+  }
+  hip().hipSetDevice(ordinal_);
+  Pending pending;
+  pending.device = shared_from_this();
+  pending.fence = fence();
+  pending.reclaim = std::move(reclaim);
+  pending.settle = std::move(settle);
+  add(std::move(pending));
+}
+
+void Device::captureEnded() {
+  if (capturing()) return;
+  std::vector<std::function<void()>> actions;
+  actions.swap(afterCapture_);
+  for (const auto& action : actions) action();
+}
+
+std::shared_ptr<uint8_t> Device::stage(size_t bytes) {
+  std::shared_ptr<uint8_t> block = staging_->take(bytes);
+  if (block == nullptr) {
+    throw Failure("ERR_OUT_OF_MEMORY",
+                  "the host has no room for " + std::to_string(bytes) + " bytes of pinned staging",
+                  "hipErrorOutOfMemory", "hipHostMalloc");
+  }
+  return block;
+}
+
+hipError_t Device::poll(Fence& fence) const {
+  hip().hipSetDevice(ordinal_);
+  return fence.poll(hip().hipEventQuery);
+}
+
+void Device::close(std::function<void(napi_env, const Failure*)> settle) {
+  for (const auto& stream : streams_) {
+    if (stream->capturing) disposeStream(stream);
+  }
+  // A fault has been reported where the work was awaited; closing succeeds all the same.
+  std::function<void(napi_env, const Failure*)> succeed;
+  if (settle) succeed = [settle](napi_env env, const Failure*) { settle(env, nullptr); };
+  afterWork([this] { destroy(); }, std::move(succeed));
+  closed_ = true;
+}
+
+void Device::abandon(bool freeAll) {
+  if (closed_ && !created_) return;
+  closed_ = true;
+  if (created_) {
+    hip().rocmEmulatorDestroyDevice(ordinal_);
+    std::lock_guard<std::mutex> lock(mutex_);
+    owned_.clear();
+  } else if (freeAll) {
+    hip().hipSetDevice(ordinal_);
+    hip().hipDeviceSynchronize();
+    destroy();
+  }
+}
+
+void Device::destroy() {
+  hip().hipSetDevice(ordinal_);
+  for (const auto& stream : streams_) {
+    if (!stream->external && stream->last == nullptr) hip().hipStreamDestroy(stream->handle);
+  }
+  staging_->close();
+  std::map<Resource, std::function<void()>> owned;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    owned.swap(owned_);
+    eventPool_.clear();
+  }
+  for (auto next = owned.rbegin(); next != owned.rend(); ++next) next->second();
+  if (created_) hip().rocmEmulatorDestroyDevice(ordinal_);
+}
+
+}  // namespace addon

@@ -1,0 +1,64 @@
+#include "staging.h"
+
+#include "../hip/constants.h"
+
+namespace addon {
+namespace {
+
+constexpr size_t smallestBlock = 4096;
+
+}  // namespace
+
+std::shared_ptr<uint8_t> Staging::take(size_t bytes) {
+  size_t size = smallestBlock;
+  while (size < bytes) size *= 2;
+  uint8_t* block = nullptr;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    std::vector<uint8_t*>& blocks = free_[size];
+    if (!blocks.empty()) {
+      block = blocks.back();
+      blocks.pop_back();
+    }
+  }
+  if (block == nullptr) {
+    void* memory = nullptr;
+    if (hip_.hipHostMalloc(&memory, size, 0) != hip::success) return nullptr;
+    block = static_cast<uint8_t*>(memory);
+    std::lock_guard<std::mutex> lock(mutex_);
+    held_ += size;
+  }
+  return {block, [self = shared_from_this(), size](uint8_t* block) { self->giveBack(block, size); }};
+}
+
+void Staging::giveBack(uint8_t* block, size_t bytes) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!closed_) {
+      free_[bytes].push_back(block);
+      return;
+    }
+    held_ -= bytes;
+  }
+  hip_.hipHostFree(block);
+}
+
+void Staging::close() {
+  std::map<size_t, std::vector<uint8_t*>> blocks;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    closed_ = true;
+    blocks.swap(free_);
+    for (const auto& [size, list] : blocks) held_ -= size * list.size();
+  }
+  for (const auto& [size, list] : blocks) {
+    for (uint8_t* block : list) hip_.hipHostFree(block);
+  }
+}
+
+size_t Staging::held() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return held_;
+}
+
+}  // namespace addon
