@@ -47,12 +47,15 @@ enum class Format : uint8_t {
 
 /// The ways one vector ALU operation is executed, chosen at decode by the kinds of its operands.
 struct VectorHandlers {
-  Execute general;       ///< any operands, all modifiers
-  Execute plain;         ///< any operands, no modifiers
-  Execute vectors;       ///< all sources are vector registers, no modifiers
-  Execute uniformFirst;  ///< source 0 is a scalar or constant, the others vector registers
-  uint8_t sources;       ///< how many sources the operation reads from the encoding
-  uint8_t registers[4];  ///< 32-bit registers of the result, then of each source
+  Execute general;                   ///< any operands, all modifiers
+  Execute plain;                     ///< any operands, no modifiers
+  Execute vectors;                   ///< all sources are vector registers, no modifiers
+  Execute uniformFirst;              ///< source 0 is a scalar or constant, the others vector registers
+  const VectorHandlers* saturating;  ///< what clamp makes of an integer operation; null: clamp means nothing
+  uint8_t sources;                   ///< how many sources the operation reads
+  bool floatResult;                  ///< clamp and the output modifier act on the result
+  uint8_t resultBits;                ///< 16, 32 or 64; 1 for a comparison; 0 where the handler sees to it all
+  uint8_t registers[4];              ///< 32-bit registers of the result, then of each source
 };
 
 /// One row of an opcode table: what the ISA document says about an opcode, and who executes it.
@@ -96,7 +99,8 @@ struct alignas(64) Instruction {
   uint8_t outputModifier = 0;  ///< 0 none, 1 *2, 2 *4, 3 /2
   uint8_t opSel =
       0;  ///< bit i: source i's high half (VOP3), or the low result's half (VOP3P); bit 3: destination
-  uint8_t opSelHi = 7;  ///< VOP3P: which half the high result takes
+  uint8_t opSelHi = 7;    ///< VOP3P: which half the high result takes
+  bool longForm = false;  ///< VOP3 encoding of an opcode that also has a short one
   bool sdwa = false;
   uint8_t destinationSelect = 6;
   uint8_t destinationUnused = 0;  ///< SDWA: 0 zero, 1 sign-extend, 2 preserve the rest of the register

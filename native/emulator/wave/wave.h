@@ -32,7 +32,13 @@ constexpr uint32_t dx10Clamp = 1u << 8, ieee = 1u << 9;
 constexpr uint32_t keepSources = 1, keepResults = 2;
 }  // namespace mode
 
-enum class WaveStatus : uint8_t { running, atBarrier, ended, faulted };
+enum class WaveStatus : uint8_t {
+  running,
+  atBarrier,
+  ended,
+  faulted,
+  indexing,  ///< running under s_set_gpr_idx; only seen inside Engine::run
+};
 
 /// One wave of 64 lanes: everything an instruction can see or change.
 struct alignas(64) Wave {
