@@ -8,7 +8,7 @@ import {
   resolveConfig,
 } from "./config.js";
 import { type Decision, decide, type Explicit, hasAiter } from "./decide.js";
-import type { Candidate, Explanation } from "./explanation.js";
+import type { Candidate, Explanation, PhasePlan } from "./explanation.js";
 import type { Situation } from "./phases.js";
 import { PUBLISHED_CATALOG } from "./published.js";
 import { capabilitiesOf, invalidBackend, overridingBackend } from "./registry.js";
@@ -107,12 +107,18 @@ function select(explanation: Explanation, env: Environment, catalog: Catalog): v
   if (decision.chosen === null) throw failure(decision, explicit, arch);
   explanation.backend = decision.chosen.backend;
   explanation.phases = decision.phases;
-  const absent = decision.phases.filter(({ kernel }) => kernel?.status !== "available");
-  if (absent.length > 0) {
-    explanation.notes.push(
-      `${absent.map(({ phase }) => phase).join(", ")}: no kernel for ${bareTarget(arch)} in this catalog, so createAttention fails with ERR_NO_KERNELS_FOR_ARCH.`,
-    );
-  }
+  const note = kernelNote(decision.phases, bareTarget(arch));
+  if (note !== null) explanation.notes.push(note);
+}
+
+/** Says that the choice has no kernels to run with, and what would change that. */
+function kernelNote(phases: readonly PhasePlan[], target: string): string | null {
+  const absent = phases.filter(({ kernel }) => kernel?.status !== "available");
+  if (absent.length === 0) return null;
+  const names = absent.map(({ phase }) => (phase === "cacheWrite" ? "cache write" : phase)).join(", ");
+  return absent.some(({ kernel }) => kernel?.status === "missing")
+    ? `there are no kernels here for ${names} of this configuration on ${target}: createAttention fails with ERR_NO_KERNELS_FOR_ARCH until kernels/build --target ${target} has made them`
+    : `this version has no kernels yet for ${names} of this configuration: createAttention fails with ERR_NO_KERNELS_FOR_ARCH`;
 }
 
 function namedBackend(option: BackendName | null, env: Environment): Explicit | null {

@@ -50,7 +50,8 @@ export function judge(limits: Partial<Limits>, config: ResolvedConfig, arch: str
   within("blockSizes", limits.blockSizes, config.blockSize, "block size");
   among("attentionTypes", limits.attentionTypes, config.attentionType, "attention type");
   for (const feature of FEATURES) {
-    if (limits[feature] === false && config[feature]) deny(feature, `does not do ${FEATURE_NAMES[feature]}`);
+    if (limits[feature] === false && config[feature])
+      deny(feature, `does not support ${FEATURE_NAMES[feature]}`);
   }
   if (limits.batchInvariant === false && config.batchInvariant) {
     deny("batchInvariant", "splits its work by the batch, so it cannot be batch-invariant");

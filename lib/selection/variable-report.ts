@@ -38,7 +38,7 @@ export function reportVariables(
       const unknown = isRecognisedFlag(value)
         ? undefined
         : `${JSON.stringify(value)} is neither 1 or true nor 0 or false, and counts as off`;
-      const effect = actsHere(name, situation, explicit, decision) ? lowerFirst(variable.effect!) : null;
+      const effect = actsHere(name, situation, explicit, decision) ? inSentence(variable.effect!) : null;
       const why = effect === null ? idleness(name, situation, explicit, decision) : undefined;
       const isQuiet =
         effect !== null ||
@@ -105,6 +105,7 @@ function isForOtherKind({ kind }: Variable, { config }: Situation): boolean {
   return kind !== undefined && (kind === "mla") !== (config.mla !== null);
 }
 
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
+/** "Off: ROCM_ATTN decodes with its Triton kernel." within a sentence. */
+function inSentence(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1).replace(/\.$/, "");
 }

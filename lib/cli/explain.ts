@@ -1,0 +1,111 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { Device } from "../device/device.js";
+import { RocmAttentionError } from "../errors.js";
+import type { Catalog } from "../selection/catalog.js";
+import { KV_CACHE_DTYPES, type KvCacheDType } from "../selection/config.js";
+import { explain, type SelectionOptions } from "../selection/explain.js";
+import type { Explanation } from "../selection/explanation.js";
+import { PUBLISHED_CATALOG } from "../selection/published.js";
+import { explanationText } from "../selection/text.js";
+import { readModel } from "./model.js";
+import { type LayerKind, layerKinds } from "./model-config.js";
+
+interface ExplainOptions {
+  readonly tp: number;
+  readonly blockSize?: number;
+  readonly kvCacheDtype?: KvCacheDType;
+  readonly arch?: string;
+  readonly device?: number;
+  readonly catalog?: "installed" | "published";
+  readonly json?: true;
+}
+
+const DEFAULT_MODEL = "meta-llama/Llama-3.1-8B-Instruct";
+
+/** `rocm-attention explain`: which backend a model would get, and why. Nothing runs and no weights are read. */
+export function explainCommand(installedCatalog: () => Catalog): Command {
+  return new Command("explain")
+    .description("say which attention backend a model gets, why, and why not another")
+    .argument("[model]", "a model's name, or the path of its config.json", DEFAULT_MODEL)
+    .option("--tp <count>", "GPUs that share the heads (-tp as in vLLM)", positive, 1)
+    .option("--block-size <tokens>", "tokens of a block of the KV cache", positive)
+    .addOption(new Option("--kv-cache-dtype <dtype>", "how the cache is stored").choices(KV_CACHE_DTYPES))
+    .addOption(new Option("--arch <target>", "for this GPU target, such as gfx942").conflicts("device"))
+    .option("--device <ordinal>", "for this GPU of the machine", ordinal)
+    .addOption(
+      new Option(
+        "--catalog <which>",
+        "the kernels to count on: those of this machine, or those of the published packages (default: installed with --device, else published)",
+      ).choices(["installed", "published"]),
+    )
+    .option("--json", "print one JSON object")
+    .addHelpText("after", "\nThe variables of vLLM act as they do there: docs/environment.md lists them.")
+    .action((model: string, options: ExplainOptions) => {
+      const which = options.catalog ?? (options.device === undefined ? "published" : "installed");
+      const selection: SelectionOptions = {
+        ...(options.arch === undefined ? {} : { arch: options.arch }),
+        ...(options.device === undefined ? {} : { device: { info: deviceInfo(options.device) } }),
+        catalog: which === "installed" ? installedCatalog() : PUBLISHED_CATALOG,
+      };
+      const kinds = layerKinds(readModel(model), {
+        tensorParallel: options.tp,
+        ...(options.blockSize === undefined ? {} : { blockSize: options.blockSize }),
+        ...(options.kvCacheDtype === undefined ? {} : { kvCacheDtype: options.kvCacheDtype }),
+      });
+      const explanations = kinds.map((kind) => ({ kind, explanation: explain(kind.config, selection) }));
+      console.log(options.json ? toJson(model, explanations) : toText(model, explanations));
+      if (explanations.some(({ explanation }) => explanation.error !== null)) process.exitCode = 1;
+    });
+}
+
+type Explained = { kind: LayerKind; explanation: Explanation };
+
+/** The explanation itself where all layers are alike; else that of the first kind that fails or comes first, and all. */
+function toJson(model: string, explained: readonly Explained[]): string {
+  const shown = explained.find(({ explanation }) => explanation.error !== null) ?? explained[0]!;
+  const layers = explained.map(({ kind, explanation }) => ({
+    name: kind.name,
+    layers: kind.layers,
+    ...(explained.length > 1 ? explanation : {}),
+  }));
+  return JSON.stringify({ ...shown.explanation, model, layers }, null, 2);
+}
+
+/** Kinds of layers of which the same is to be said stand under one title. */
+function toText(model: string, explained: readonly Explained[]): string {
+  const options = terminal();
+  const kindsByText = new Map<string, string[]>();
+  for (const { kind, explanation } of explained) {
+    const text = explanationText(explanation, options);
+    kindsByText.set(text, [...(kindsByText.get(text) ?? []), kind.name]);
+  }
+  return [...kindsByText].map(([text, kinds]) => `${model}, ${kinds.join("; ")}\n\n${text}\n`).join("\n");
+}
+
+function terminal() {
+  const color = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
+  return { color, width: Math.min(process.stdout.columns ?? 100, 120) };
+}
+
+function deviceInfo(index: number) {
+  const devices = Device.list();
+  const info = devices[index];
+  if (info !== undefined) return info;
+  throw new RocmAttentionError(
+    "ERR_NO_DEVICE",
+    `there is no GPU ${index}: the HIP runtime sees ${devices.length === 0 ? "none" : devices.length}. Use --arch to ask for a target that is not here`,
+    { argument: "--device" },
+  );
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError("Expected a positive integer.");
+}
+
+function ordinal(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isSafeInteger(value) && value >= 0) return value;
+  throw new InvalidArgumentError("Expected a device's number, 0 or more.");
+}

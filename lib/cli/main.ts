@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+import { RocmAttentionError } from "../errors.js";
+import { buildProgram, withLongOptions } from "./program.js";
+
+buildProgram()
+  .parseAsync(withLongOptions(process.argv.slice(2)), { from: "user" })
+  .catch((error: unknown) => {
+    if (!(error instanceof RocmAttentionError)) throw error;
+    console.error(`${error.code}: ${error.message}`);
+    process.exitCode = 1;
+  });

@@ -1,0 +1,43 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { RocmAttentionError } from "../errors.js";
+import { nearestName } from "../selection/registry.js";
+import { MODEL_PRESETS } from "./models.js";
+
+/** The config.json of a model: a preset by its repo id, or a file, or the folder that has it. */
+export function readModel(model: string): Readonly<Record<string, unknown>> {
+  if (Object.hasOwn(MODEL_PRESETS, model)) return MODEL_PRESETS[model]!;
+  const file = existsSync(model) && statSync(model).isDirectory() ? join(model, "config.json") : model;
+  if (!existsSync(file)) throw unknownModel(model);
+  let config: unknown;
+  try {
+    config = JSON.parse(readFileSync(file, "utf8"));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RocmAttentionError("ERR_INVALID_ARGUMENT", `${file} is not a readable config.json: ${why}`, {
+      argument: "model",
+      cause,
+    });
+  }
+  if (typeof config !== "object" || config === null || Array.isArray(config)) {
+    throw new RocmAttentionError("ERR_INVALID_ARGUMENT", `${file} holds no JSON object`, {
+      argument: "model",
+    });
+  }
+  return config as Record<string, unknown>;
+}
+
+function unknownModel(model: string): RocmAttentionError {
+  const names = Object.keys(MODEL_PRESETS);
+  const nearest = nearestName(model, names);
+  return new RocmAttentionError(
+    "ERR_INVALID_ARGUMENT",
+    [
+      `${JSON.stringify(model)} is neither a file or folder nor a model known by name.`,
+      ...(nearest === null ? [] : [`Did you mean ${nearest}?`]),
+      "Give the path of its config.json, or one of:",
+      ...names.map((name) => `  ${name}`),
+    ].join("\n"),
+    { argument: "model" },
+  );
+}

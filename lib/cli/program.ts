@@ -1,0 +1,17 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { explainCommand } from "./explain.js";
+
+/** Everything that `rocm-attention` can be told. */
+export function buildProgram(): Command {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return new Command("rocm-attention")
+    .description("The attention layer of an LLM server on AMD GPUs.")
+    .version(version)
+    .addCommand(explainCommand(() => ({ name: "installed", kernels: [] })));
+}
+
+/** vLLM takes `-tp 8`, which commander reads as -t with the value "p". */
+export function withLongOptions(words: readonly string[]): string[] {
+  return words.map((word) => word.replace(/^(-tp|--tensor-parallel-size)(?==|$)/, "--tp"));
+}

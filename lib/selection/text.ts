@@ -1,0 +1,177 @@
+import { stripVTControlCharacters, styleText } from "node:util";
+import type { Candidate, Explanation, PhasePlan, VariableReport } from "./explanation.js";
+import { kernelName } from "./phases.js";
+import { bareTarget } from "./targets.js";
+
+export interface TextOptions {
+  /** Columns of the terminal. Default 100. */
+  width?: number;
+  /** ANSI colours. Default false. */
+  color?: boolean;
+}
+
+/** A row of a section: a name, its text, and lines that belong under the text. */
+interface Row {
+  name: string;
+  text: string;
+  below?: string[];
+}
+
+const PHASE_TITLES = { prefill: "prefill", decode: "decode", mixed: "mixed", cacheWrite: "cache write" };
+
+/** The explanation for people: the choice, then why, then the rest. Ends without a line break. */
+export function explanationText(explanation: Explanation, options: TextOptions = {}): string {
+  const { width = 100, color = false } = options;
+  const paint: Paint = (style, text) => (color ? styleText(style, text, { validateStream: false }) : text);
+  const { phases, variables } = explanation;
+  const sections = [
+    columns(head(explanation, paint), width),
+    [paint("bold", "Candidates, in order"), ...columns(candidateRows(explanation, paint), width)],
+    [
+      paint("bold", "Kernels"),
+      ...columns(
+        phases.map((plan) => phaseRow(plan, paint)),
+        width,
+      ),
+    ],
+    [paint("bold", "Variables"), ...variables.flatMap((report) => variableLines(report, paint, width))],
+  ];
+  return sections
+    .filter((lines, index) => lines.length > 1 || index === 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n");
+}
+
+/** One line for a log: what was asked for, what runs, why, and what was rejected. */
+export function explanationLine(explanation: Explanation): string {
+  const { backend, source, rule, error, target } = explanation;
+  if (backend === null) return `no attention backend on ${target.arch}: ${error!.message}`;
+  const rejected = explanation.candidates
+    .filter(({ enabled, eligible }) => enabled && !eligible)
+    .map((candidate) => `; rejected ${candidate.backend}: it ${reasonsOf(candidate)}`);
+  const asked = rule === null || rule === backend ? "" : `; vLLM's rule says ${rule}`;
+  return `attention backend ${backend} on ${bareTarget(target.arch)}, chosen by ${source}${asked}${rejected.join("")}`;
+}
+
+type Style = "bold" | "dim" | "green" | "red" | "yellow";
+type Paint = (style: Style, text: string) => string;
+
+function head(explanation: Explanation, paint: Paint): Row[] {
+  const { backend, rule, source, error, target, catalog } = explanation;
+  const rows: Row[] = [];
+  if (backend === null) rows.push({ name: "backend", text: paint("red", "none") });
+  else rows.push({ name: "backend", text: `${paint("bold", backend)}, ${sourceText(source)}` });
+  if (error !== null) rows.push({ name: "error", text: `${paint("red", error.code)}: ${error.message}` });
+  if (explanation.candidates.length > 0 && rule !== backend) {
+    const note =
+      rule === null ? "raises an error" : `would choose ${rule}, and does not check whether it can run`;
+    rows.push({ name: "vLLM", text: note });
+  }
+  for (const note of explanation.notes) rows.push({ name: "but", text: paint("yellow", note) });
+  const assumed = target.from === "assumed" ? ", assumed: there is no --arch and no --device" : "";
+  rows.push({ name: "target", text: `${target.arch}${assumed}` });
+  rows.push({ name: "kernels", text: CATALOG_TITLES[catalog] ?? `of the catalog ${catalog}` });
+  return rows;
+}
+
+const CATALOG_TITLES: Readonly<Record<string, string>> = {
+  published: "those of the published packages",
+  installed: "those of this machine",
+};
+
+function sourceText(source: string): string {
+  switch (source) {
+    case "default":
+      return "the default";
+    case "override":
+      return "forced by overrideBackend";
+    case "option":
+      return "named by the option backend";
+    default:
+      return `because of ${source}`;
+  }
+}
+
+function candidateRows({ candidates }: Explanation, paint: Paint): Row[] {
+  return candidates.map((candidate) => {
+    const { backend, chosen, enabled, eligible } = candidate;
+    if (chosen) return { name: `${paint("green", "*")} ${backend}`, text: paint("green", "chosen") };
+    const against = eligible ? "" : reasonsOf(candidate);
+    if (enabled) {
+      return eligible
+        ? { name: `  ${backend}`, text: "could run it too, and comes later" }
+        : { name: `${paint("red", "x")} ${backend}`, text: against };
+    }
+    const text = eligible
+      ? paint("dim", `not enabled: set ${candidate.enable}`)
+      : paint("dim", `not enabled, and ${against}`);
+    return { name: `  ${backend}`, text };
+  });
+}
+
+function reasonsOf({ reasons }: Candidate): string {
+  return reasons.map(({ message }) => message).join("; ");
+}
+
+function phaseRow({ phase, kernel, passedOver }: PhasePlan, paint: Paint): Row {
+  // What a mixed batch passes over stands under decode already.
+  const below = (phase === "mixed" ? [] : passedOver).map((other) =>
+    paint("dim", `not ${other.kernel}: ${other.reasons.join("; ")}`),
+  );
+  if (kernel === null) return { name: PHASE_TITLES[phase], text: paint("red", "none"), below };
+  const state = {
+    available: VERIFIED_TEXT[kernel.verified],
+    planned: paint("yellow", "planned"),
+    missing: paint("yellow", "missing"),
+  }[kernel.status];
+  const note = kernel.note === undefined ? "" : `, for ${kernel.note}`;
+  return { name: PHASE_TITLES[phase], text: `${kernelName(kernel.launches)} (${state}${note})`, below };
+}
+
+const VERIFIED_TEXT = {
+  none: "not verified",
+  emulator: "verified on the emulator",
+  hardware: "verified on hardware",
+};
+
+function variableLines(
+  { name, value, effect, note, level }: VariableReport,
+  paint: Paint,
+  width: number,
+): string[] {
+  const mark = level === "warning" ? paint("yellow", "!") : " ";
+  const text = effect === null ? `no effect: ${note}` : note === undefined ? effect : `${effect}; ${note}`;
+  const lines = wrap(effect === null ? paint("dim", text) : text, width - 6);
+  return [`  ${mark} ${name}=${value}`, ...lines.map((line) => `      ${line}`)];
+}
+
+/** Lays rows out in two columns, the second wrapped. */
+function columns(rows: readonly Row[], width: number): string[] {
+  const column = Math.max(...rows.map(({ name }) => visible(name))) + 4;
+  return rows.flatMap(({ name, text, below = [] }) =>
+    [text, ...below]
+      .flatMap((part) => wrap(part, Math.max(width - column, 24)))
+      .map((line, index) => {
+        const label = index === 0 ? `  ${name}` : "";
+        return label + " ".repeat(column - visible(label)) + line;
+      }),
+  );
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && visible(line) + 1 + visible(word) > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
+function visible(text: string): number {
+  return stripVTControlCharacters(text).length;
+}
