@@ -34,7 +34,8 @@ struct Source {
   const float* at(int k) const { return first + k % elements * kLanes + k / elements * rows; }
 };
 
-/// One block: rows in sets small enough to keep all sums in vector registers.
+/// One block: rows in sets small enough to keep all sums in vector registers, for which all loops over sums
+/// must be unrolled.
 template <int kRows, class Start>
 void multiply(int depth, const Source& a, const Source& b, Start start, uint32_t (*result)[kLanes],
               int block) {
@@ -43,7 +44,9 @@ void multiply(int depth, const Source& a, const Source& b, Start start, uint32_t
   constexpr int kSet = FloatVector::kSums / kVectors < kRows ? FloatVector::kSums / kVectors : kRows;
   for (int first = 0; first < kRows; first += kSet) {
     FloatVector sum[kSet][kVectors];
+#pragma GCC unroll 16
     for (int i = 0; i < kSet; i++) {
+#pragma GCC unroll 8
       for (int v = 0; v < kVectors; v++) sum[i][v] = start(block, first + i, v * kWidth);
     }
     int k = 0;
@@ -52,6 +55,7 @@ void multiply(int depth, const Source& a, const Source& b, Start start, uint32_t
       const float* rowB = b.first + group * b.rows;
       for (int j = 0; j < a.elements; j++, k++, rowA += kLanes, rowB += kLanes) {
         FloatVector columns[kVectors];
+#pragma GCC unroll 8
         for (int v = 0; v < kVectors; v++) columns[v] = FloatVector::load(rowB + v * kWidth);
 #pragma GCC unroll 16
         for (int i = 0; i < kSet; i++) {
@@ -61,8 +65,10 @@ void multiply(int depth, const Source& a, const Source& b, Start start, uint32_t
         }
       }
     }
+#pragma GCC unroll 16
     for (int i = 0; i < kSet; i++) {
       float* row = resultRow<kRows>(result, block, first + i);
+#pragma GCC unroll 8
       for (int v = 0; v < kVectors; v++) sum[i][v].canonical().store(row + v * kWidth);
     }
   }

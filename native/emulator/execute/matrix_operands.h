@@ -19,25 +19,25 @@ struct alignas(64) MatrixOperand {
 };
 
 /// Two elements per register.
-template <class Convert>
-inline void widen16(const uint32_t (*from)[kLanes], int elements, MatrixOperand& to, Convert convert) {
+template <float (*kConvert)(uint32_t)>
+inline void widen16(const uint32_t (*from)[kLanes], int elements, MatrixOperand& to) {
   for (int i = 0; i < elements / 2; i++) {
-    EACH_LANE to.element[2 * i][lane] = convert(from[i][lane] & 0xffff);
-    EACH_LANE to.element[2 * i + 1][lane] = convert(from[i][lane] >> 16);
+    EACH_LANE to.element[2 * i][lane] = kConvert(from[i][lane] & 0xffff);
+    EACH_LANE to.element[2 * i + 1][lane] = kConvert(from[i][lane] >> 16);
   }
 }
 
 /// Elements of 8 bits or fewer, packed without gaps.
-template <int kBits, class Convert>
-inline void widenSmall(const uint32_t (*from)[kLanes], int elements, MatrixOperand& to, Convert convert) {
+template <int kBits, float (*kConvert)(uint32_t)>
+inline void widenSmall(const uint32_t (*from)[kLanes], int elements, MatrixOperand& to) {
   constexpr uint32_t kMask = (1u << kBits) - 1;
   for (int i = 0; i < elements; i++) {
     const int word = i * kBits / 32, shift = i * kBits % 32;
     if (shift + kBits <= 32) {
-      EACH_LANE to.element[i][lane] = convert(from[word][lane] >> shift & kMask);
+      EACH_LANE to.element[i][lane] = kConvert(from[word][lane] >> shift & kMask);
     } else {
       EACH_LANE to.element[i][lane] =
-          convert((from[word][lane] >> shift | from[word + 1][lane] << (32 - shift)) & kMask);
+          kConvert((from[word][lane] >> shift | from[word + 1][lane] << (32 - shift)) & kMask);
     }
   }
 }
@@ -53,7 +53,7 @@ inline void widenBf16(const uint32_t (*from)[kLanes], int elements, MatrixOperan
 inline float halfToFloatFlushed(uint32_t half) { return halfToFloat((half & 0x7c00) ? half : half & 0x8000); }
 
 inline void widenF16(const uint32_t (*from)[kLanes], int elements, bool flush, MatrixOperand& to) {
-  if (flush) return widen16(from, elements, to, halfToFloatFlushed);
+  if (flush) return widen16<halfToFloatFlushed>(from, elements, to);
 #if defined(__AVX512F__)
   for (int i = 0; i < elements / 2; i++) {
     for (int lane = 0; lane < kLanes; lane += 16) {
@@ -64,7 +64,7 @@ inline void widenF16(const uint32_t (*from)[kLanes], int elements, bool flush, M
     }
   }
 #else
-  widen16(from, elements, to, halfToFloat);
+  widen16<halfToFloat>(from, elements, to);
 #endif
 }
 
@@ -84,17 +84,17 @@ inline void widen(const uint32_t (*from)[kLanes], MatrixType type, int elements,
     case MatrixType::bf16:
       return widenBf16(from, elements, to);
     case MatrixType::fp8:
-      return fnuz ? widenSmall<8>(from, elements, to, fp8FnuzToFloat)
-                  : widenSmall<8>(from, elements, to, fp8ToFloat);
+      return fnuz ? widenSmall<8, fp8FnuzToFloat>(from, elements, to)
+                  : widenSmall<8, fp8ToFloat>(from, elements, to);
     case MatrixType::bf8:
-      return fnuz ? widenSmall<8>(from, elements, to, bf8FnuzToFloat)
-                  : widenSmall<8>(from, elements, to, bf8ToFloat);
+      return fnuz ? widenSmall<8, bf8FnuzToFloat>(from, elements, to)
+                  : widenSmall<8, bf8ToFloat>(from, elements, to);
     case MatrixType::fp6:
-      return widenSmall<6>(from, elements, to, fp6ToFloat);
+      return widenSmall<6, fp6ToFloat>(from, elements, to);
     case MatrixType::bf6:
-      return widenSmall<6>(from, elements, to, bf6ToFloat);
+      return widenSmall<6, bf6ToFloat>(from, elements, to);
     case MatrixType::fp4:
-      return widenSmall<4>(from, elements, to, fp4ToFloat);
+      return widenSmall<4, fp4ToFloat>(from, elements, to);
     case MatrixType::i8:
     case MatrixType::f64:
       return;  // handlers of their own
