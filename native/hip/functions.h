@@ -81,4 +81,6 @@ using hipHostFn_t = void (*)(void*);
   EMULATOR_FUNCTION(hipError_t, rocmEmulatorDestroyDevice, (int device))                                  \
   /** Text of the last fault on `device` (kernel, workgroup, wave, lane, pc, instruction, address), "" if \
    * none. */                                                                                             \
-  EMULATOR_FUNCTION(const char*, rocmEmulatorLastFault, (int device))
+  EMULATOR_FUNCTION(const char*, rocmEmulatorLastFault, (int device))                                     \
+  /** Sets what the variable ROCM_EMULATOR_<name> would, for the launches and calls that follow. */       \
+  EMULATOR_FUNCTION(hipError_t, rocmEmulatorSetOption, (const char* name, const char* value))

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 namespace emulator {
 namespace {
@@ -83,11 +84,25 @@ uint64_t AddressSpace::allocate(uint64_t bytes, MemoryKind kind, int device) {
   return base;
 }
 
-bool AddressSpace::release(uint64_t base) {
+bool AddressSpace::release(uint64_t base, int device) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto row = live_.find(base);
-  if (row == live_.end()) return false;
-  const Range range{base, reservedBytes(row->second.bytes)};
+  if (row == live_.end() || row->second.device != device) return false;
+  free(row);
+  return true;
+}
+
+void AddressSpace::releaseAll(int device) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (auto row = live_.begin(); row != live_.end();) {
+    const auto next = std::next(row);
+    if (row->second.device == device) free(row);
+    row = next;
+  }
+}
+
+void AddressSpace::free(std::map<uint64_t, Allocation>::iterator row) {
+  const Range range{row->first, reservedBytes(row->second.bytes)};
   live_.erase(row);
   map_.reset();
   // The pages go back at once, the addresses later.
@@ -97,7 +112,6 @@ bool AddressSpace::release(uint64_t base) {
     munmap(reinterpret_cast<void*>(quarantine_.front().base), quarantine_.front().bytes);
     quarantine_.pop_front();
   }
-  return true;
 }
 
 Allocation AddressSpace::at(uint64_t base) const {

@@ -43,12 +43,17 @@ class AddressSpace {
  public:
   static AddressSpace& instance();
   uint64_t allocate(uint64_t bytes, MemoryKind kind, int device);  ///< 0 where the host has no room
-  bool release(uint64_t base);                                     ///< false where nothing lives at `base`
+  /// Frees what lives at `base`; false where that is nothing of `device`.
+  bool release(uint64_t base, int device);
+  /// Frees all that belongs to a device.
+  void releaseAll(int device);
   /// The live allocation at exactly `base`, or one of no bytes.
   Allocation at(uint64_t base) const;
   std::shared_ptr<const AddressMap> map() const;
 
  private:
+  void free(std::map<uint64_t, Allocation>::iterator row);
+
   struct Range {
     uint64_t base, bytes;
   };

@@ -1,0 +1,216 @@
+#include <cstdio>
+#include <cstring>
+
+#include "engine.h"
+#include "options.h"
+#include "runtime/entry.h"
+
+namespace emulator {
+namespace {
+
+thread_local int current = 0;
+
+/// hipDeviceAttribute_t, by the numbers of HIP 6 and 7.
+enum Attribute : int {
+  clockRate = 5,
+  maxBlockDimX = 26,
+  maxBlockDimY = 27,
+  maxBlockDimZ = 28,
+  maxGridDimX = 29,
+  maxGridDimY = 30,
+  maxGridDimZ = 31,
+  maxThreadsPerBlock = 56,
+  maxThreadsPerMultiProcessor = 57,
+  multiprocessorCount = 63,
+  maxSharedMemoryPerBlock = 74,
+  warpSize = 87,
+  maxSharedMemoryPerMultiprocessor = 10002,
+};
+
+bool attributeOf(const Device& device, int attribute, int* value) {
+  switch (attribute) {
+    case clockRate:
+      *value = 2100000;  // kHz
+      return true;
+    case maxBlockDimX:
+    case maxBlockDimY:
+    case maxBlockDimZ:
+    case maxThreadsPerBlock:
+      *value = 1024;
+      return true;
+    case maxGridDimX:
+      *value = 0x7fffffff;
+      return true;
+    case maxGridDimY:
+    case maxGridDimZ:
+      *value = 65536;
+      return true;
+    case maxThreadsPerMultiProcessor:
+      *value = 2048;
+      return true;
+    case multiprocessorCount:
+      *value = device.computeUnits;
+      return true;
+    case maxSharedMemoryPerBlock:
+    case maxSharedMemoryPerMultiprocessor:
+      *value = static_cast<int>(traits(device.target).ldsBytes);
+      return true;
+    case warpSize:
+      *value = kLanes;
+      return true;
+  }
+  return false;
+}
+
+/// The fields of hipDeviceProp_tR0600 that describe a device for selection; the others stay zero.
+void writeProperties(const Device& device, uint8_t* properties) {
+  constexpr size_t bytes = 1472, totalGlobalMem = 288, sharedMemPerBlock = 296, warpSizeAt = 308,
+                   multiProcessorCount = 388, gcnArchName = 1160, nameBytes = 256;
+  std::memset(properties, 0, bytes);
+  const char* name = traits(device.target).name;
+  std::snprintf(reinterpret_cast<char*>(properties), nameBytes, "Emulated %s", name);
+  std::snprintf(reinterpret_cast<char*>(properties) + gcnArchName, nameBytes, "%s:sramecc+:xnack-", name);
+  const uint64_t ldsBytes = traits(device.target).ldsBytes;
+  const int lanes = kLanes;
+  std::memcpy(properties + totalGlobalMem, &device.memoryBytes, 8);
+  std::memcpy(properties + sharedMemPerBlock, &ldsBytes, 8);
+  std::memcpy(properties + warpSizeAt, &lanes, 4);
+  std::memcpy(properties + multiProcessorCount, &device.computeUnits, 4);
+}
+
+}  // namespace
+
+int& lastError() {
+  static thread_local int error = hipSuccess;
+  return error;
+}
+
+std::shared_ptr<Device> currentDevice(Status* status) {
+  auto device = Devices::instance().get(current);
+  *status = device                        ? device->status()
+            : Devices::instance().count() ? hipErrorInvalidDevice
+                                          : hipErrorNoDevice;
+  return *status == hipSuccess ? device : nullptr;
+}
+
+}  // namespace emulator
+
+using namespace emulator;
+
+EMULATOR_EXPORT const char* hipGetErrorName(hipError_t error) { return statusName(error); }
+EMULATOR_EXPORT const char* hipGetErrorString(hipError_t error) { return statusText(error); }
+EMULATOR_EXPORT hipError_t hipGetLastError() {
+  const int error = lastError();
+  lastError() = hipSuccess;
+  return error;
+}
+
+EMULATOR_EXPORT hipError_t hipRuntimeGetVersion(int* version) {
+  return enter("hipRuntimeGetVersion", [&] {
+    if (!version) return hipErrorInvalidValue;
+    *version = 60443482;  // HIP 6.4
+    return hipSuccess;
+  });
+}
+
+EMULATOR_EXPORT hipError_t hipDriverGetVersion(int* version) {
+  return enter("hipDriverGetVersion", [&] {
+    if (!version) return hipErrorInvalidValue;
+    *version = 60443482;
+    return hipSuccess;
+  });
+}
+
+EMULATOR_EXPORT hipError_t hipGetDeviceCount(int* count) {
+  return enter("hipGetDeviceCount", [&] {
+    if (!count) return hipErrorInvalidValue;
+    *count = Devices::instance().count();
+    return *count ? hipSuccess : hipErrorNoDevice;
+  });
+}
+
+EMULATOR_EXPORT hipError_t hipSetDevice(int device) {
+  return enter("hipSetDevice", [&] {
+    if (!Devices::instance().get(device)) return hipErrorInvalidDevice;
+    current = device;
+    return hipSuccess;
+  });
+}
+
+EMULATOR_EXPORT hipError_t hipGetDevice(int* device) {
+  return enter("hipGetDevice", [&] {
+    if (!device) return hipErrorInvalidValue;
+    *device = current;
+    return hipSuccess;
+  });
+}
+
+EMULATOR_EXPORT hipError_t hipDeviceGetAttribute(int* value, int attribute, int device) {
+  return enter("hipDeviceGetAttribute", [&] {
+    const auto found = Devices::instance().get(device);
+    if (!found) return hipErrorInvalidDevice;
+    return value && attributeOf(*found, attribute, value) ? hipSuccess : hipErrorInvalidValue;
+  });
+}
+
+EMULATOR_EXPORT hipError_t hipGetDevicePropertiesR0600(void* properties, int device) {
+  return enter("hipGetDevicePropertiesR0600", [&] {
+    const auto found = Devices::instance().get(device);
+    if (!found) return hipErrorInvalidDevice;
+    if (!properties) return hipErrorInvalidValue;
+    writeProperties(*found, static_cast<uint8_t*>(properties));
+    return hipSuccess;
+  });
+}
+
+EMULATOR_EXPORT hipError_t hipDeviceSynchronize() {
+  return enter("hipDeviceSynchronize", [] {
+    Status status;
+    const auto device = currentDevice(&status);
+    if (!device) return status;
+    device->synchronize();
+    return device->status();
+  });
+}
+
+EMULATOR_EXPORT hipError_t hipDeviceCanAccessPeer(int* can, int device, int peer) {
+  return enter("hipDeviceCanAccessPeer", [&] {
+    if (!can) return hipErrorInvalidValue;
+    if (!Devices::instance().get(device) || !Devices::instance().get(peer)) return hipErrorInvalidDevice;
+    *can = device != peer;
+    return hipSuccess;
+  });
+}
+
+EMULATOR_EXPORT hipError_t hipDeviceEnablePeerAccess(int peer, unsigned flags) {
+  return enter("hipDeviceEnablePeerAccess", [&] {
+    // All emulated devices reach each other's memory; there is nothing to enable.
+    if (flags) return hipErrorInvalidValue;
+    return Devices::instance().get(peer) && peer != current ? hipSuccess : hipErrorInvalidDevice;
+  });
+}
+
+EMULATOR_EXPORT hipError_t rocmEmulatorCreateDevice(const char* arch, int computeUnits, uint64_t memoryBytes,
+                                                    int* device) {
+  return enter("rocmEmulatorCreateDevice", [&] {
+    Target target;
+    if (!arch || !device || computeUnits < 0 || computeUnits > 4096 || !parseTarget(arch, &target)) {
+      return hipErrorInvalidValue;
+    }
+    *device = Devices::instance().create(target, computeUnits, memoryBytes)->ordinal;
+    return hipSuccess;
+  });
+}
+
+EMULATOR_EXPORT const char* rocmEmulatorLastFault(int device) {
+  const auto found = Devices::instance().get(device);
+  return found ? found->report() : "";
+}
+
+EMULATOR_EXPORT hipError_t rocmEmulatorSetOption(const char* name, const char* value) {
+  return enter("rocmEmulatorSetOption", [&] {
+    if (!name || !value) return hipErrorInvalidValue;
+    const bool known = !std::strcmp(name, "FAIL") ? setInjectedFailure(value) : setOption(name, value);
+    return known ? hipSuccess : hipErrorInvalidValue;
+  });
+}

@@ -1,0 +1,167 @@
+#include <cstring>
+
+#include "memory/address_space.h"
+#include "runtime/entry.h"
+
+namespace emulator {
+namespace {
+
+enum CopyKind : int { hostToHost, hostToDevice, deviceToHost, deviceToDevice, byAddress };
+
+bool onDevice(const void* pointer, size_t bytes) {
+  const Allocation* row = AddressSpace::instance().map()->find(reinterpret_cast<uint64_t>(pointer), bytes);
+  return row && row->kind == MemoryKind::device;
+}
+
+/// Host memory that stays until the program frees it; all other host memory is its caller's again when a call
+/// returns.
+bool pinned(const void* pointer, size_t bytes) {
+  const Allocation* row = AddressSpace::instance().map()->find(reinterpret_cast<uint64_t>(pointer), bytes);
+  return row && row->kind == MemoryKind::pinnedHost;
+}
+
+bool plausible(int kind, const void* to, const void* from, size_t bytes) {
+  switch (kind) {
+    case hostToHost:
+      return true;
+    case hostToDevice:
+      return onDevice(to, bytes);
+    case deviceToHost:
+      return onDevice(from, bytes);
+    case deviceToDevice:
+      return onDevice(to, bytes) && onDevice(from, bytes);
+    case byAddress:
+      return true;
+  }
+  return false;
+}
+
+Status copy(void* to, const void* from, size_t bytes, const std::shared_ptr<Stream>& stream) {
+  if (!onDevice(from, bytes) && !pinned(from, bytes) && !stream->capturing()) {
+    const auto* start = static_cast<const uint8_t*>(from);
+    const auto staged = std::make_shared<std::vector<uint8_t>>(start, start + bytes);
+    stream->submit([=](Stream& on) {
+      if (on.device().status() == hipSuccess) std::memcpy(to, staged->data(), bytes);
+    });
+    return hipSuccess;
+  }
+  stream->submit([=](Stream& on) {
+    if (on.device().status() == hipSuccess) std::memmove(to, from, bytes);
+  });
+  if (!onDevice(to, bytes) && !pinned(to, bytes) && !stream->capturing()) stream->synchronize();
+  return hipSuccess;
+}
+
+Status allocate(void** pointer, size_t bytes, MemoryKind kind) {
+  if (!pointer) return hipErrorInvalidValue;
+  *pointer = nullptr;
+  Status status;
+  const auto device = currentDevice(&status);
+  if (!device) return status;
+  if (bytes == 0) return hipSuccess;
+  const bool counted = kind == MemoryKind::device;
+  if (counted && !device->reserve(bytes)) return hipErrorOutOfMemory;
+  const uint64_t base = AddressSpace::instance().allocate(bytes, kind, device->ordinal);
+  if (!base) {
+    if (counted) device->giveBack(bytes);
+    return hipErrorOutOfMemory;
+  }
+  *pointer = reinterpret_cast<void*>(base);
+  return hipSuccess;
+}
+
+/// Frees as HIP does: not before all work of the device that could use the memory has ended.
+Status release(void* pointer, MemoryKind kind) {
+  if (!pointer) return hipSuccess;
+  const auto base = reinterpret_cast<uint64_t>(pointer);
+  const Allocation row = AddressSpace::instance().at(base);
+  if (row.base != base || row.kind != kind) return hipErrorInvalidValue;
+  const auto device = Devices::instance().get(row.device);
+  if (device) device->synchronize();
+  if (!AddressSpace::instance().release(base, row.device)) return hipErrorInvalidValue;
+  if (device && kind == MemoryKind::device) device->giveBack(row.bytes);
+  return hipSuccess;
+}
+
+}  // namespace
+}  // namespace emulator
+
+using namespace emulator;
+
+EMULATOR_EXPORT hipError_t hipMemGetInfo(size_t* free, size_t* total) {
+  return enter("hipMemGetInfo", [&] {
+    Status status;
+    const auto device = currentDevice(&status);
+    if (!device) return status;
+    if (!free || !total) return hipErrorInvalidValue;
+    *free = device->freeBytes();
+    *total = device->memoryBytes;
+    return hipSuccess;
+  });
+}
+
+EMULATOR_EXPORT hipError_t hipMalloc(void** pointer, size_t bytes) {
+  return enter("hipMalloc", [&] { return allocate(pointer, bytes, MemoryKind::device); });
+}
+
+EMULATOR_EXPORT hipError_t hipFree(void* pointer) {
+  return enter("hipFree", [&] { return release(pointer, MemoryKind::device); });
+}
+
+EMULATOR_EXPORT hipError_t hipHostMalloc(void** pointer, size_t bytes, unsigned) {
+  return enter("hipHostMalloc", [&] { return allocate(pointer, bytes, MemoryKind::pinnedHost); });
+}
+
+EMULATOR_EXPORT hipError_t hipHostFree(void* pointer) {
+  return enter("hipHostFree", [&] { return release(pointer, MemoryKind::pinnedHost); });
+}
+
+EMULATOR_EXPORT hipError_t hipMemcpyAsync(void* to, const void* from, size_t bytes, int kind,
+                                          hipStream_t handle) {
+  return enter("hipMemcpyAsync", [&] {
+    Status status;
+    const auto stream = streamOf(handle, &status);
+    if (!stream) return status;
+    if (bytes == 0) return hipSuccess;
+    if (!to || !from || !plausible(kind, to, from, bytes)) return hipErrorInvalidValue;
+    return copy(to, from, bytes, stream);
+  });
+}
+
+EMULATOR_EXPORT hipError_t hipMemcpyPeerAsync(void* to, int toDevice, const void* from, int fromDevice,
+                                              size_t bytes, hipStream_t handle) {
+  return enter("hipMemcpyPeerAsync", [&] {
+    Status status;
+    const auto stream = streamOf(handle, &status);
+    if (!stream) return status;
+    if (!Devices::instance().get(toDevice) || !Devices::instance().get(fromDevice))
+      return hipErrorInvalidDevice;
+    if (bytes == 0) return hipSuccess;
+    if (!onDevice(to, bytes) || !onDevice(from, bytes)) return hipErrorInvalidValue;
+    return copy(to, from, bytes, stream);
+  });
+}
+
+EMULATOR_EXPORT hipError_t hipMemsetAsync(void* to, int value, size_t bytes, hipStream_t handle) {
+  return enter("hipMemsetAsync", [&] {
+    Status status;
+    const auto stream = streamOf(handle, &status);
+    if (!stream) return status;
+    if (bytes == 0) return hipSuccess;
+    if (!onDevice(to, bytes)) return hipErrorInvalidValue;
+    stream->submit([=](Stream& on) {
+      if (on.device().status() == hipSuccess) std::memset(to, value, bytes);
+    });
+    return hipSuccess;
+  });
+}
+
+EMULATOR_EXPORT hipError_t rocmEmulatorDestroyDevice(int ordinal) {
+  return enter("rocmEmulatorDestroyDevice", [&] {
+    const auto device = Devices::instance().remove(ordinal);
+    if (!device) return hipErrorInvalidDevice;
+    device->cancel();
+    AddressSpace::instance().releaseAll(ordinal);
+    return hipSuccess;
+  });
+}
