@@ -67,8 +67,8 @@ struct Packed<F, Result (*)(Arguments...)> {
   }
   static void execute(Wave& wave, const Instruction& i) { run(wave, i, Indices{}); }
   static constexpr VectorHandlers make(const VectorHandlers* saturating = nullptr) {
-    return {execute, execute,     execute, execute, saturating, kSources, std::is_same_v<Result, F16>,
-            0,       {1, 1, 1, 1}};
+    return {execute, execute, execute,     execute, saturating, kSources, std::is_same_v<Result, F16>,
+            7,       0,       {1, 1, 1, 1}};
   }
   static constexpr VectorHandlers kShared = make();
 };
@@ -129,8 +129,8 @@ struct PackedSingle<F, float (*)(Arguments...)> {
     copyLanes(destination[0], low.lanes, exec);
     copyLanes(destination[1], high.lanes, exec);
   }
-  static constexpr VectorHandlers kShared{execute,  execute, execute, execute,     nullptr,
-                                          kSources, true,    0,       {2, 2, 2, 2}};
+  static constexpr VectorHandlers kShared{execute,  execute, execute, execute, nullptr,
+                                          kSources, true,    7,       0,       {2, 2, 2, 2}};
 };
 
 }  // namespace EMULATOR_LEVEL

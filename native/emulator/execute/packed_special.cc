@@ -15,7 +15,8 @@ void mixSource(const Wave& wave, const Instruction& i, int index, float* value) 
   const bool isHalf = i.opSelHi >> index & 1;
   const uint32_t shift = i.opSel >> index & 1 ? 16 : 0;
   LaneBuffer buffer;
-  const uint32_t* lanes = fetchPlain(wave, i, index, isHalf ? kF16 : kF32, &buffer);
+  const uint32_t* lanes =
+      isHalf ? fetchPlain(wave, i, index, kF16, &buffer) : fetchPlain(wave, i, index, kF32, &buffer);
   const uint32_t keep = operand.absolute ? 0x7fffffff : ~0u, flip = operand.negate ? 0x80000000 : 0;
   if (isHalf) {
     EACH_LANE value[lane] = halfToFloat(lanes[lane] >> shift & 0xffff);

@@ -136,12 +136,21 @@ struct Operation<F, Result (*)(Arguments...)> {
 
   static constexpr VectorHandlers make(Execute onVectors, Execute onUniformFirst,
                                        const VectorHandlers* saturating = nullptr) {
-    VectorHandlers handlers{general,    plain,    onVectors,       onUniformFirst,
-                            saturating, kSources, kResult.isFloat, kCompares ? uint8_t{1} : kResult.bits,
-                            {}};
-    const uint8_t kinds[] = {kCompares ? uint8_t{2} : static_cast<uint8_t>(kResult.registers()),
-                             static_cast<uint8_t>(Lane<Arguments>::kind.registers())...};
-    for (int k = 0; k <= kSources; k++) handlers.registers[k] = kinds[k];
+    VectorHandlers handlers{};
+    handlers.general = general;
+    handlers.plain = plain;
+    handlers.vectors = onVectors;
+    handlers.uniformFirst = onUniformFirst;
+    handlers.saturating = saturating;
+    handlers.sources = kSources;
+    handlers.floatResult = kResult.isFloat;
+    handlers.resultBits = kCompares ? 1 : kResult.bits;
+    handlers.registers[0] = static_cast<uint8_t>(kCompares ? 2 : kResult.registers());
+    const ValueKind kinds[] = {Lane<Arguments>::kind...};
+    for (int k = 0; k < kSources; k++) {
+      handlers.registers[k + 1] = static_cast<uint8_t>(kinds[k].registers());
+      if (kinds[k].isFloat) handlers.floatSources |= 1 << k;
+    }
     return handlers;
   }
   static constexpr uint8_t bits() {

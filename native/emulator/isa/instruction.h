@@ -47,15 +47,17 @@ enum class Format : uint8_t {
 
 /// The ways one vector ALU operation is executed, chosen at decode by the kinds of its operands.
 struct VectorHandlers {
-  Execute general;                   ///< any operands, all modifiers
-  Execute plain;                     ///< any operands, no modifiers
-  Execute vectors;                   ///< all sources are vector registers, no modifiers
-  Execute uniformFirst;              ///< source 0 is a scalar or constant, the others vector registers
-  const VectorHandlers* saturating;  ///< what clamp makes of an integer operation; null: clamp means nothing
-  uint8_t sources;                   ///< how many sources the operation reads
-  bool floatResult;                  ///< clamp and the output modifier act on the result
-  uint8_t resultBits;                ///< 16, 32 or 64; 1 for a comparison; 0 where the handler sees to it all
-  uint8_t registers[4];              ///< 32-bit registers of the result, then of each source
+  Execute general;       ///< any operands, all modifiers
+  Execute plain;         ///< any operands, no modifiers
+  Execute vectors;       ///< all sources are vector registers, no modifiers
+  Execute uniformFirst;  ///< source 0 is a scalar or constant, the others vector registers
+  const VectorHandlers*
+      saturating;        ///< what clamp makes of an integer operation; null: nothing that is modelled
+  uint8_t sources;       ///< how many sources the operation reads
+  bool floatResult;      ///< clamp and the output modifier act on the result
+  uint8_t floatSources;  ///< bit k: neg and abs may modify source k (a handler with resultBits 0 decides)
+  uint8_t resultBits;    ///< 16, 32 or 64; 1 for a comparison; 0 where the handler sees to it all
+  uint8_t registers[4];  ///< 32-bit registers of the result, then of each source
 };
 
 /// One row of an opcode table: what the ISA document says about an opcode, and who executes it.

@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include "execute/operands.h"
 #include "isa/decoder.h"
 #include "isa/tables/rows.h"
@@ -27,8 +29,17 @@ bool decodeSources(int count, const uint32_t* words, uint64_t available, Instruc
   return true;
 }
 
+/// A 64-bit result in exec_hi would reach into the constants.
+bool resultFits(const Opcode& opcode, const Instruction& i) {
+  if (i.destination != reg::execHi) return true;
+  const size_t length = std::strlen(opcode.mnemonic);
+  const bool wide = std::strcmp(opcode.mnemonic + length - 2, "64") == 0 ||
+                    std::strcmp(opcode.mnemonic, "s_bitreplicate_b64_b32") == 0;
+  return !wide;
+}
+
 bool finish(const Opcode* opcode, Instruction* out) {
-  if (!opcode) return false;
+  if (!opcode || !resultFits(*opcode, *out)) return false;
   out->opcode = opcode;
   out->execute = opcode->execute;
   return true;
@@ -60,7 +71,8 @@ bool decodeScalar(Target target, const uint32_t* words, uint64_t available, Inst
     case 0x17d:
       out->format = Format::sop1;
       out->destination = static_cast<uint16_t>(field(word, 16, 22));
-      return decodeSources(1, words, available, out) &&
+      // s_getpc_b64 has no source.
+      return (field(word, 8, 15) == 28 || decodeSources(1, words, available, out)) &&
              finish(find(sop1Table(), target, field(word, 8, 15)), out);
     case 0x17e: {
       out->format = Format::sopc;

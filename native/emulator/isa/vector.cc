@@ -33,16 +33,22 @@ bool bind(const Opcode& opcode, Instruction* out) {
   out->execute = opcode.execute;
   if (!opcode.vector) return true;
   const VectorHandlers* handlers = opcode.vector;
-  for (int k = 0; k < handlers->sources; k++)
-    if (!isSource(out->source[k].code)) return false;
-  if (out->clamp && !handlers->floatResult && handlers->resultBits > 1) {
-    if (!handlers->saturating) return false;
-    handlers = handlers->saturating;
-    out->clamp = false;
+  for (int k = 0; k < handlers->sources; k++) {
+    const Operand& source = out->source[k];
+    if (!isSource(source.code)) return false;
+    const bool modifiable = handlers->floatSources >> k & 1 || handlers->resultBits == 0;
+    if ((source.negate || source.absolute) && !modifiable) return false;
   }
-  if (out->clamp && handlers->saturating) {  // packed integers
-    handlers = handlers->saturating;
+  if (out->scalarDestination > reg::execHi) return false;
+  const bool integer = !handlers->floatResult && handlers->resultBits > 1;
+  if (out->clamp && (integer || handlers->saturating)) {
+    // Integers saturate; where the ISA document gives clamp no meaning, neither does the emulator.
     out->clamp = false;
+    if (!handlers->saturating) {
+      out->execute = notModelled;
+      return true;
+    }
+    handlers = handlers->saturating;
   }
   if (handlers->resultBits == 1) out->extra[0] = isComparisonOfExec(opcode);
   bool restAreVectors = true;
@@ -204,7 +210,10 @@ bool decodeVop3(Target target, const uint32_t* words, uint64_t available, Instru
     out->scalarDestination = static_cast<uint16_t>(field(word, 0, 7));
     out->destination = 0;
   }
-  if (opcode == 649) out->destination = static_cast<uint16_t>(out->destination - 256);  // v_readlane
+  if (opcode == 649) {  // v_readlane_b32
+    out->destination = static_cast<uint16_t>(out->destination - 256);
+    if (out->destination > reg::execHi) return false;
+  }
   if (hasScalarDestination(opcode)) {
     out->scalarDestination = static_cast<uint16_t>(field(word, 8, 14));
   } else if (opcode == 563 || opcode == 564) {  // v_bitop3: the truth table is where modifiers would be

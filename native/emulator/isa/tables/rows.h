@@ -79,7 +79,7 @@ template <Execute kExecute, uint8_t kSources, uint8_t kResult = 1, uint8_t kFirs
           uint8_t kThird = 1, Execute kPlain = kExecute>
 struct Custom {
   static constexpr VectorHandlers kHandlers{
-      kExecute, kPlain, kPlain, kPlain, nullptr, kSources, false, 0, {kResult, kFirst, kSecond, kThird}};
+      kExecute, kPlain, kPlain, kPlain, nullptr, kSources, false, 7, 0, {kResult, kFirst, kSecond, kThird}};
 };
 template <class C>
 constexpr Row custom(uint16_t opcode, const char* mnemonic, Targets targets = kAllTargets,
