@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { Device } from "../device/device.js";
+import { Device, type DeviceInfo } from "../device/device.js";
 import { RocmAttentionError } from "../errors.js";
 import type { Catalog } from "../selection/catalog.js";
 import { KV_CACHE_DTYPES, type KvCacheDType } from "../selection/config.js";
@@ -31,20 +31,21 @@ export function explainCommand(installedCatalog: () => Catalog): Command {
     .option("--block-size <tokens>", "tokens of a block of the KV cache", positive)
     .addOption(new Option("--kv-cache-dtype <dtype>", "how the cache is stored").choices(KV_CACHE_DTYPES))
     .addOption(new Option("--arch <target>", "for this GPU target, such as gfx942").conflicts("device"))
-    .option("--device <ordinal>", "for this GPU of the machine", ordinal)
+    .option("--device <ordinal>", "for this GPU (default: the first; gfx942 where there is none)", ordinal)
     .addOption(
       new Option(
         "--catalog <which>",
-        "the kernels to count on: those of this machine, or those of the published packages (default: installed with --device, else published)",
+        "the kernels to count on: of this machine, or of the published packages (default: installed for a GPU, else published)",
       ).choices(["installed", "published"]),
     )
     .option("--json", "print one JSON object")
     .addHelpText("after", "\nThe variables of vLLM act as they do there: docs/environment.md lists them.")
     .action((model: string, options: ExplainOptions) => {
-      const which = options.catalog ?? (options.device === undefined ? "published" : "installed");
+      const info = options.arch === undefined ? deviceInfo(options.device) : undefined;
+      const which = options.catalog ?? (info === undefined ? "published" : "installed");
       const selection: SelectionOptions = {
-        ...(options.arch === undefined ? {} : { arch: options.arch }),
-        ...(options.device === undefined ? {} : { device: { info: deviceInfo(options.device) } }),
+        arch: options.arch,
+        device: info && { info },
         catalog: which === "installed" ? installedCatalog() : PUBLISHED_CATALOG,
       };
       const kinds = layerKinds(readModel(model), {
@@ -87,13 +88,14 @@ function terminal() {
   return { color, width: Math.min(process.stdout.columns ?? 100, 120) };
 }
 
-function deviceInfo(index: number) {
+/** The GPU that was asked for, else the machine's first, if it has one. */
+function deviceInfo(wanted: number | undefined): DeviceInfo | undefined {
   const devices = Device.list();
-  const info = devices[index];
-  if (info !== undefined) return info;
+  const info = devices[wanted ?? 0];
+  if (info !== undefined || wanted === undefined) return info;
   throw new RocmAttentionError(
     "ERR_NO_DEVICE",
-    `there is no GPU ${index}: the HIP runtime sees ${devices.length === 0 ? "none" : devices.length}. Use --arch to ask for a target that is not here`,
+    `there is no GPU ${wanted}: the HIP runtime sees ${devices.length === 0 ? "none" : devices.length}. Use --arch to ask for a target that is not here`,
     { argument: "--device" },
   );
 }

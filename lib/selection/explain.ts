@@ -15,7 +15,7 @@ import { capabilitiesOf, invalidBackend, overridingBackend } from "./registry.js
 import { upstreamRule } from "./rules.js";
 import { bareTarget } from "./targets.js";
 import { reportVariables } from "./variable-report.js";
-import { readFlags } from "./variables.js";
+import { checkEnvironment, readFlags } from "./variables.js";
 
 export interface SelectionOptions {
   /** Where the variables are read when the configuration has no `env`. Default `process.env`. */
@@ -36,7 +36,7 @@ export function explain(
   config: AttentionConfig | MlaAttentionConfig,
   options: SelectionOptions = {},
 ): Explanation {
-  const catalog = options.catalog ?? PUBLISHED_CATALOG;
+  const { catalog = PUBLISHED_CATALOG } = options;
   const explanation: Explanation = {
     backend: null,
     rule: null,
@@ -44,16 +44,18 @@ export function explain(
     error: null,
     config: null,
     target: { arch: "gfx942", from: "assumed" },
-    catalog: catalog.name,
+    catalog: String(catalog?.name),
     candidates: [],
     variables: [],
     notes: [],
     phases: [],
   };
   try {
+    if (!Array.isArray(catalog?.kernels)) throw invalidArgument("catalog", "a catalog of kernels", catalog);
     explanation.target = targetOf(options);
     explanation.config = resolveConfig(config);
     const env = config.env ?? options.env ?? process.env;
+    checkEnvironment(env);
     select(explanation, env, catalog);
   } catch (error) {
     if (!(error instanceof RocmAttentionError)) throw error;
@@ -78,7 +80,10 @@ function targetOf({ device, arch }: SelectionOptions): Explanation["target"] {
   if (device !== undefined && arch !== undefined) {
     throw invalidArgument("arch", "either device or arch", arch);
   }
-  if (device !== undefined) return { arch: device.info.arch, from: "device" };
+  if (device !== undefined) {
+    if (typeof device?.info?.arch !== "string") throw invalidArgument("device", "a Device", device);
+    return { arch: device.info.arch, from: "device" };
+  }
   if (arch === undefined) return { arch: "gfx942", from: "assumed" };
   if (typeof arch !== "string" || !/^gfx[0-9a-f]{3,5}(:.*)?$/.test(arch)) {
     throw invalidArgument("arch", 'a GPU target such as "gfx942"', arch);

@@ -68,7 +68,7 @@ function head(explanation: Explanation, paint: Paint): Row[] {
     rows.push({ name: "vLLM", text: note });
   }
   for (const note of explanation.notes) rows.push({ name: "but", text: paint("yellow", note) });
-  const assumed = target.from === "assumed" ? ", assumed: there is no --arch and no --device" : "";
+  const assumed = target.from === "assumed" ? ", assumed: no device and no target was given" : "";
   rows.push({ name: "target", text: `${target.arch}${assumed}` });
   rows.push({ name: "kernels", text: CATALOG_TITLES[catalog] ?? `of the catalog ${catalog}` });
   return rows;

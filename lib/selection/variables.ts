@@ -1,3 +1,4 @@
+import { invalidArgument } from "../errors.js";
 import type { Environment } from "./config.js";
 
 export type VariableName = keyof typeof VARIABLES;
@@ -116,6 +117,14 @@ const FLAG_NAMES = VARIABLE_NAMES.filter((name) => VARIABLES[name].parsing === "
 
 export function isFlag(name: VariableName): name is FlagName {
   return VARIABLES[name].parsing === "flag";
+}
+
+/** Throws ERR_INVALID_ARGUMENT unless all variables of the table are text or absent. */
+export function checkEnvironment(env: Environment): void {
+  for (const name of VARIABLE_NAMES) {
+    const value: unknown = env[name];
+    if (value !== undefined && typeof value !== "string") throw invalidArgument(name, "a string", value);
+  }
 }
 
 /** Reads every flag, now: nothing of the environment is kept between two calls. */

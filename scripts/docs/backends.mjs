@@ -1,0 +1,145 @@
+import { GENERATED, table } from "./markdown.mjs";
+
+const PHASES = { prefill: "prefill", decode: "decode", mixed: "mixed", cacheWrite: "cache write" };
+
+/** The rows of the comparison: the entry, its title, how its value reads, and how what has a kernel is read from a row. */
+const entries = (sizes) => [
+  ["targets", "GPU targets", list, ({ target }) => [target]],
+  ["dtypes", "dtypes", list, ({ dtypes }) => dtypes],
+  ["kvCacheDtypes", "KV cache dtypes", list, ({ kvCacheDtypes }) => kvCacheDtypes],
+  ["headSizes", "head sizes", sizes, ({ headSizes }) => headSizes],
+  ["numHeads", "query heads per GPU", sizes],
+  ["queriesPerKv", "query heads per key-value head", sizes],
+  ["blockSizes", "block sizes", sizes, ({ blockSizes }) => blockSizes],
+  ["attentionTypes", "attention types", list],
+  ["slidingWindow", "sliding window", yesNo, feature("slidingWindow")],
+  ["alibi", "ALiBi", yesNo, feature("alibi")],
+  ["logitsSoftCap", "logits soft cap", yesNo, feature("logitsSoftCap")],
+  ["sinks", "attention sinks", yesNo, feature("sinks")],
+  ["batchInvariant", "batch invariance", yesNo],
+  ["lse", "log-sum-exp output", yesNo],
+  ["fp8Output", "fp8 output", yesNo],
+  ["graphs", "captured graphs", (value) => value],
+  ["kvCacheLayout", "KV cache layout", (value) => value.replaceAll(/\[.*?\]/g, "`$&`")],
+];
+
+/** docs/backends.md: what each backend runs, what has a kernel today, and each difference from vLLM. */
+export function backendsPage(backends, catalog, describeSizes) {
+  const rows = entries(describeSizes);
+  const names = Object.entries(backends);
+  return `${GENERATED}
+
+# Backends
+
+${table(
+  ["backend", "attention", "kernels in this version", ""],
+  names.map(([name, table]) => [
+    `[${name}](#${name.toLowerCase()})`,
+    table.kind === "mla" ? "multi-head latent" : "standard",
+    builtRows(table, catalog).length > 0 ? "some" : "planned",
+    table.summary,
+  ]),
+)}
+
+Each table below says what a backend of this package accepts; whatever it does not accept is refused with a reason
+before anything runs. **Today** says for what part of that this version has kernels, where that is less: selection does
+not depend on it, \`createAttention\` does (\`ERR_NO_KERNELS_FOR_ARCH\`). Footnotes say where a backend differs from
+vLLM's of the same name (v0.12).
+
+${names.map(([name, table]) => backendSection(name, table, catalog, rows)).join("\n\n")}
+`;
+}
+
+function backendSection(name, capabilities, catalog, entries) {
+  const built = builtRows(capabilities, catalog);
+  const footnotes = [];
+  const note = (entry) => {
+    const text = capabilities.differences[entry];
+    if (text === undefined) return "";
+    const mark = `[^${name.toLowerCase().replaceAll("_", "-")}-${entry.toLowerCase()}]`;
+    footnotes.push(`${mark}: ${text}`);
+    return mark;
+  };
+  const rows = entries.map(([entry, title, write, read]) => [
+    title + note(entry),
+    write(capabilities[entry]),
+    ...(built.length === 0 ? [] : [today(capabilities[entry], write, read, built)]),
+  ]);
+  const conditionsOfDecode = capabilities.decode.map((choice) => conditions(choice, entries));
+  const phases = Object.entries(PHASES).flatMap(([phase, title]) =>
+    capabilities[phase].map((choice, index) => {
+      const text = conditions(choice, entries);
+      return [
+        index === 0 ? title + note(phase) : "",
+        choice.launches.map(({ provider, operation }) => `${provider} \`${operation}\``).join(", "),
+        choice.launches.every((launch) => built.some((row) => isOf(row, launch))) ? "yes" : "planned",
+        phase === "mixed" && text !== "" && conditionsOfDecode.includes(text) ? "as for decode" : text,
+      ];
+    }),
+  );
+  return `## ${name}
+
+${capabilities.summary}${aiterText(capabilities)}${built.length === 0 ? " Planned: this version has no kernels for it." : ""}
+
+${table(["", "accepts", ...(built.length === 0 ? [] : ["today"])], rows)}
+
+${table(["phase", "kernels, the preferred first", "there", "for"], phases)}
+${footnotes.length === 0 ? "" : `\n${footnotes.join("\n")}\n`}`.trimEnd();
+}
+
+/** The kernels of the catalog that exist and belong to a backend. */
+function builtRows(capabilities, catalog) {
+  const launches = Object.keys(PHASES).flatMap((phase) =>
+    capabilities[phase].flatMap((choice) => choice.launches),
+  );
+  return catalog.kernels.filter((row) => !row.planned && launches.some((launch) => isOf(row, launch)));
+}
+
+function isOf(row, launch) {
+  return row.provider === launch.provider && row.operation === launch.operation;
+}
+
+/** What of an entry this version has kernels for; nothing where that is all. */
+function today(value, write, read, built) {
+  if (read === undefined || value === false) return "";
+  const values = built.map(read).filter((part) => part !== undefined);
+  if (value === true) return values.some(Boolean) ? "" : "planned";
+  const there = new Set(values.flat());
+  // In the table's order, then what it covers by a prefix (gfx1100 of gfx11).
+  const parts = Array.isArray(value) ? [[...value.filter((one) => there.delete(one)), ...there]] : values;
+  const texts = [...new Set(parts.map((part) => write(part)))];
+  return texts.length === 0 || texts[0] === write(value) ? "" : texts.join(" or ");
+}
+
+function conditions({ limits = {}, switchedOff = [], note }, entries) {
+  const parts = entries
+    .filter(([entry]) => limits[entry] !== undefined)
+    .map(([entry, title, write]) =>
+      limits[entry] === false ? `no ${title}` : `${title} ${write(limits[entry])}`,
+    );
+  for (const { variables, when } of switchedOff) {
+    const names = variables.map((name) => `\`${name}\``).join(" and ");
+    parts.push(`${names} not ${when ? (variables.length > 1 ? "both on" : "on") : "off"}`);
+  }
+  return [...parts, ...(note === undefined ? [] : [note])].join("; ");
+}
+
+function aiterText({ aiter }) {
+  if (aiter === undefined) return "";
+  const groups = aiter.map((group) =>
+    group.map(({ provider, operation }) => `${provider} \`${operation}\``).join(" or "),
+  );
+  return ` Counts as installed for a GPU target where ${groups.join(", and ")} ${groups.length > 1 ? "are" : "is"} there.`;
+}
+
+function list(values) {
+  return values.map((value) => `\`${value}\``).join(", ");
+}
+
+function yesNo(value) {
+  return value ? "yes" : "no";
+}
+
+function feature(name) {
+  return ({ features }) => features?.includes(name) ?? false;
+}

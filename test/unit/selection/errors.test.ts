@@ -1,0 +1,168 @@
+import { describe, expect, it } from "vitest";
+import { RocmAttentionError } from "../../../lib/errors.js";
+import type { AttentionConfig, MlaAttentionConfig } from "../../../lib/selection/config.js";
+import { explain, type SelectionOptions, selectBackend } from "../../../lib/selection/explain.js";
+import { syntheticCatalog } from "../../support/catalogs.js";
+
+const LLAMA = { numHeads: 32, numKvHeads: 8, headSize: 128, dtype: "bfloat16" } as const;
+const DEEPSEEK = { numHeads: 16, kvLoraRank: 512, dtype: "bfloat16" } as const;
+const WITHOUT_AITER = syntheticCatalog(["gfx90a", "gfx942", "gfx1100"], { aiter: false });
+
+function failure(config: AttentionConfig | MlaAttentionConfig, options: SelectionOptions = {}) {
+  const { backend, error } = explain(config, { env: {}, ...options });
+  expect(backend).toBeNull();
+  return error!;
+}
+
+describe("a named backend that cannot run the configuration", () => {
+  it("is an error with every reason and the backends that could", () => {
+    const error = failure({ ...LLAMA, headSize: 80, sinks: true, backend: "ROCM_AITER_FA" });
+    expect(error.code).toBe("ERR_BACKEND_UNSUPPORTED");
+    expect(error.message).toBe(
+      "ROCM_AITER_FA cannot run this configuration on gfx942: it takes head size 64, 128 or 256, not 80; " +
+        'does not support attention sinks. TRITON_ATTN could: set backend: "TRITON_ATTN".',
+    );
+  });
+
+  it("is an error off gfx9 for ROCM_AITER_FA, and none on gfx90a", () => {
+    const env = { VLLM_ATTENTION_BACKEND: "ROCM_AITER_FA" };
+    expect(failure(LLAMA, { env, arch: "gfx1100" }).code).toBe("ERR_BACKEND_UNSUPPORTED");
+    expect(explain(LLAMA, { env, arch: "gfx90a" }).backend).toBe("ROCM_AITER_FA");
+  });
+
+  it("is an error where it does the other kind of attention", () => {
+    expect(failure({ ...LLAMA, backend: "TRITON_MLA" }).message).toContain(
+      "it does multi-head latent attention, not standard attention",
+    );
+    expect(failure({ ...DEEPSEEK, backend: "TRITON_ATTN" })).toMatchObject({
+      code: "ERR_BACKEND_UNSUPPORTED",
+    });
+  });
+
+  it("is ERR_AITER_NOT_INSTALLED where nothing but AITER's kernels is lacking", () => {
+    const options = { catalog: WITHOUT_AITER };
+    for (const backend of ["ROCM_AITER_FA", "ROCM_AITER_UNIFIED_ATTN"]) {
+      expect(failure({ ...LLAMA, backend }, options).code).toBe("ERR_AITER_NOT_INSTALLED");
+      expect(failure({ ...LLAMA, headSize: 80, backend }, options).code).toBe("ERR_BACKEND_UNSUPPORTED");
+    }
+    expect(failure({ ...DEEPSEEK, backend: "ROCM_AITER_MLA" }, options).code).toBe("ERR_AITER_NOT_INSTALLED");
+  });
+
+  it("TRITON_MLA asks for blocks of 16 tokens or more", () => {
+    for (const blockSize of [1, 8]) {
+      expect(failure({ ...DEEPSEEK, blockSize, backend: "TRITON_MLA" }).message).toContain(
+        `takes block size 16 and more, not ${blockSize}`,
+      );
+    }
+    expect(explain({ ...DEEPSEEK, blockSize: 16, backend: "TRITON_MLA" }, { env: {} }).backend).toBe(
+      "TRITON_MLA",
+    );
+  });
+});
+
+describe("a name that no backend has", () => {
+  const named = (value: string) => failure(LLAMA, { env: { VLLM_ATTENTION_BACKEND: value } });
+
+  it.each([
+    ["triton_attn", "Did you mean TRITON_ATTN? Names are written exactly so."],
+    ["TRITON_ATTN_VLLM_V1", "Did you mean TRITON_ATTN?"],
+    ["ROCM_AITER_UNIFIED", "Did you mean ROCM_AITER_UNIFIED_ATTN?"],
+    ["ROCM-AITER-FA", "Did you mean ROCM_AITER_FA?"],
+    ["", "An empty value is not the same as none"],
+    ["FLASHINFER", "vLLM has FLASHINFER, this package has not."],
+  ])("%j: %s", (value, hint) => {
+    const error = named(value);
+    expect(error.code).toBe("ERR_INVALID_BACKEND");
+    expect(error.message).toContain(hint);
+    expect(error.message).toContain("Valid names: TRITON_ATTN, ROCM_ATTN, ROCM_AITER_FA,");
+  });
+
+  it("gives no hint where nothing is near, however long the name", () => {
+    for (const value of ["cuda", "x".repeat(100_000)])
+      expect(named(value).message).not.toContain("Did you mean");
+  });
+
+  it("in the variable is a warning alone beneath an option", () => {
+    const explanation = explain(
+      { ...LLAMA, backend: "ROCM_ATTN" },
+      { env: { VLLM_ATTENTION_BACKEND: "TRITON" } },
+    );
+    expect(explanation).toMatchObject({ backend: "ROCM_ATTN", source: "option" });
+    expect(explanation.variables).toMatchObject([{ name: "VLLM_ATTENTION_BACKEND", level: "warning" }]);
+  });
+
+  it("in the option is an error that names it", () => {
+    expect(failure({ ...LLAMA, backend: "TRITON" })).toMatchObject({
+      code: "ERR_INVALID_BACKEND",
+      argument: "backend",
+    });
+  });
+});
+
+describe("where nothing is left", () => {
+  it("every enabled candidate's reasons are told, and who could", () => {
+    const error = failure(
+      { ...LLAMA, attentionType: "encoder_only" },
+      { env: { VLLM_V1_USE_PREFILL_DECODE_ATTENTION: "1" } },
+    );
+    expect(error.code).toBe("ERR_NO_BACKEND");
+    expect(error.message).toBe(
+      "No attention backend can run this configuration on gfx942. " +
+        "ROCM_ATTN takes attention type decoder, not encoder_only. " +
+        "TRITON_ATTN takes attention type decoder or encoder_decoder, not encoder_only. " +
+        "FLEX_ATTENTION could: set VLLM_ATTENTION_BACKEND=FLEX_ATTENTION.",
+    );
+  });
+
+  it("selectBackend throws the explanation's error", () => {
+    const config = { ...DEEPSEEK, blockSize: 8 };
+    const { code, message } = failure(config);
+    expect(() => selectBackend(config, { env: {} })).toThrow(
+      expect.objectContaining({ name: "RocmAttentionError", code, message }),
+    );
+    expect(() => selectBackend(config, { env: {} })).toThrow(RocmAttentionError);
+    expect(selectBackend(LLAMA, { env: {} })).toBe("TRITON_ATTN");
+  });
+});
+
+describe("wrong options", () => {
+  it.each([
+    ["numHeads", { ...LLAMA, numHeads: 0 }],
+    ["numKvHeads", { ...LLAMA, numKvHeads: 5 }],
+    ["headSize", { ...LLAMA, headSize: 12.5 }],
+    ["dtype", { ...LLAMA, dtype: "float8" }],
+    ["kvCacheDtype", { ...LLAMA, kvCacheDtype: "fp4" }],
+    ["blockSize", { ...LLAMA, blockSize: -16 }],
+    ["scale", { ...LLAMA, scale: Number.NaN }],
+    ["slidingWindow", { ...LLAMA, slidingWindow: 0 }],
+    ["alibiSlopes", { ...LLAMA, alibiSlopes: [0.5] }],
+    ["logitsSoftCap", { ...LLAMA, logitsSoftCap: 0 }],
+    ["sinks", { ...LLAMA, sinks: "yes" }],
+    ["attentionType", { ...LLAMA, attentionType: "causal" }],
+    ["batchInvariant", { ...LLAMA, batchInvariant: 1 }],
+    ["backend", { ...LLAMA, backend: 3 }],
+    ["env", { ...LLAMA, env: "VLLM_ROCM_USE_AITER=1" }],
+    ["VLLM_ROCM_USE_AITER", { ...LLAMA, env: { VLLM_ROCM_USE_AITER: true } }],
+    ["config", { ...LLAMA, windowSize: 4096 }],
+    ["config", null],
+    ["kvLoraRank", { ...DEEPSEEK, kvLoraRank: "512" }],
+    ["qkRopeHeadDim", { ...DEEPSEEK, qkRopeHeadDim: 0 }],
+  ])("%s in %j", (argument, config) => {
+    expect(failure(config as unknown as AttentionConfig)).toMatchObject({
+      code: "ERR_INVALID_ARGUMENT",
+      argument,
+    });
+  });
+
+  it.each([
+    ["arch", { arch: "mi300" }],
+    ["arch", { arch: "gfx942", device: { info: { arch: "gfx942" } } }],
+    ["device", { device: {} }],
+    ["catalog", { catalog: "installed" }],
+  ])("%s in the selection's options %j", (argument, options) => {
+    expect(failure(LLAMA, options as unknown as SelectionOptions)).toMatchObject({
+      code: "ERR_INVALID_ARGUMENT",
+      argument,
+    });
+  });
+});
