@@ -48,10 +48,32 @@ export interface KernelNeeds {
   features: readonly Feature[];
 }
 
+/** The kernels for one target, by provider and operation. */
+export type KernelIndex = ReadonlyMap<string, readonly CatalogKernel[]>;
+
+const indexes = new WeakMap<readonly CatalogKernel[], Map<string, KernelIndex>>();
+
 /** The kernels of the catalog that run on a target: "gfx942:sramecc+:xnack-" is served by kernels for "gfx942" too. */
-export function kernelsFor(catalog: Catalog, arch: string): CatalogKernel[] {
+export function kernelsFor({ kernels }: Catalog, arch: string): KernelIndex {
+  const byTarget = indexes.get(kernels) ?? new Map<string, KernelIndex>();
+  const index = byTarget.get(arch) ?? indexKernels(kernels, arch);
+  indexes.set(kernels, byTarget.set(arch, index));
+  return index;
+}
+
+function indexKernels(kernels: readonly CatalogKernel[], arch: string): KernelIndex {
   const bare = bareTarget(arch);
-  return catalog.kernels.filter(({ target }) => target === arch || target === bare);
+  const index = new Map<string, CatalogKernel[]>();
+  for (const kernel of kernels.filter(({ target }) => target === arch || target === bare)) {
+    const key = kernelKey(kernel);
+    index.set(key, [...(index.get(key) ?? []), kernel]);
+  }
+  return index;
+}
+
+/** "triton unified_attention_2d": what an index goes by. */
+export function kernelKey({ provider, operation }: Pick<CatalogKernel, "provider" | "operation">): string {
+  return `${provider} ${operation}`;
 }
 
 /** Whether a kernel takes what is needed. */

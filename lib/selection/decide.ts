@@ -1,4 +1,5 @@
 import type { Capabilities } from "./capabilities.js";
+import { kernelKey } from "./catalog.js";
 import type { BackendName } from "./config.js";
 import type { Candidate, PhasePlan, Reason } from "./explanation.js";
 import { planPhases, type Situation } from "./phases.js";
@@ -72,9 +73,5 @@ function reasonsAgainst(capabilities: Capabilities, situation: Situation): Reaso
 
 /** Whether of each group of AITER's kernels that a backend needs there is at least one for the target. */
 export function hasAiter(capabilities: Capabilities, { kernels }: Situation): boolean {
-  return (capabilities.aiter ?? []).every((group) =>
-    group.some(({ provider, operation }) =>
-      kernels.some((kernel) => kernel.provider === provider && kernel.operation === operation),
-    ),
-  );
+  return (capabilities.aiter ?? []).every((group) => group.some((launch) => kernels.has(kernelKey(launch))));
 }

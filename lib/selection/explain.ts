@@ -15,7 +15,7 @@ import { capabilitiesOf, invalidBackend, overridingBackend } from "./registry.js
 import { upstreamRule } from "./rules.js";
 import { bareTarget } from "./targets.js";
 import { reportVariables } from "./variable-report.js";
-import { checkEnvironment, readFlags } from "./variables.js";
+import { readFlags, readVariables } from "./variables.js";
 
 export interface SelectionOptions {
   /** Where the variables are read when the configuration has no `env`. Default `process.env`. */
@@ -54,9 +54,7 @@ export function explain(
     if (!Array.isArray(catalog?.kernels)) throw invalidArgument("catalog", "a catalog of kernels", catalog);
     explanation.target = targetOf(options);
     explanation.config = resolveConfig(config);
-    const env = config.env ?? options.env ?? process.env;
-    checkEnvironment(env);
-    select(explanation, env, catalog);
+    select(explanation, readVariables(config.env ?? options.env ?? process.env), catalog);
   } catch (error) {
     if (!(error instanceof RocmAttentionError)) throw error;
     const { code, message, argument } = error;

@@ -1,5 +1,5 @@
 import type { Capabilities, KernelChoice, Launch } from "./capabilities.js";
-import { type CatalogKernel, FEATURES, type KernelNeeds, serves, VERIFIED } from "./catalog.js";
+import { FEATURES, type KernelIndex, type KernelNeeds, kernelKey, serves, VERIFIED } from "./catalog.js";
 import type { ResolvedConfig } from "./config.js";
 import type { LaunchReport, Phase, PhaseKernel, PhasePlan } from "./explanation.js";
 import { joinWithOr } from "./sizes.js";
@@ -13,17 +13,19 @@ export interface Situation {
   readonly config: ResolvedConfig;
   readonly flags: Flags;
   readonly arch: string;
-  readonly kernels: readonly CatalogKernel[];
+  readonly kernels: KernelIndex;
 }
 
 /** Which kernels of a backend will run each phase, and why none that would come before. */
 export function planPhases(capabilities: Capabilities, situation: Situation): PhasePlan[] {
+  const { config } = situation;
+  const needs: KernelNeeds = { ...config, features: FEATURES.filter((feature) => Boolean(config[feature])) };
   return PHASES.filter((phase) => capabilities[phase].length > 0).map((phase) => {
     const passedOver: PhasePlan["passedOver"] = [];
     const fitting: PhaseKernel[] = [];
     for (const choice of capabilities[phase]) {
       const reasons = obstacles(choice, situation);
-      const kernel = lookUp(choice, situation);
+      const kernel = lookUp(choice, situation.kernels, needs);
       if (reasons.length === 0) fitting.push(kernel);
       if (reasons.length === 0 && kernel.status === "available") break;
       passedOver.push({
@@ -49,7 +51,8 @@ export function kernelName(launches: readonly Launch[]): string {
 }
 
 function obstacles(choice: KernelChoice, { config, arch, flags }: Situation): string[] {
-  const reasons = judge(choice.limits ?? {}, config, arch).map(({ message }) => message);
+  const reasons =
+    choice.limits === undefined ? [] : judge(choice.limits, config, arch).map(({ message }) => message);
   for (const { variables, when } of choice.switchedOff ?? []) {
     if (variables.every((name) => flags[name] === when)) {
       reasons.push(
@@ -69,10 +72,9 @@ function absence(kernel: PhaseKernel, arch: string): string {
     : `no ${joinWithOr(absent)} for this configuration among the kernels for ${arch}`;
 }
 
-function lookUp(choice: KernelChoice, { config, kernels }: Situation): PhaseKernel {
-  const needs: KernelNeeds = { ...config, features: FEATURES.filter((feature) => Boolean(config[feature])) };
+function lookUp(choice: KernelChoice, kernels: KernelIndex, needs: KernelNeeds): PhaseKernel {
   const launches = choice.launches.map(({ provider, operation }): LaunchReport => {
-    const rows = kernels.filter((row) => row.provider === provider && row.operation === operation);
+    const rows = kernels.get(kernelKey({ provider, operation })) ?? [];
     const fitting = rows.filter((row) => serves(row, needs));
     const best = fitting.find((row) => !row.planned) ?? fitting[0];
     const status = best === undefined ? "missing" : best.planned ? "planned" : "available";

@@ -48,6 +48,11 @@ export function considered(config: ResolvedConfig, flags: Flags): Considered[] {
   });
 }
 
+/** Those that something lets be considered; the default is always among them. */
+export function enabled(config: ResolvedConfig, flags: Flags): Considered[] {
+  return considered(config, flags).filter(({ source }) => source !== null);
+}
+
 function deciding(required: readonly FlagName[]): string {
   const names = required.filter((name) => !VARIABLES[name].default);
   return names.length === 0 ? "default" : names.join(" and ");
@@ -79,6 +84,5 @@ export function upstreamRule(
     if (explicit === "ROCM_AITER_FA") return gfx9 ? explicit : null;
     return explicit === "ROCM_AITER_MLA" || explicit === "TRITON_MLA" ? null : explicit;
   }
-  const enabled = considered(config, flags).filter(({ source }) => source !== null);
-  return enabled.find(({ backend }) => backend !== "ROCM_AITER_FA" || gfx9)!.backend;
+  return enabled(config, flags).find(({ backend }) => backend !== "ROCM_AITER_FA" || gfx9)!.backend;
 }

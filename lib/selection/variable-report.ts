@@ -1,8 +1,10 @@
+import type { Capabilities } from "./capabilities.js";
 import type { Environment } from "./config.js";
-import { type Decision, decide, type Explicit } from "./decide.js";
-import type { VariableReport } from "./explanation.js";
-import { kernelName, type Situation } from "./phases.js";
+import type { Decision, Explicit } from "./decide.js";
+import type { PhasePlan, VariableReport } from "./explanation.js";
+import { kernelName, PHASES, planPhases, type Situation } from "./phases.js";
 import { capabilitiesOf } from "./registry.js";
+import { enabled } from "./rules.js";
 import {
   type FlagName,
   isFlag,
@@ -63,17 +65,34 @@ function actsHere(
   name: FlagName,
   situation: Situation,
   explicit: Explicit | null,
-  decision: Decision,
+  { chosen, candidates, phases }: Decision,
 ): boolean {
   const byDefault: boolean = VARIABLES[name].default;
   if (situation.flags[name] === byDefault) return false;
-  const without = decide({ ...situation, flags: { ...situation.flags, [name]: byDefault } }, explicit);
-  return outcome(without) !== outcome(decision);
+  const without = { ...situation, flags: { ...situation.flags, [name]: byDefault } };
+  const isEligible = (backend: string) =>
+    candidates.some((candidate) => candidate.backend === backend && candidate.eligible);
+  const wouldBe =
+    explicit === null
+      ? (enabled(without.config, without.flags).find(({ backend }) => isEligible(backend))?.backend ?? null)
+      : (chosen?.backend ?? null);
+  if (wouldBe !== (chosen?.backend ?? null)) return true;
+  if (chosen === null) return false;
+  const capabilities = capabilitiesOf(chosen.backend)!;
+  return switches(capabilities, name) && kernelsOf(planPhases(capabilities, without)) !== kernelsOf(phases);
 }
 
-function outcome({ chosen, phases }: Decision): string {
-  const kernels = phases.map(({ kernel }) => (kernel === null ? "" : kernelName(kernel.launches)));
-  return [chosen?.backend, ...kernels].join("|");
+/** Whether any kernel of a backend asks for this flag. */
+function switches(capabilities: Capabilities, flag: FlagName): boolean {
+  return PHASES.some((phase) =>
+    capabilities[phase].some(({ switchedOff = [] }) =>
+      switchedOff.some(({ variables }) => variables.includes(flag)),
+    ),
+  );
+}
+
+function kernelsOf(phases: readonly PhasePlan[]): string {
+  return phases.map(({ kernel }) => (kernel === null ? "" : kernelName(kernel.launches))).join("|");
 }
 
 /** Why a flag does nothing. */

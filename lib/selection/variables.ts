@@ -119,15 +119,22 @@ export function isFlag(name: VariableName): name is FlagName {
   return VARIABLES[name].parsing === "flag";
 }
 
-/** Throws ERR_INVALID_ARGUMENT unless all variables of the table are text or absent. */
-export function checkEnvironment(env: Environment): void {
+/**
+ * Reads the variables of the table, each once and now: nothing of an environment is kept between two selections.
+ * Throws ERR_INVALID_ARGUMENT for one that is not text.
+ */
+export function readVariables(env: Environment): Environment {
+  const variables: Record<string, string> = {};
   for (const name of VARIABLE_NAMES) {
     const value: unknown = env[name];
-    if (value !== undefined && typeof value !== "string") throw invalidArgument(name, "a string", value);
+    if (value === undefined) continue;
+    if (typeof value !== "string") throw invalidArgument(name, "a string", value);
+    variables[name] = value;
   }
+  return variables;
 }
 
-/** Reads every flag, now: nothing of the environment is kept between two calls. */
+/** The value of every flag. */
 export function readFlags(env: Environment): Flags {
   const flags: Partial<Record<FlagName, boolean>> = {};
   for (const name of FLAG_NAMES) {

@@ -1,0 +1,103 @@
+import { describe, expect, it } from "vitest";
+import type { AttentionConfig, Environment, MlaAttentionConfig } from "../../../lib/selection/config.js";
+import { explain } from "../../../lib/selection/explain.js";
+import { readFlags, VARIABLE_NAMES, VARIABLES } from "../../../lib/selection/variables.js";
+
+const LLAMA = { numHeads: 32, numKvHeads: 8, headSize: 128, dtype: "bfloat16" } as const;
+const DEEPSEEK = { numHeads: 16, kvLoraRank: 512, dtype: "bfloat16" } as const;
+
+function report(env: Environment, config: AttentionConfig | MlaAttentionConfig = LLAMA) {
+  const { variables } = explain(config, { env });
+  return Object.fromEntries(
+    variables.map(({ name, level, effect, note }) => [name, { level, acts: effect !== null, note }]),
+  );
+}
+
+describe("flags", () => {
+  it.each(["1", "true", "TRUE", "True"])("%j is on", (value) => {
+    expect(readFlags({ VLLM_ROCM_USE_AITER: value }).VLLM_ROCM_USE_AITER).toBe(true);
+  });
+
+  it.each(["0", "false", "FALSE", "", "yes", "on", "2", " 1"])("%j is off, default or not", (value) => {
+    const flags = readFlags({ VLLM_ROCM_USE_AITER: value, VLLM_ROCM_USE_AITER_MHA: value });
+    expect([flags.VLLM_ROCM_USE_AITER, flags.VLLM_ROCM_USE_AITER_MHA]).toEqual([false, false]);
+  });
+
+  it.each(["yes", "on", "2", " 1"])("%j gives a warning", (value) => {
+    const { VLLM_ROCM_USE_AITER } = report({ VLLM_ROCM_USE_AITER: value });
+    expect(VLLM_ROCM_USE_AITER).toMatchObject({ level: "warning", acts: false });
+    expect(VLLM_ROCM_USE_AITER!.note).toContain("counts as off");
+  });
+
+  it("are read when selection runs", () => {
+    const env: Record<string, string> = {};
+    expect(explain(LLAMA, { env }).backend).toBe("TRITON_ATTN");
+    env.VLLM_V1_USE_PREFILL_DECODE_ATTENTION = "1";
+    expect(explain(LLAMA, { env }).backend).toBe("ROCM_ATTN");
+  });
+});
+
+describe("what is said of a variable that is set", () => {
+  it("warns of a switch below AITER's master switch that is off", () => {
+    expect(report({ VLLM_ROCM_USE_AITER_UNIFIED_ATTENTION: "1" })).toEqual({
+      VLLM_ROCM_USE_AITER_UNIFIED_ATTENTION: {
+        level: "warning",
+        acts: false,
+        note: "needs VLLM_ROCM_USE_AITER=1",
+      },
+    });
+  });
+
+  it("warns of a flag that a better one shadows", () => {
+    expect(report({ VLLM_ROCM_USE_AITER: "1", VLLM_V1_USE_PREFILL_DECODE_ATTENTION: "1" })).toEqual({
+      VLLM_ROCM_USE_AITER: { level: "info", acts: true, note: undefined },
+      VLLM_V1_USE_PREFILL_DECODE_ATTENTION: {
+        level: "warning",
+        acts: false,
+        note: "ROCM_AITER_FA runs with and without it",
+      },
+    });
+  });
+
+  it("only mentions selection flags under a named backend, and a switch of another kind of attention", () => {
+    expect(report({ VLLM_ATTENTION_BACKEND: "TRITON_ATTN", VLLM_ROCM_USE_AITER: "1" })).toMatchObject({
+      VLLM_ATTENTION_BACKEND: { level: "info", acts: true },
+      VLLM_ROCM_USE_AITER: { level: "info", acts: false, note: "ignored, since the backend is named" },
+    });
+    expect(report({ VLLM_V1_USE_PREFILL_DECODE_ATTENTION: "1" }, DEEPSEEK)).toMatchObject({
+      VLLM_V1_USE_PREFILL_DECODE_ATTENTION: { level: "info", note: "acts on standard attention alone" },
+    });
+  });
+
+  it("says that switches within a named backend still act", () => {
+    const env = {
+      VLLM_ATTENTION_BACKEND: "ROCM_ATTN",
+      VLLM_ROCM_USE_AITER: "1",
+      VLLM_ROCM_USE_AITER_PAGED_ATTN: "1",
+    };
+    expect(report(env)).toMatchObject({
+      VLLM_ROCM_USE_AITER: { acts: true },
+      VLLM_ROCM_USE_AITER_PAGED_ATTN: { acts: true },
+    });
+    const [decode] = explain(LLAMA, { env }).phases.filter(({ phase }) => phase === "decode");
+    expect(decode!.kernel!.launches.map(({ operation }) => operation)).toEqual(["paged_attention_2d"]);
+    expect(decode!.passedOver.at(-1)!.reasons).toEqual([
+      "switched off: VLLM_ROCM_USE_AITER and VLLM_ROCM_USE_AITER_PAGED_ATTN are on",
+    ]);
+  });
+
+  it("says what fp8 products need", () => {
+    const env = { VLLM_ATTENTION_BACKEND: "ROCM_ATTN", VLLM_ROCM_FP8_MFMA_PAGE_ATTN: "1" };
+    expect(report(env)).toMatchObject({ VLLM_ROCM_FP8_MFMA_PAGE_ATTN: { level: "warning", acts: false } });
+    expect(report(env, { ...LLAMA, kvCacheDtype: "fp8" })).toMatchObject({
+      VLLM_ROCM_FP8_MFMA_PAGE_ATTN: { level: "info", acts: true },
+    });
+  });
+
+  it("warns of every variable that has no effect in this package", () => {
+    const without = VARIABLE_NAMES.filter((name) => VARIABLES[name].effect === null);
+    expect(without.length).toBeGreaterThan(0);
+    const reports = report(Object.fromEntries(without.map((name) => [name, "1"])), DEEPSEEK);
+    for (const name of without) expect(reports[name]).toMatchObject({ level: "warning", acts: false });
+  });
+});
