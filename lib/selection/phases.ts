@@ -53,13 +53,13 @@ export function kernelName(launches: readonly Launch[]): string {
 function obstacles(choice: KernelChoice, { config, arch, flags }: Situation): string[] {
   const reasons =
     choice.limits === undefined ? [] : judge(choice.limits, config, arch).map(({ message }) => message);
-  for (const { variables, when } of choice.switchedOff ?? []) {
-    if (variables.every((name) => flags[name] === when)) {
-      reasons.push(
-        `switched off: ${variables.join(" and ")} ${variables.length > 1 ? "are" : "is"} ${when ? "on" : "off"}`,
-      );
-    }
-  }
+  const off = (choice.switchedOff ?? [])
+    .filter(({ variables, when }) => variables.every((name) => flags[name] === when))
+    .map(
+      ({ variables, when }) =>
+        `${variables.join(" and ")} ${variables.length > 1 ? "are" : "is"} ${when ? "on" : "off"}`,
+    );
+  if (off.length > 0) reasons.push(`switched off: ${off.join(", ")}`);
   return reasons;
 }
 

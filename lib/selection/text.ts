@@ -50,7 +50,7 @@ export function explanationLine(explanation: Explanation): string {
     .filter(({ enabled, eligible }) => enabled && !eligible)
     .map((candidate) => `; rejected ${candidate.backend}: it ${reasonsOf(candidate)}`);
   const asked = rule === null || rule === backend ? "" : `; vLLM's rule says ${rule}`;
-  return `attention backend ${backend} on ${bareTarget(target.arch)}, chosen by ${source}${asked}${rejected.join("")}`;
+  return `attention backend ${backend} on ${bareTarget(target.arch)}, ${sourceText(source)}${asked}${rejected.join("")}`;
 }
 
 type Style = "bold" | "dim" | "green" | "red" | "yellow";

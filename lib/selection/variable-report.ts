@@ -7,6 +7,7 @@ import { capabilitiesOf } from "./registry.js";
 import { enabled } from "./rules.js";
 import {
   type FlagName,
+  type Flags,
   isFlag,
   isRecognisedFlag,
   VARIABLE_NAMES,
@@ -41,11 +42,15 @@ export function reportVariables(
         ? undefined
         : `${JSON.stringify(value)} is neither 1 or true nor 0 or false, and counts as off`;
       const effect = actsHere(name, situation, explicit, decision) ? inSentence(variable.effect!) : null;
-      const why = effect === null ? idleness(name, situation, explicit, decision) : undefined;
+      const isDefault = situation.flags[name] === variable.default;
+      const why =
+        effect !== null || (isDefault && unknown !== undefined)
+          ? undefined
+          : idleness(name, situation, explicit, decision);
       const isQuiet =
         effect !== null ||
         (variable.effect !== null &&
-          (situation.flags[name] === variable.default ||
+          (isDefault ||
             (explicit !== null && variable.within === undefined) ||
             isForOtherKind(variable, situation)));
       const note = [unknown, why].filter((text) => text !== undefined).join("; ");
@@ -67,9 +72,8 @@ function actsHere(
   explicit: Explicit | null,
   { chosen, candidates, phases }: Decision,
 ): boolean {
-  const byDefault: boolean = VARIABLES[name].default;
-  if (situation.flags[name] === byDefault) return false;
-  const without = { ...situation, flags: { ...situation.flags, [name]: byDefault } };
+  if (situation.flags[name] === VARIABLES[name].default) return false;
+  const without = { ...situation, flags: flagsWithout(name, situation) };
   const isEligible = (backend: string) =>
     candidates.some((candidate) => candidate.backend === backend && candidate.eligible);
   const wouldBe =
@@ -80,6 +84,10 @@ function actsHere(
   if (chosen === null) return false;
   const capabilities = capabilitiesOf(chosen.backend)!;
   return switches(capabilities, name) && kernelsOf(planPhases(capabilities, without)) !== kernelsOf(phases);
+}
+
+function flagsWithout(name: FlagName, { flags }: Situation): Flags {
+  return { ...flags, [name]: VARIABLES[name].default };
 }
 
 /** Whether any kernel of a backend asks for this flag. */
@@ -100,7 +108,7 @@ function idleness(
   name: FlagName,
   situation: Situation,
   explicit: Explicit | null,
-  { chosen }: Decision,
+  { chosen, candidates }: Decision,
 ): string {
   const variable: Variable = VARIABLES[name];
   if (variable.effect === null) return "has no effect in this package";
@@ -115,6 +123,12 @@ function idleness(
   if (name.startsWith("VLLM_ROCM_USE_AITER_") && !situation.flags.VLLM_ROCM_USE_AITER) {
     return "needs VLLM_ROCM_USE_AITER=1";
   }
+  const without = enabled(situation.config, flagsWithout(name, situation)).map(({ backend }) => backend);
+  const rejected = candidates.find(
+    (candidate) => candidate.enabled && !candidate.eligible && !without.includes(candidate.backend),
+  );
+  if (explicit === null && rejected !== undefined)
+    return `${rejected.backend}, which it enables, cannot run this`;
   return chosen === null
     ? "selection fails with and without it"
     : `${chosen.backend} runs with and without it`;
