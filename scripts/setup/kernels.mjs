@@ -3,9 +3,10 @@ import { root } from "./paths.mjs";
 import { kernelPython } from "./python.mjs";
 import { run } from "./run.mjs";
 import { fingerprint, isUpToDate, setStamp } from "./stamp.mjs";
-import { toolchainBin } from "./toolchain.mjs";
+import { toolchain, toolchainBin } from "./toolchain.mjs";
 
-const inputs = (set) => fingerprint(["kernels"], [set]);
+// What can be built depends on the compilers that are there.
+const inputs = (set) => fingerprint(["kernels"], [set, String(toolchain.isDone())]);
 const manifest = (target) => join("build", "kernels", target, "manifest.json");
 
 /** Where the programs are that the set-up has unpacked or installed apart from the system. */
