@@ -1,0 +1,250 @@
+"""Paged attention for every phase, over a KV cache [num_blocks, 2, block_size, num_kv_heads, head_size].
+
+A program attends for BLOCK_M rows of one sequence and one KV head. A row is a (query token, query head) pair: row r of a
+sequence is token r // group, head r % group of the KV head's group, so that any ratio of query to KV heads fills the
+tiles. Keys are visited TILE at a time with the online softmax of FlashAttention, in base 2.
+
+Both kernels load nothing behind a sequence's end, and no entry of the block table behind its last block: what lies in
+unused slots, NaN included, has no influence. Block ids are 32-bit, addresses in the cache 64-bit.
+"""
+
+import triton
+import triton.language as tl
+
+LOG2_E = tl.constexpr(1.4426950408889634)
+LN_2 = tl.constexpr(0.6931471805599453)
+
+
+@triton.jit
+def scores_of(query, key, keys, positions, alibi_slopes, scale, soft_cap,
+              WINDOW: tl.constexpr, ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr, window):
+    """Scores of a tile in base 2, -inf where a row must not see a key. Order: scale, soft cap, ALiBi, masks."""
+    scores = tl.dot(query, key, input_precision="ieee") * scale
+    if SOFT_CAP:  # scale is then without log2(e): cap * tanh(score / cap)
+        scores = soft_cap * (1.0 - 2.0 / (1.0 + tl.math.exp2(scores * (2.0 * LOG2_E) / soft_cap))) * LOG2_E
+    if ALIBI:
+        scores += alibi_slopes[:, None] * LOG2_E * (keys[None, :] - positions[:, None]).to(tl.float32)
+    visible = keys[None, :] <= positions[:, None]
+    if WINDOW:
+        visible &= keys[None, :] > positions[:, None] - window
+    return tl.where(visible, scores, float("-inf"))
+
+
+@triton.jit
+def attend(query, positions, first_key, end_key, alibi_slopes,
+           key_ptr, value_ptr, block_table_ptr, scale, soft_cap, window, block_size,
+           stride_block, stride_slot, BLOCK_SIZE: tl.constexpr,
+           BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr,
+           WINDOW: tl.constexpr, ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr):
+    """Online softmax of BLOCK_M rows over keys [first_key, end_key). Returns the unnormalised sum of values, the largest
+    score (base 2) and the sum of weights of each row."""
+    largest = tl.full([BLOCK_M], float("-inf"), tl.float32)
+    total = tl.zeros([BLOCK_M], tl.float32)
+    accumulated = tl.zeros([BLOCK_M, HEAD_PADDED], tl.float32)
+    elements = tl.arange(0, HEAD_PADDED)
+    in_head = elements < HEAD_SIZE
+    size = BLOCK_SIZE if BLOCK_SIZE else block_size
+    for tile in range(first_key, end_key, TILE):
+        keys = tile + tl.arange(0, TILE)
+        exists = keys < end_key
+        block = tl.load(block_table_ptr + keys // size, mask=exists, other=0).to(tl.int64)
+        slot = block * stride_block + (keys % size) * stride_slot
+        key = tl.load(key_ptr + slot[None, :] + elements[:, None], mask=exists[None, :] & in_head[:, None], other=0.0)
+        value = tl.load(value_ptr + slot[:, None] + elements[None, :], mask=exists[:, None] & in_head[None, :], other=0.0)
+        scores = scores_of(query, key.to(query.dtype), keys, positions, alibi_slopes, scale, soft_cap,
+                           WINDOW, ALIBI, SOFT_CAP, window)
+        scores = tl.where(exists[None, :], scores, float("-inf"))
+        new_largest = tl.maximum(largest, tl.max(scores, 1))
+        # A row that has seen nothing yet must not compute (-inf) - (-inf).
+        shift = tl.where(new_largest == float("-inf"), 0.0, new_largest)
+        weights = tl.math.exp2(scores - shift[:, None])
+        keep = tl.math.exp2(largest - shift)
+        total = total * keep + tl.sum(weights, 1)
+        accumulated = accumulated * keep[:, None]
+        accumulated += tl.dot(weights.to(query.dtype), value.to(query.dtype), input_precision="ieee")
+        largest = new_largest
+    return accumulated, largest, total
+
+
+@triton.jit
+def add_sink(accumulated, largest, total, sink):
+    """Takes one more logit per row into the softmax's sum; it has no value. `sink` is in base 2."""
+    new_largest = tl.maximum(largest, sink)
+    keep = tl.math.exp2(largest - new_largest)
+    return accumulated * keep[:, None], new_largest, total * keep + tl.math.exp2(sink - new_largest)
+
+
+@triton.jit
+def store_rows(output_ptr, lse_ptr, write_lse, accumulated, largest, total, value_scale, rows_valid, tokens, heads,
+               num_heads, stride_output_token, stride_output_head, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr):
+    """Writes normalised rows and, where write_lse is not 0, log(sum(exp(score))): 0 and -inf where a row has seen nothing."""
+    elements = tl.arange(0, HEAD_PADDED)
+    seen = total > 0.0
+    output = accumulated / tl.where(seen, total, 1.0)[:, None] * value_scale
+    address = output_ptr + tokens.to(tl.int64)[:, None] * stride_output_token + heads[:, None] * stride_output_head
+    tl.store(address + elements[None, :], output.to(output_ptr.dtype.element_ty),
+             mask=rows_valid[:, None] & (elements < HEAD_SIZE)[None, :])
+    lse = tl.where(seen, (largest + tl.math.log2(tl.where(seen, total, 1.0))) * LN_2, float("-inf"))
+    tl.store(lse_ptr + tokens.to(tl.int64) * num_heads + heads, lse, mask=rows_valid & (write_lse != 0))
+
+
+@triton.jit
+def find_sequence(query_start_loc_ptr, tile, num_sequences, group, BLOCK_M: tl.constexpr):
+    """The sequence whose rows tile `tile` holds. Sequence s starts at tile query_start_loc[s] * group // BLOCK_M + s, which
+    leaves every sequence room for its last, partly filled tile."""
+    low = 0
+    high = num_sequences
+    while low < high:
+        middle = (low + high) // 2
+        start = tl.load(query_start_loc_ptr + middle) * group // BLOCK_M + middle
+        if start <= tile:
+            low = middle + 1
+        else:
+            high = middle
+    return low - 1
+
+
+@triton.jit
+def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_ptr, value_ptr, sinks_ptr, alibi_slopes_ptr,
+                         key_scale_ptr, value_scale_ptr, block_table_ptr, seq_lens_ptr, query_start_loc_ptr,
+                         scale, soft_cap, window, write_lse, min_query_len, num_sequences, group, num_heads, block_size,
+                         stride_table, stride_query_token, stride_query_head, stride_output_token, stride_output_head,
+                         stride_block, stride_slot, stride_head,
+                         BLOCK_SIZE: tl.constexpr, BLOCK_M: tl.constexpr, TILE: tl.constexpr,
+                         HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr, WINDOW: tl.constexpr,
+                         ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr, SINKS: tl.constexpr, SCALED_CACHE: tl.constexpr):
+    """Prefill, chunked prefill and short decode. Grid: (KV heads, total tokens * group // BLOCK_M + sequences).
+
+    query, output [tokens, heads, head_size]; lse float32 [tokens, heads]; block_table int32 [sequences, stride_table];
+    seq_lens int32 [sequences]: context + query; query_start_loc int32 [sequences + 1]. Sequences with fewer than
+    min_query_len query tokens are left to another launch.
+    """
+    kv_head = tl.program_id(0)
+    tile = tl.program_id(1)
+    sequence = find_sequence(query_start_loc_ptr, tile, num_sequences, group, BLOCK_M)
+    query_start = tl.load(query_start_loc_ptr + sequence)
+    query_len = tl.load(query_start_loc_ptr + sequence + 1) - query_start
+    first_row = (tile - (query_start * group // BLOCK_M + sequence)) * BLOCK_M
+    if (first_row >= query_len * group) | (query_len < min_query_len):
+        return
+    seq_len = tl.load(seq_lens_ptr + sequence)
+    context = seq_len - query_len
+
+    rows = first_row + tl.arange(0, BLOCK_M)
+    row_token = rows // group
+    heads = kv_head * group + rows % group
+    rows_valid = row_token < query_len
+    tokens = query_start + row_token
+    positions = context + row_token
+    elements = tl.arange(0, HEAD_PADDED)
+    query = tl.load(query_ptr + tokens.to(tl.int64)[:, None] * stride_query_token + heads[:, None] * stride_query_head
+                    + elements[None, :], mask=rows_valid[:, None] & (elements < HEAD_SIZE)[None, :], other=0.0)
+    alibi_slopes = tl.load(alibi_slopes_ptr + heads, mask=rows_valid, other=0.0) if ALIBI else None
+    value_scale = 1.0
+    if SCALED_CACHE:
+        scale *= tl.load(key_scale_ptr)
+        value_scale = tl.load(value_scale_ptr)
+
+    last_token = tl.minimum((first_row + BLOCK_M - 1) // group, query_len - 1)
+    end_key = context + last_token + 1
+    first_key = 0
+    if WINDOW:
+        first_key = tl.maximum(context + first_row // group - window + 1, 0) // TILE * TILE
+    accumulated, largest, total = attend(
+        query, positions, first_key, end_key, alibi_slopes,
+        key_ptr + kv_head * stride_head, value_ptr + kv_head * stride_head,
+        block_table_ptr + sequence.to(tl.int64) * stride_table, scale, soft_cap, window, block_size,
+        stride_block, stride_slot, BLOCK_SIZE, BLOCK_M, TILE, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP)
+    if SINKS:
+        sink = tl.load(sinks_ptr + heads, mask=rows_valid, other=0.0).to(tl.float32) * LOG2_E
+        accumulated, largest, total = add_sink(accumulated, largest, total, sink)
+    store_rows(output_ptr, lse_ptr, write_lse, accumulated, largest, total, value_scale, rows_valid, tokens, heads,
+               num_heads, stride_output_token, stride_output_head, HEAD_SIZE, HEAD_PADDED)
+
+
+@triton.jit
+def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_ptr, key_ptr, value_ptr,
+                         alibi_slopes_ptr, key_scale_ptr, block_table_ptr, seq_lens_ptr, query_start_loc_ptr,
+                         scale, soft_cap, window, segment_tokens, max_segments, group, num_heads, block_size,
+                         stride_table, stride_query_token, stride_query_head, stride_block, stride_slot, stride_head,
+                         BLOCK_SIZE: tl.constexpr, BLOCK_M: tl.constexpr, TILE: tl.constexpr,
+                         HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr, WINDOW: tl.constexpr,
+                         ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr, SCALED_CACHE: tl.constexpr):
+    """Decode, split over the keys: each program attends to one segment of segment_tokens keys (a multiple of TILE), for
+    sequences with one query token; others are left to another launch. Grid: (KV heads, sequences * ceil(group / BLOCK_M),
+    max_segments). Writes unnormalised float32 partial sums [sequences, heads, max_segments, head_size], and each segment's
+    largest score (base 2) and sum of weights [sequences, heads, max_segments], for reduce_segments.
+    """
+    kv_head = tl.program_id(0)
+    tiles = (group + BLOCK_M - 1) // BLOCK_M
+    sequence = tl.program_id(1) // tiles
+    first_row = tl.program_id(1) % tiles * BLOCK_M
+    segment = tl.program_id(2)
+    token = tl.load(query_start_loc_ptr + sequence)
+    query_len = tl.load(query_start_loc_ptr + sequence + 1) - token
+    seq_len = tl.load(seq_lens_ptr + sequence)
+    first_key = segment * segment_tokens
+    if (query_len != 1) | (first_key >= seq_len):
+        return
+    end_key = tl.minimum(first_key + segment_tokens, seq_len)
+
+    rows = first_row + tl.arange(0, BLOCK_M)
+    rows_valid = rows < group
+    heads = kv_head * group + rows
+    positions = seq_len - 1 + tl.zeros([BLOCK_M], tl.int32)
+    elements = tl.arange(0, HEAD_PADDED)
+    in_head = (elements < HEAD_SIZE)[None, :]
+    query = tl.load(query_ptr + token.to(tl.int64) * stride_query_token + heads[:, None] * stride_query_head
+                    + elements[None, :], mask=rows_valid[:, None] & in_head, other=0.0)
+    alibi_slopes = tl.load(alibi_slopes_ptr + heads, mask=rows_valid, other=0.0) if ALIBI else None
+    if SCALED_CACHE:
+        scale *= tl.load(key_scale_ptr)
+    if WINDOW:
+        first_key = tl.maximum(first_key, tl.maximum(seq_len - window, 0) // TILE * TILE)
+    accumulated, largest, total = attend(
+        query, positions, first_key, end_key, alibi_slopes,
+        key_ptr + kv_head * stride_head, value_ptr + kv_head * stride_head,
+        block_table_ptr + sequence.to(tl.int64) * stride_table, scale, soft_cap, window, block_size,
+        stride_block, stride_slot, BLOCK_SIZE, BLOCK_M, TILE, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP)
+
+    part = (sequence.to(tl.int64) * num_heads + heads) * max_segments + segment
+    tl.store(partial_max_ptr + part, largest, mask=rows_valid)
+    tl.store(partial_sum_ptr + part, total, mask=rows_valid)
+    tl.store(partial_ptr + part[:, None] * HEAD_SIZE + elements[None, :], accumulated, mask=rows_valid[:, None] & in_head)
+
+
+@triton.jit
+def reduce_segments(output_ptr, lse_ptr, partial_ptr, partial_max_ptr, partial_sum_ptr, sinks_ptr, value_scale_ptr,
+                    seq_lens_ptr, query_start_loc_ptr, write_lse, segment_tokens, max_segments, num_heads,
+                    stride_output_token, stride_output_head,
+                    HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr, SINKS: tl.constexpr, SCALED_CACHE: tl.constexpr):
+    """Merges the segments of unified_attention_3d in their order. Grid: (sequences, heads)."""
+    sequence = tl.program_id(0)
+    head = tl.program_id(1)
+    token = tl.load(query_start_loc_ptr + sequence)
+    if tl.load(query_start_loc_ptr + sequence + 1) - token != 1:
+        return
+    segments = tl.cdiv(tl.load(seq_lens_ptr + sequence), segment_tokens)
+    elements = tl.arange(0, HEAD_PADDED)
+    in_head = elements < HEAD_SIZE
+    first = (sequence.to(tl.int64) * num_heads + head) * max_segments
+    largest = tl.full([1], float("-inf"), tl.float32)
+    total = tl.zeros([1], tl.float32)
+    accumulated = tl.zeros([1, HEAD_PADDED], tl.float32)
+    for segment in range(0, segments):
+        part_max = tl.load(partial_max_ptr + first + segment)
+        new_largest = tl.maximum(largest, part_max)
+        shift = tl.where(new_largest == float("-inf"), 0.0, new_largest)
+        keep = tl.math.exp2(largest - shift)
+        weight = tl.math.exp2(part_max - shift)
+        part = tl.load(partial_ptr + (first + segment) * HEAD_SIZE + elements, mask=in_head, other=0.0)
+        total = total * keep + tl.load(partial_sum_ptr + first + segment) * weight
+        accumulated = accumulated * keep[:, None] + part[None, :] * weight[:, None]
+        largest = new_largest
+    if SINKS:
+        sink = tl.load(sinks_ptr + head).to(tl.float32) * LOG2_E + tl.zeros([1], tl.float32)
+        accumulated, largest, total = add_sink(accumulated, largest, total, sink)
+    value_scale = tl.load(value_scale_ptr) if SCALED_CACHE else 1.0
+    row = tl.zeros([1], tl.int32)
+    store_rows(output_ptr, lse_ptr, write_lse, accumulated, largest, total, value_scale, row == 0, row + token, row + head,
+               num_heads, stride_output_token, stride_output_head, HEAD_SIZE, HEAD_PADDED)
