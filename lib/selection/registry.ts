@@ -123,15 +123,17 @@ export function invalidBackend(name: string, where: string, argument?: string): 
 
 /** The name within a third of the letters' changes, case and a "_VLLM_V1" behind it set aside. */
 export function nearestName(name: string, names: readonly string[]): string | null {
-  const wanted = name
-    .trim()
-    .toUpperCase()
-    .replaceAll("-", "_")
-    .replace(/_VLLM_V1$/, "");
+  const spelled = (word: string) =>
+    word
+      .trim()
+      .toUpperCase()
+      .replaceAll("-", "_")
+      .replace(/_VLLM_V1$/, "");
+  const wanted = spelled(name);
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of names) {
-    const distance = editDistance(wanted, candidate);
+    const distance = editDistance(wanted, spelled(candidate));
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return wanted === "" ? null : best;
