@@ -4,6 +4,7 @@ import type { Device } from "../../lib/device/device.js";
 import { Tensor } from "../../lib/device/tensor.js";
 import { PIECE_BYTES } from "../../lib/device/transfer.js";
 import { DTYPES, type DType, itemSize } from "../../lib/dtype.js";
+import { coded } from "../support/coded.js";
 import { onGpu, openTestDevice } from "../support/device.js";
 
 let device: Device;
@@ -12,13 +13,6 @@ beforeAll(() => {
   device = openTestDevice();
 });
 afterAll(() => device.close());
-
-function coded(code: string, ...words: string[]) {
-  return expect.objectContaining({
-    code,
-    message: expect.stringMatching(new RegExp(words.join(".*"), "s")),
-  });
-}
 
 /** Bytes that differ everywhere. */
 function pattern(length: number): Uint8Array {

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Device } from "../../lib/device/device.js";
+import { enqueue, enqueueCopy, enqueueWrite } from "../../lib/device/enqueue.js";
+import type { Kernel } from "../../lib/device/module.js";
+import type { Stream } from "../../lib/device/stream.js";
+import { coded } from "../support/coded.js";
+import { openTestDevice } from "../support/device.js";
+import { kernargs, noCompiler, runtimeKernels } from "../support/runtime-kernels.js";
+
+describe.skipIf(noCompiler)("capture and graphs", () => {
+  let device: Device;
+  let add: Kernel;
+  let stream: Stream;
+
+  beforeAll(() => {
+    device = openTestDevice();
+    add = device.loadModule(runtimeKernels(device.info.arch)).kernel("add");
+    stream = device.createStream();
+  });
+  afterAll(() => device.close());
+
+  function addOne(pointer: bigint): void {
+    enqueue(stream, add, 1, 1, 1, 64, 0, kernargs(pointer, { float: 1 }, 4));
+  }
+
+  it("run nothing while capturing and everything at each launch", async () => {
+    using from = device.zeros([4], "float32", { stream });
+    using to = device.zeros([4], "float32", { stream });
+    stream.beginCapture();
+    addOne(from.pointer);
+    enqueueCopy(stream, to.pointer, from.pointer, 16);
+    addOne(from.pointer);
+    const graph = stream.endCapture();
+    expect(await from.read({ stream })).toEqual(new Float32Array(4));
+    graph.launch(stream);
+    graph.launch(stream);
+    expect(await from.read({ stream })).toEqual(new Float32Array(4).fill(4));
+    expect(await to.read({ stream })).toEqual(new Float32Array(4).fill(3));
+    graph.dispose();
+    graph.dispose();
+    expect(graph.disposed).toBe(true);
+    expect(() => graph.launch(stream)).toThrow(coded("ERR_DISPOSED"));
+  });
+
+  it("launch on other streams of the device", async () => {
+    using tensor = device.zeros([4], "float32");
+    await device.defaultStream.synchronize();
+    stream.beginCapture();
+    addOne(tensor.pointer);
+    const graph = stream.endCapture();
+    graph.launch();
+    expect(await tensor.read()).toEqual(new Float32Array(4).fill(1));
+    const other = openTestDevice();
+    expect(() => graph.launch(other.defaultStream)).toThrow(coded("ERR_INVALID_ARGUMENT", "another device"));
+    await other.close();
+    graph.dispose();
+  });
+
+  it("refuse what passes host memory, and calls out of turn", async () => {
+    using tensor = device.zeros([4], "float32", { stream });
+    expect(() => stream.endCapture()).toThrow(coded("ERR_INVALID_ARGUMENT", "beginCapture"));
+    stream.beginCapture();
+    expect(() => stream.beginCapture()).toThrow(coded("ERR_INVALID_ARGUMENT", "twice"));
+    expect(() => enqueueWrite(stream, tensor.pointer, new Uint8Array(4))).toThrow(
+      coded("ERR_INVALID_ARGUMENT", "captured"),
+    );
+    await expect(tensor.read({ stream })).rejects.toEqual(coded("ERR_INVALID_ARGUMENT", "captured"));
+    await expect(stream.synchronize()).rejects.toEqual(coded("ERR_INVALID_ARGUMENT", "captured"));
+    addOne(tensor.pointer);
+    const graph = stream.endCapture();
+    graph.launch(stream);
+    expect(await tensor.read({ stream })).toEqual(new Float32Array(4).fill(1));
+    graph.dispose();
+  });
+
+  it("hold back frees until the capture has ended", async () => {
+    using tensor = device.zeros([4], "float32", { stream });
+    const unused = device.zeros([1000], "float32", { stream });
+    const before = device.memory().reserved;
+    stream.beginCapture();
+    addOne(tensor.pointer);
+    unused.dispose();
+    device.empty([8], "float32").dispose();
+    await device.defaultStream.synchronize();
+    expect(device.memory().reserved).toBe(before + 32);
+    const graph = stream.endCapture();
+    graph.launch(stream);
+    expect(await tensor.read({ stream })).toEqual(new Float32Array(4).fill(1));
+    await expect.poll(() => device.memory().reserved).toBe(before - 4000);
+    graph.dispose();
+  });
+
+  it("end with a stream that is disposed of while capturing", async () => {
+    const short = device.createStream();
+    using tensor = device.zeros([4], "float32", { stream: short });
+    await short.synchronize();
+    short.beginCapture();
+    enqueue(short, add, 1, 1, 1, 64, 0, kernargs(tensor.pointer, { float: 1 }, 4));
+    short.dispose();
+    expect(await tensor.read()).toEqual(new Float32Array(4));
+  });
+});

@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Device } from "../../lib/device/device.js";
+import { enqueue, enqueueCopy, enqueueFill, enqueueWrite } from "../../lib/device/enqueue.js";
+import type { Kernel } from "../../lib/device/module.js";
+import { Stream } from "../../lib/device/stream.js";
+import { coded } from "../support/coded.js";
+import { openTestDevice } from "../support/device.js";
+import { kernargs, noCompiler, runtimeKernels } from "../support/runtime-kernels.js";
+
+let device: Device;
+let spin: Kernel | undefined;
+
+beforeAll(() => {
+  device = openTestDevice();
+  if (noCompiler === null) spin = device.loadModule(runtimeKernels(device.info.arch)).kernel("spin");
+});
+afterAll(() => device.close());
+
+/** Keeps `stream` busy for a while; afterwards `counter` is one higher. */
+function busy(stream: Stream, counter: bigint, rounds = 200_000): void {
+  enqueue(stream, spin!, 1, 1, 1, 64, 0, kernargs(counter, rounds));
+}
+
+describe("order", () => {
+  it("is the program's within a stream", async () => {
+    const stream = device.createStream();
+    using tensor = device.zeros([4], "int32", { stream });
+    using copy = device.zeros([4], "int32", { stream });
+    enqueueWrite(stream, tensor.pointer, new Uint8Array(Int32Array.of(1, 2, 3, 4).buffer));
+    enqueueCopy(stream, copy.pointer, tensor.pointer, 16);
+    const first = copy.read({ stream });
+    enqueueFill(stream, tensor.pointer, 0xff, 8);
+    enqueueCopy(stream, copy.pointer, tensor.pointer, 16);
+    expect(await first).toEqual(Int32Array.of(1, 2, 3, 4));
+    expect(await copy.read({ stream })).toEqual(Int32Array.of(-1, -1, 3, 4));
+    stream.dispose();
+  });
+
+  it("copies the bytes of a small write at the call", async () => {
+    using tensor = device.zeros([2], "int32");
+    const bytes = new Uint8Array(8).fill(1);
+    enqueueWrite(device.defaultStream, tensor.pointer, bytes);
+    bytes.fill(9);
+    expect(await tensor.read()).toEqual(Int32Array.of(0x01010101, 0x01010101));
+    expect(() => enqueueWrite(device.defaultStream, tensor.pointer, new Uint8Array((4 << 20) + 1))).toThrow(
+      coded("ERR_INVALID_ARGUMENT", "at most"),
+    );
+  });
+
+  it.skipIf(noCompiler)("is made between streams by events", async () => {
+    const [first, second] = [device.createStream(), device.createStream()];
+    using counter = device.zeros([1], "int32", { stream: first });
+    busy(first, counter.pointer);
+    const event = first.record();
+    second.wait(event);
+    busy(second, counter.pointer, 1);
+    expect(await counter.read({ stream: second })).toEqual(Int32Array.of(2));
+    first.dispose();
+    second.dispose();
+  });
+
+  it.skipIf(noCompiler)("lets a busy stream hold up no other", async () => {
+    const [slow, quick] = [device.createStream(), device.createStream()];
+    using counter = device.zeros([1], "int32", { stream: slow });
+    busy(slow, counter.pointer, 20_000_000);
+    let slowEnded = false;
+    const ending = slow.synchronize().then(() => {
+      slowEnded = true;
+    });
+    using other = await device.upload(Int32Array.of(7), { shape: [1], dtype: "int32", stream: quick });
+    expect(await other.read({ stream: quick })).toEqual(Int32Array.of(7));
+    expect(slowEnded).toBe(false);
+    await ending;
+    slow.dispose();
+    quick.dispose();
+  });
+});
+
+describe("events", () => {
+  it.skipIf(noCompiler)("tell the time between them", async () => {
+    const stream = device.createStream();
+    using counter = device.zeros([1], "int32", { stream });
+    using start = stream.record();
+    busy(stream, counter.pointer);
+    using end = stream.record();
+    expect(await end.elapsedMs(start)).toBeGreaterThan(0);
+    expect(await start.elapsedMs(start)).toBe(0);
+    await end.reached();
+    stream.dispose();
+  });
+
+  it("end with dispose()", async () => {
+    const event = device.defaultStream.record();
+    event.dispose();
+    event.dispose();
+    expect(event.disposed).toBe(true);
+    await expect(event.reached()).rejects.toEqual(coded("ERR_DISPOSED"));
+    expect(() => device.defaultStream.wait(event)).toThrow(coded("ERR_DISPOSED"));
+    expect(() => device.defaultStream.wait({} as never)).toThrow(
+      coded("ERR_INVALID_ARGUMENT", "DeviceEvent"),
+    );
+  });
+});
+
+describe("dispose", () => {
+  it.skipIf(noCompiler)("returns at once and lets enqueued work finish", async () => {
+    const stream = device.createStream();
+    const counter = device.zeros([1], "int32", { stream });
+    busy(stream, counter.pointer);
+    const event = stream.record();
+    stream.dispose();
+    stream.dispose();
+    expect(stream.disposed).toBe(true);
+    expect(() => stream.record()).toThrow(coded("ERR_DISPOSED"));
+    expect(() => stream.handle).toThrow(coded("ERR_DISPOSED"));
+    device.defaultStream.wait(event);
+    expect(await counter.read()).toEqual(Int32Array.of(1));
+    counter.dispose();
+  });
+
+  it.skipIf(noCompiler)("frees memory only after its last use, on whatever stream", async () => {
+    const stream = device.createStream();
+    const counter = device.zeros([1], "int32", { stream });
+    const before = device.memory().reserved;
+    busy(stream, counter.pointer, 5_000_000);
+    const done = stream.synchronize();
+    counter.dispose();
+    stream.dispose();
+    expect(device.memory().reserved).toBe(before);
+    // On the emulator a free under the kernel's feet would be a fault here.
+    await done;
+    await expect.poll(() => device.memory().reserved).toBe(before - 4);
+  });
+
+  it("is refused for the default stream", () => {
+    expect(() => device.defaultStream.dispose()).toThrow(coded("ERR_INVALID_ARGUMENT", "default stream"));
+  });
+});
+
+describe("fromHandle", () => {
+  it("uses a stream of somebody else, and leaves it alone afterwards", async () => {
+    const owner = device.createStream();
+    const guest = Stream.fromHandle(device, owner.handle);
+    expect(guest.handle).toBe(owner.handle);
+    using tensor = await device.upload(Int32Array.of(3), { shape: [1], dtype: "int32", stream: guest });
+    guest.dispose();
+    expect(await tensor.read({ stream: owner })).toEqual(Int32Array.of(3));
+    await owner.synchronize();
+    owner.dispose();
+  });
+
+  it("takes the null stream", async () => {
+    const nullStream = Stream.fromHandle(device, 0n);
+    using tensor = await device.upload(Int32Array.of(4), { shape: [1], dtype: "int32", stream: nullStream });
+    expect(await tensor.read({ stream: nullStream })).toEqual(Int32Array.of(4));
+    nullStream.dispose();
+  });
+
+  it.each([[-1n], [1n << 64n], [5], [undefined]])("refuses %s", (handle) => {
+    expect(() => Stream.fromHandle(device, handle as bigint)).toThrow(
+      coded("ERR_INVALID_ARGUMENT", "handle"),
+    );
+  });
+});
