@@ -26,7 +26,7 @@ export interface CatalogKernel {
   kvCacheDtypes?: readonly KvCacheDType[];
   headSizes?: Sizes;
   blockSizes?: Sizes;
-  /** Features that it can do; absent: all that come up, since it does not depend on them. */
+  /** Features that it can do; absent: all. */
   features?: readonly Feature[];
   verified: Verified;
   /** This version is to have it and has not yet. */
@@ -76,6 +76,19 @@ export function kernelKey({ provider, operation }: Pick<CatalogKernel, "provider
   return `${provider} ${operation}`;
 }
 
+/** Operations that have no part in some features, and the features in which they have one; all others have in all. */
+const FEATURES_OF_OPERATION: Readonly<Record<string, readonly Feature[]>> = {
+  unified_attention_3d: ["slidingWindow", "alibi", "logitsSoftCap"],
+  reduce_segments: ["sinks"],
+  paged_attention_reduce: [],
+  mla_reduce: [],
+  merge_attention_states: [],
+  gather_cache: [],
+  reshape_and_cache: [],
+  reshape_and_cache_flash: [],
+  concat_and_cache_mla: [],
+};
+
 /** Whether a kernel takes what is needed. */
 export function serves(kernel: CatalogKernel, needs: KernelNeeds): boolean {
   return (
@@ -83,8 +96,13 @@ export function serves(kernel: CatalogKernel, needs: KernelNeeds): boolean {
     (kernel.kvCacheDtypes?.includes(storedAs(needs.kvCacheDtype, needs.dtype)) ?? true) &&
     (kernel.headSizes === undefined || matches(kernel.headSizes, needs.headSize)) &&
     (kernel.blockSizes === undefined || matches(kernel.blockSizes, needs.blockSize)) &&
-    needs.features.every((feature) => kernel.features?.includes(feature) ?? true)
+    needs.features.every((feature) => doesFeature(kernel, feature))
   );
+}
+
+function doesFeature({ operation, features }: CatalogKernel, feature: Feature): boolean {
+  if (FEATURES_OF_OPERATION[operation]?.includes(feature) === false) return true;
+  return features?.includes(feature) ?? true;
 }
 
 /** Kernels know a cache in the dtype of the model ("auto"), and fp8; "bfloat16" and "fp8_e4m3" are other words for these. */
