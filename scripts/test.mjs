@@ -1,5 +1,5 @@
 // `npm test`: everything that a fresh clone needs, then every check, then one line: "N passed, N failed".
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { check, runVitest } from "./checks.mjs";
 import { kernels } from "./setup/kernels.mjs";
@@ -11,10 +11,17 @@ import { performSteps } from "./setup/steps.mjs";
 import { toolchain } from "./setup/toolchain.mjs";
 import { typescript } from "./setup/typescript.mjs";
 
-const steps = [packages, typescript, lintPython, toolchain];
-if (existsSync(join(root, "kernels", "build"))) steps.push(kernelPython, kernels("gfx942", "all"));
-if (existsSync(join(root, "CMakeLists.txt"))) steps.push(native);
-await performSteps(steps);
+await performSteps([
+  packages,
+  typescript,
+  kernelPython,
+  lintPython,
+  toolchain,
+  kernels("gfx942", "all"),
+  kernels("gfx950", "smoke"),
+  kernels("gfx90a", "smoke"),
+  native,
+]);
 
 const cppSources = readdirSync(join(root, "native"), { recursive: true })
   .filter((name) => /\.(cc|h)$/.test(name))
