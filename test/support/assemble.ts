@@ -190,7 +190,7 @@ export class Laboratory {
     if (snippet === undefined) throw new Error(`no snippet ${name}`);
     if (inputs.length !== snippet.inputs) throw new Error(`${name} takes ${snippet.inputs} inputs`);
     const given = new Uint32Array(64 * Math.max(1, inputs.length));
-    inputs.forEach((input, k) => given.set(input, 64 * k));
+    for (const [k, input] of inputs.entries()) given.set(input, 64 * k);
     const { device } = this;
     using input = await device.upload(given, { shape: [given.length], dtype: "int32" });
     using output = device.zeros([64 * snippet.outputs.length], "int32");

@@ -96,3 +96,36 @@ export function sameFloat(actual: number, expected: number): boolean {
   const isNan = (bits: number) => (bits & 0x7fffffff) > 0x7f800000;
   return actual >>> 0 === expected >>> 0 || (isNan(actual) && isNan(expected));
 }
+
+/** A finite number as mantissa * 2^exponent. */
+function parts(value: number): [mantissa: bigint, exponent: number] {
+  const [low, high] = doubleWords(value);
+  const field = (high >>> 20) & 0x7ff;
+  const fraction = (BigInt(high & 0xfffff) << 32n) | BigInt(low);
+  const mantissa = field === 0 ? fraction : fraction | (1n << 52n);
+  return [high >>> 31 ? -mantissa : mantissa, Math.max(field, 1) - 1075];
+}
+
+/** a * b + c of finite numbers, rounded once to `digits` binary digits (24: binary32, 11: binary16), ties to even. */
+export function exactFma(a: number, b: number, c: number, digits: number, smallest: number): number {
+  const [ma, ea] = parts(a);
+  const [mb, eb] = parts(b);
+  const [mc, ec] = parts(c);
+  const base = Math.min(ea + eb, ec);
+  const sum = ((ma * mb) << BigInt(ea + eb - base)) + (mc << BigInt(ec - base));
+  if (sum === 0n) return a * b + c;
+  const magnitude = sum < 0n ? -sum : sum;
+  const drop = Math.max(magnitude.toString(2).length - digits, smallest - base);
+  let rounded = magnitude;
+  if (drop > 0) {
+    const unit = 1n << BigInt(drop);
+    const rest = magnitude % unit;
+    rounded = magnitude / unit;
+    if (2n * rest > unit || (2n * rest === unit && rounded % 2n === 1n)) rounded += 1n;
+  }
+  const exponent = base + Math.max(drop, 0);
+  // Scaled in two steps: 2^exponent alone may be out of range.
+  const half = Math.trunc(exponent / 2);
+  const value = Number(rounded) * 2 ** half * 2 ** (exponent - half);
+  return sum < 0n ? -value : value;
+}
