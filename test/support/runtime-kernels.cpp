@@ -11,16 +11,16 @@ KERNEL void add(Global<float> values, float amount, int count) {
   if (index < count) values[index] += amount;
 }
 
-/// Keeps one lane busy for `rounds`, then counts itself in `out`.
-KERNEL void spin(Global<unsigned> out, unsigned rounds) {
-  for (unsigned round = 0; round < rounds; round++) __asm__ volatile("s_nop 0");
-  if (__builtin_amdgcn_workitem_id_x() == 0) out[0] += 1;
+/// Waits until `gate[0]` is not 0, then counts itself in `gate[1]`.
+KERNEL void wait(Global<volatile unsigned> gate) {
+  while (gate[0] == 0) __builtin_amdgcn_s_sleep(1);
+  if (__builtin_amdgcn_workitem_id_x() == 0) gate[1] = gate[1] + 1;
 }
 
 /// Writes where nothing is.
 KERNEL void stray(Global<unsigned> out) { out[1ull << 38] = 1; }
 
-/// Where a work-item is and how large the launch is: 7 numbers for each, workgroups and work-items in order.
+/// What each workgroup of a grid of (2, 3, 4) thinks of its place, workgroups in order.
 KERNEL void place(Global<unsigned> out) {
   const unsigned wx = __builtin_amdgcn_workgroup_id_x(), wy = __builtin_amdgcn_workgroup_id_y(),
                  wz = __builtin_amdgcn_workgroup_id_z();
