@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { runProgram } from "../support/program.js";
+import { noCompiler } from "../support/runtime-kernels.js";
+
+describe("a process ends", () => {
+  it("when nothing is pending, closed devices or not", async () => {
+    expect(await runProgram("nothing-pending.mjs")).toEqual({ status: 0, stdout: "1 2\n", stderr: "" });
+  });
+
+  it.skipIf(noCompiler)("although a kernel runs that nobody waits for", async () => {
+    expect(await runProgram("kernel-pending.mjs")).toEqual({ status: 0, stdout: "end\n", stderr: "" });
+  });
+
+  it.skipIf(noCompiler)("by process.exit() in the middle of a kernel", async () => {
+    expect(await runProgram("exit-pending.mjs")).toEqual({ status: 7, stdout: "", stderr: "" });
+  });
+
+  it.skipIf(noCompiler)(
+    "only after the Promises that it waits for, while its event loop goes on",
+    async () => {
+      const { status, stdout, stderr } = await runProgram("promise-pending.mjs");
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      expect(stdout.split("\n").sort()).toEqual(["", "opened after 5", "passed 1"]);
+    },
+  );
+});
+
+describe("memory", () => {
+  it("is freed when its tensors are collected or disposed of", async () => {
+    const outcome = await runProgram("collected.mjs", { nodeOptions: ["--expose-gc"] });
+    expect(outcome).toEqual({
+      status: 0,
+      stdout: "collected 0\npeak true staging true\nend\n",
+      stderr: "",
+    });
+  });
+});

@@ -1,0 +1,38 @@
+// What nobody disposes of is freed by the garbage collector (--expose-gc), and loops leave nothing behind.
+import { openDevice } from "./gate.mjs";
+
+const device = openDevice();
+const tick = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+async function settled(what, expected) {
+  for (let round = 0; round < 200; round++) {
+    globalThis.gc();
+    await tick();
+    if (device.memory()[what] === expected) return;
+  }
+  console.log(`${what} stayed at ${device.memory()[what]}`);
+}
+
+async function use(round) {
+  const tensor = await device.upload(new Float32Array(1024).fill(round), { shape: [1024], dtype: "float32" });
+  const stream = device.createStream();
+  stream.wait(device.defaultStream.record());
+  await tensor.view({ shape: [16] }).read({ stream });
+  return tensor;
+}
+
+for (let round = 0; round < 100; round++) await use(round);
+await settled("reserved", 0);
+console.log("collected", device.memory().allocated);
+
+for (let round = 0; round < 300; round++) (await use(round)).dispose();
+await device.defaultStream.synchronize();
+await settled("reserved", 0);
+const { peak, staging } = device.memory();
+console.log("peak", peak <= 100 * 4096, "staging", staging <= 16 * 4096);
+
+// Devices too: whoever forgets close() loses nothing for ever.
+for (let round = 0; round < 50; round++) openDevice().zeros([16], "uint8");
+globalThis.gc();
+await tick();
+console.log("end");

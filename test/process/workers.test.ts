@@ -1,0 +1,14 @@
+import { describe, expect, it } from "vitest";
+import { runProgram } from "../support/program.js";
+import { noCompiler } from "../support/runtime-kernels.js";
+
+describe.skipIf(noCompiler)("worker threads", () => {
+  it("compute side by side, each with a device of its own", async () => {
+    expect(await runProgram("workers.mjs")).toEqual({ status: 0, stdout: "right 8\n", stderr: "" });
+  });
+
+  it("can be terminated in the middle of a kernel", async () => {
+    const stdout = `${"terminated 1\n".repeat(4)}passed 1\n`;
+    expect(await runProgram("worker-terminate.mjs")).toEqual({ status: 0, stdout, stderr: "" });
+  });
+});

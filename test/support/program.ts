@@ -1,0 +1,42 @@
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { typescript } from "../../scripts/setup/typescript.mjs";
+import { noCompiler, runtimeKernels } from "./runtime-kernels.js";
+
+export interface Outcome {
+  /** The exit status, or the signal that ended the program. */
+  status: number | string | null;
+  stdout: string;
+  stderr: string;
+}
+
+/**
+ * Runs test/process/programs/<name> in a Node of its own, against dist/ as users get it. Programs find the code object
+ * of runtime-kernels.cpp for gfx942 in KERNELS. One that does not end within 60 s is killed: status "SIGKILL".
+ */
+export async function runProgram(
+  name: string,
+  { env = {}, nodeOptions = [] }: { env?: NodeJS.ProcessEnv; nodeOptions?: string[] } = {},
+): Promise<Outcome> {
+  if (!typescript.isDone()) await typescript.perform(() => {});
+  const file = fileURLToPath(new URL(`../process/programs/${name}`, import.meta.url));
+  if (noCompiler === null) runtimeKernels("gfx942");
+  const kernels = fileURLToPath(new URL("../../build/test/runtime-kernels-gfx942.co", import.meta.url));
+  const child = spawn(process.execPath, [...nodeOptions, file], {
+    env: { ...process.env, KERNELS: kernels, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 60_000,
+    killSignal: "SIGKILL",
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (data) => {
+    stdout += data;
+  });
+  child.stderr.on("data", (data) => {
+    stderr += data;
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code, signal) => resolve({ status: signal ?? code, stdout, stderr }));
+  });
+}
