@@ -55,9 +55,9 @@ export function spanBytes(shape: readonly number[], strides: readonly number[], 
 
 /** Whether the elements lie one after the other in the order of their indices. */
 export function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
+  if (shape.includes(0)) return true;
   let expected = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {
-    if (shape[axis] === 0) return true;
     if (shape[axis] !== 1 && strides[axis] !== expected) return false;
     expected *= shape[axis]!;
   }

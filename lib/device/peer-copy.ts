@@ -4,8 +4,8 @@ import { Tensor } from "./tensor.js";
 
 /**
  * Copies all of `from` over `to`, which may be on another device of the same kind (GPUs, or emulated ones). The copy
- * is enqueued on `stream` (default: the default stream of `to`'s device); what is enqueued on other streams, those of
- * `from`'s device too, is ordered by synchronising first.
+ * is enqueued on `stream` (default: the default stream of `to`'s device); let that stream wait for an event of the one
+ * that writes `from`.
  */
 export function peerCopy(to: Tensor, from: Tensor, options: { stream?: Stream } = {}): void {
   if (!(to instanceof Tensor)) throw invalidArgument("to", "a Tensor", to);

@@ -74,7 +74,7 @@ export class Stream {
     return new DeviceEvent(this.device, this.native.record());
   }
 
-  /** Lets what is enqueued from now on wait until `event`, of any stream of the same device, has happened. */
+  /** Lets what is enqueued from now on wait until `event`, of this or another device of the same kind, has happened. */
   wait(event: DeviceEvent): void {
     if (!(event instanceof DeviceEvent)) throw invalidArgument("event", "a DeviceEvent", event);
     this.native.wait(event.native);

@@ -50,7 +50,7 @@ std::unique_ptr<Runtime> open(const Candidate& candidate, std::string* error) {
   void* library = dlopen(candidate.library.c_str(), flags);
   if (library == nullptr) {
     const char* reason = dlerror();
-    *error = reason != nullptr ? reason : "the process has not loaded it";
+    *error = candidate.loadedOnly || reason == nullptr ? "the process has not loaded it" : reason;
     return nullptr;
   }
   auto runtime = std::make_unique<Runtime>();
