@@ -1,10 +1,11 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { Device, type DeviceInfo } from "../device/device.js";
 import { RocmAttentionError } from "../errors.js";
-import type { Catalog } from "../selection/catalog.js";
+import { installedKernels } from "../kernels/store.js";
 import { KV_CACHE_DTYPES, type KvCacheDType } from "../selection/config.js";
 import { explain, type SelectionOptions } from "../selection/explain.js";
 import type { Explanation } from "../selection/explanation.js";
+import { catalogOfManifests } from "../selection/installed.js";
 import { PUBLISHED_CATALOG } from "../selection/published.js";
 import { explanationText } from "../selection/text.js";
 import { readModel } from "./model.js";
@@ -23,7 +24,7 @@ interface ExplainOptions {
 const DEFAULT_MODEL = "meta-llama/Llama-3.1-8B-Instruct";
 
 /** `rocm-attention explain`: which backend a model would get, and why. Nothing runs and no weights are read. */
-export function explainCommand(installedCatalog: () => Catalog): Command {
+export function explainCommand(): Command {
   return new Command("explain")
     .description("say which attention backend a model gets, why, and why not another")
     .argument("[model]", "a model's name, or the path of its config.json", DEFAULT_MODEL)
@@ -46,7 +47,10 @@ export function explainCommand(installedCatalog: () => Catalog): Command {
       const selection: SelectionOptions = {
         arch: options.arch,
         device: info && { info },
-        catalog: which === "installed" ? installedCatalog() : PUBLISHED_CATALOG,
+        catalog:
+          which === "installed"
+            ? catalogOfManifests(installedKernels().map(({ manifest }) => manifest))
+            : PUBLISHED_CATALOG,
       };
       const kinds = layerKinds(readModel(model), {
         tensorParallel: options.tp,
@@ -90,7 +94,7 @@ function terminal() {
 
 /** The GPU that was asked for, else the machine's first, if it has one. */
 function deviceInfo(wanted: number | undefined): DeviceInfo | undefined {
-  const devices = Device.list();
+  const devices = listDevices(wanted);
   const info = devices[wanted ?? 0];
   if (info !== undefined || wanted === undefined) return info;
   throw new RocmAttentionError(
@@ -98,6 +102,16 @@ function deviceInfo(wanted: number | undefined): DeviceInfo | undefined {
     `there is no GPU ${wanted}: the HIP runtime sees ${devices.length === 0 ? "none" : devices.length}. Use --arch to ask for a target that is not here`,
     { argument: "--device" },
   );
+}
+
+/** Explaining needs no addon: without one there is no GPU to explain for, unless somebody has named one. */
+function listDevices(wanted: number | undefined): DeviceInfo[] {
+  try {
+    return Device.list();
+  } catch (error) {
+    if (wanted === undefined && error instanceof RocmAttentionError && error.code === "ERR_ADDON") return [];
+    throw error;
+  }
 }
 
 function positive(text: string): number {

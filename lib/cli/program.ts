@@ -8,7 +8,7 @@ export function buildProgram(): Command {
   return new Command("rocm-attention")
     .description("The attention layer of an LLM server on AMD GPUs.")
     .version(version)
-    .addCommand(explainCommand(() => ({ name: "installed", kernels: [] })));
+    .addCommand(explainCommand());
 }
 
 /** vLLM takes `-tp 8`, which commander reads as -t with the value "p". */

@@ -3,6 +3,10 @@ import type { AttentionType, ComputeDType, KvCacheDType } from "./config.js";
 import type { Sizes } from "./sizes.js";
 import type { FlagName } from "./variables.js";
 
+/** What a backend does: attend for new sequences, for one more token each, for both at once; store keys and values. */
+export const PHASES = ["prefill", "decode", "mixed", "cacheWrite"] as const;
+export type Phase = (typeof PHASES)[number];
+
 /** What limits a backend, and a kernel within it: the entries by which a configuration is judged. */
 export interface Limits {
   /** Standard attention over keys and values, or multi-head latent attention. */

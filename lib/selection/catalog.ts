@@ -48,8 +48,8 @@ export interface KernelNeeds {
   features: readonly Feature[];
 }
 
-/** The kernels for one target, by provider and operation. */
-export type KernelIndex = ReadonlyMap<string, readonly CatalogKernel[]>;
+/** The kernels for one target. Planned ones have an entry that does not list them. */
+export type KernelIndex = ReadonlyMap<Provider, ReadonlyMap<string, readonly CatalogKernel[]>>;
 
 const indexes = new WeakMap<readonly CatalogKernel[], Map<string, KernelIndex>>();
 
@@ -63,17 +63,22 @@ export function kernelsFor({ kernels }: Catalog, arch: string): KernelIndex {
 
 function indexKernels(kernels: readonly CatalogKernel[], arch: string): KernelIndex {
   const bare = bareTarget(arch);
-  const index = new Map<string, CatalogKernel[]>();
+  const index = new Map<Provider, Map<string, CatalogKernel[]>>();
   for (const kernel of kernels.filter(({ target }) => target === arch || target === bare)) {
-    const key = kernelKey(kernel);
-    index.set(key, [...(index.get(key) ?? []), kernel]);
+    const ofProvider = index.get(kernel.provider) ?? new Map<string, CatalogKernel[]>();
+    const rows = ofProvider.get(kernel.operation) ?? [];
+    if (!kernel.planned) rows.push(kernel);
+    index.set(kernel.provider, ofProvider.set(kernel.operation, rows));
   }
   return index;
 }
 
-/** "triton unified_attention_2d": what an index goes by. */
-export function kernelKey({ provider, operation }: Pick<CatalogKernel, "provider" | "operation">): string {
-  return `${provider} ${operation}`;
+/** The kernels of an operation; none where they are planned, undefined where the catalog does not know it. */
+export function kernelsOf(
+  index: KernelIndex,
+  { provider, operation }: Pick<CatalogKernel, "provider" | "operation">,
+): readonly CatalogKernel[] | undefined {
+  return index.get(provider)?.get(operation);
 }
 
 /** Operations that have no part in some features, and the features in which they have one; all others have in all. */

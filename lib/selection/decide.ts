@@ -1,8 +1,8 @@
 import type { Capabilities } from "./capabilities.js";
-import { kernelKey } from "./catalog.js";
+import { type KernelIndex, kernelsOf } from "./catalog.js";
 import type { BackendName } from "./config.js";
 import type { Candidate, PhasePlan, Reason } from "./explanation.js";
-import { planPhases, type Situation } from "./phases.js";
+import { kernelStatus, planPhases, type Situation } from "./phases.js";
 import { backendNames, capabilitiesOf } from "./registry.js";
 import { considered } from "./rules.js";
 import { bareTarget } from "./targets.js";
@@ -37,13 +37,15 @@ export function decide(situation: Situation, explicit: Explicit | null): Decisio
   for (const backend of names) {
     const brought = automatic.find((other) => other.backend === backend);
     const bringer = explicit === null ? (brought?.source ?? null) : explicit.name === backend ? source : null;
-    const reasons = reasonsAgainst(capabilitiesOf(backend)!, situation);
+    const capabilities = capabilitiesOf(backend)!;
+    const reasons = reasonsAgainst(capabilities, situation);
     const candidate: Candidate = {
       backend,
       enabled: bringer !== null,
       eligible: reasons.length === 0,
       chosen: chosen === null && bringer !== null && reasons.length === 0,
       reasons,
+      kernels: reasons.length === 0 ? kernelStatus(capabilities, situation) : null,
       ...(bringer !== null ? {} : { enable: enableBy(explicit, backend, brought?.enable ?? null) }),
     };
     if (candidate.chosen) [chosen, source] = [candidate, bringer!];
@@ -61,7 +63,7 @@ function enableBy(explicit: Explicit | null, backend: BackendName, flags: string
 
 function reasonsAgainst(capabilities: Capabilities, situation: Situation): Reason[] {
   const reasons = judge(capabilities, situation.config, situation.arch);
-  if (!hasAiter(capabilities, situation)) {
+  if (!hasAiter(capabilities, situation.kernels)) {
     const target = bareTarget(situation.arch);
     reasons.push({
       capability: "aiter",
@@ -72,6 +74,6 @@ function reasonsAgainst(capabilities: Capabilities, situation: Situation): Reaso
 }
 
 /** Whether of each group of AITER's kernels that a backend needs there is at least one for the target. */
-export function hasAiter(capabilities: Capabilities, { kernels }: Situation): boolean {
-  return (capabilities.aiter ?? []).every((group) => group.some((launch) => kernels.has(kernelKey(launch))));
+export function hasAiter({ aiter = [] }: Capabilities, kernels: KernelIndex): boolean {
+  return aiter.every((group) => group.some((launch) => kernelsOf(kernels, launch) !== undefined));
 }

@@ -1,5 +1,5 @@
 import { invalidArgument, RocmAttentionError } from "../errors.js";
-import { type Catalog, kernelsFor } from "./catalog.js";
+import type { Catalog } from "./catalog.js";
 import {
   type AttentionConfig,
   type BackendName,
@@ -7,13 +7,13 @@ import {
   type MlaAttentionConfig,
   resolveConfig,
 } from "./config.js";
-import { type Decision, decide, type Explicit, hasAiter } from "./decide.js";
-import type { Candidate, Explanation, PhasePlan } from "./explanation.js";
-import type { Situation } from "./phases.js";
+import { decide, type Explicit, hasAiter } from "./decide.js";
+import type { Explanation } from "./explanation.js";
+import { failure, kernelNote } from "./failure.js";
+import { situationOf } from "./phases.js";
 import { PUBLISHED_CATALOG } from "./published.js";
 import { capabilitiesOf, invalidBackend, overridingBackend } from "./registry.js";
 import { upstreamRule } from "./rules.js";
-import { bareTarget } from "./targets.js";
 import { reportVariables } from "./variable-report.js";
 import { readFlags, readVariables } from "./variables.js";
 
@@ -93,7 +93,7 @@ function targetOf({ device, arch }: SelectionOptions): Explanation["target"] {
 function select(explanation: Explanation, env: Environment, catalog: Catalog): void {
   const config = explanation.config!;
   const arch = explanation.target.arch;
-  const situation: Situation = { config, arch, flags: readFlags(env), kernels: kernelsFor(catalog, arch) };
+  const situation = situationOf(config, readFlags(env), arch, catalog);
   const explicit = namedBackend(config.backend, env);
   if (explicit !== null) explanation.source = explicit.source;
   if (explicit !== null && capabilitiesOf(explicit.name) === undefined) {
@@ -101,7 +101,7 @@ function select(explanation: Explanation, env: Environment, catalog: Catalog): v
     throw invalidBackend(explicit.name, where ?? explicit.source, where && "backend");
   }
   explanation.rule = upstreamRule(config, situation.flags, explicit?.name ?? null, arch, () =>
-    hasAiter(capabilitiesOf("ROCM_AITER_MLA")!, situation),
+    hasAiter(capabilitiesOf("ROCM_AITER_MLA")!, situation.kernels),
   );
   const decision = decide(situation, explicit);
   explanation.source = decision.source;
@@ -110,18 +110,8 @@ function select(explanation: Explanation, env: Environment, catalog: Catalog): v
   if (decision.chosen === null) throw failure(decision, explicit, arch);
   explanation.backend = decision.chosen.backend;
   explanation.phases = decision.phases;
-  const note = kernelNote(decision.phases, bareTarget(arch));
+  const note = kernelNote(decision, arch);
   if (note !== null) explanation.notes.push(note);
-}
-
-/** Says that the choice has no kernels to run with, and what would change that. */
-function kernelNote(phases: readonly PhasePlan[], target: string): string | null {
-  const absent = phases.filter(({ kernel }) => kernel?.status !== "available");
-  if (absent.length === 0) return null;
-  const names = absent.map(({ phase }) => (phase === "cacheWrite" ? "cache write" : phase)).join(", ");
-  return absent.some(({ kernel }) => kernel?.status === "missing")
-    ? `there are no kernels here for ${names} of this configuration on ${target}: createAttention fails with ERR_NO_KERNELS_FOR_ARCH until kernels/build --target ${target} has made them`
-    : `this version has no kernels yet for ${names} of this configuration: createAttention fails with ERR_NO_KERNELS_FOR_ARCH`;
 }
 
 function namedBackend(option: BackendName | null, env: Environment): Explicit | null {
@@ -130,30 +120,4 @@ function namedBackend(option: BackendName | null, env: Environment): Explicit | 
   if (option !== null) return { name: option, source: "option" };
   const variable = env.VLLM_ATTENTION_BACKEND;
   return variable === undefined ? null : { name: variable, source: "VLLM_ATTENTION_BACKEND" };
-}
-
-function failure({ candidates }: Decision, explicit: Explicit | null, arch: string): RocmAttentionError {
-  const target = bareTarget(arch);
-  const say = ({ backend, reasons }: Candidate) =>
-    `${backend} ${reasons.map(({ message }) => message).join("; ")}.`;
-  const able = candidates.filter(({ eligible, enabled }) => eligible && !enabled);
-  const hint = able.map(({ backend, enable }) => ` ${backend} could: set ${enable}.`).join("");
-  if (explicit === null) {
-    const tried = candidates.filter(({ enabled }) => enabled).map(say);
-    return new RocmAttentionError(
-      "ERR_NO_BACKEND",
-      `No attention backend can run this configuration on ${target}. ${tried.join(" ")}${hint}`,
-    );
-  }
-  const asked = candidates[0]!;
-  if (asked.reasons.every(({ capability }) => capability === "aiter")) {
-    return new RocmAttentionError(
-      "ERR_AITER_NOT_INSTALLED",
-      `${asked.backend} needs AITER's kernels for ${target}, which are not installed. Add them with: kernels/build --target ${target}`,
-    );
-  }
-  return new RocmAttentionError(
-    "ERR_BACKEND_UNSUPPORTED",
-    `${asked.backend} cannot run this configuration on ${target}: it ${asked.reasons.map(({ message }) => message).join("; ")}.${hint}`,
-  );
 }

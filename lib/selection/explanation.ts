@@ -1,5 +1,8 @@
 import type { ErrorCode } from "../errors.js";
-import type { Capability } from "./capabilities.js";
+import type { Capability, Phase } from "./capabilities.js";
+
+export type { Phase };
+
 import type { Provider, Verified } from "./catalog.js";
 import type { BackendName, ResolvedConfig } from "./config.js";
 
@@ -19,17 +22,19 @@ export interface Candidate {
   eligible: boolean;
   chosen: boolean;
   reasons: Reason[];
+  /** Whether there are kernels for all that it does with the configuration; null where it is not eligible. */
+  kernels: KernelStatus | null;
   /** What to set so that it is considered, where it is not enabled. */
   enable?: string;
 }
 
-export type Phase = "prefill" | "decode" | "mixed" | "cacheWrite";
+/** "available": the catalog has it. "missing": the packages of this version have it, the catalog has not. "planned": neither. */
+export type KernelStatus = "available" | "missing" | "planned";
 
 /** A kernel, or a group of kernels that run after each other, which a backend can use for a phase. */
 export interface PhaseKernel {
   launches: LaunchReport[];
-  /** "available": the catalog has them. "planned": this version has no kernel for it yet. "missing": not in the catalog. */
-  status: "available" | "planned" | "missing";
+  status: KernelStatus;
   /** How far the least verified of them is verified on this target. */
   verified: Verified;
   /** What else bounds it, known only with the batch. */
@@ -40,7 +45,7 @@ export interface PhaseKernel {
 export interface LaunchReport {
   provider: Provider;
   operation: string;
-  status: "available" | "planned" | "missing";
+  status: KernelStatus;
   verified: Verified;
 }
 

@@ -1,7 +1,6 @@
 import { BUILTIN_BACKENDS } from "./backends.js";
-import type { Capabilities, Launch } from "./capabilities.js";
+import { type Capabilities, type Launch, PHASES } from "./capabilities.js";
 import { type Catalog, type CatalogKernel, FEATURES } from "./catalog.js";
-import { PHASES } from "./phases.js";
 import { isTargetOf } from "./targets.js";
 
 /** The targets that have a package of kernels. */

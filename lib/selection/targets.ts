@@ -22,3 +22,9 @@ export function fp8Encoding(arch: string): "float8_e4m3fnuz" | "float8_e4m3fn" |
   if (!isTargetOf(arch, FP8_TARGETS)) return null;
   return isTargetOf(arch, ["gfx942"]) ? "float8_e4m3fnuz" : "float8_e4m3fn";
 }
+
+/** What to type to get the kernels of a target. */
+export function kernelCommand(arch: string): string {
+  const target = bareTarget(arch);
+  return `npm install @rocm-attention/kernels-${target}   (in a clone: kernels/build --target ${target})`;
+}

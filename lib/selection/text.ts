@@ -94,18 +94,22 @@ function sourceText(source: string): string {
 
 function candidateRows({ candidates }: Explanation, paint: Paint): Row[] {
   return candidates.map((candidate) => {
-    const { backend, chosen, enabled, eligible } = candidate;
+    const { backend, chosen, enabled, eligible, kernels } = candidate;
     if (chosen) return { name: `${paint("green", "*")} ${backend}`, text: paint("green", "chosen") };
+    const lack =
+      kernels === "planned"
+        ? " (it has no kernels yet)"
+        : kernels === "missing"
+          ? " (its kernels are not installed)"
+          : "";
     const against = eligible ? "" : reasonsOf(candidate);
     if (enabled) {
       return eligible
-        ? { name: `  ${backend}`, text: "could run it too, and comes later" }
+        ? { name: `  ${backend}`, text: `could run it too, and comes later${lack}` }
         : { name: `${paint("red", "x")} ${backend}`, text: against };
     }
-    const text = eligible
-      ? paint("dim", `not enabled: set ${candidate.enable}`)
-      : paint("dim", `not enabled, and ${against}`);
-    return { name: `  ${backend}`, text };
+    const text = eligible ? `not enabled: set ${candidate.enable}${lack}` : `not enabled, and ${against}`;
+    return { name: `  ${backend}`, text: paint("dim", text) };
   });
 }
 

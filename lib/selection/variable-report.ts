@@ -1,8 +1,8 @@
-import type { Capabilities } from "./capabilities.js";
+import { type Capabilities, PHASES } from "./capabilities.js";
 import type { Environment } from "./config.js";
 import type { Decision, Explicit } from "./decide.js";
 import type { PhasePlan, VariableReport } from "./explanation.js";
-import { kernelName, PHASES, planPhases, type Situation } from "./phases.js";
+import { kernelName, planPhases, type Situation } from "./phases.js";
 import { capabilitiesOf } from "./registry.js";
 import { enabled } from "./rules.js";
 import {

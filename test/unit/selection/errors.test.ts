@@ -6,6 +6,7 @@ import { syntheticCatalog } from "../../support/catalogs.js";
 
 const LLAMA = { numHeads: 32, numKvHeads: 8, headSize: 128, dtype: "bfloat16" } as const;
 const DEEPSEEK = { numHeads: 16, kvLoraRank: 512, dtype: "bfloat16" } as const;
+const CATALOG = syntheticCatalog(["gfx942"], { aiter: true });
 const WITHOUT_AITER = syntheticCatalog(["gfx90a", "gfx942", "gfx1100"], { aiter: false });
 
 function failure(config: AttentionConfig | MlaAttentionConfig, options: SelectionOptions = {}) {
@@ -16,7 +17,10 @@ function failure(config: AttentionConfig | MlaAttentionConfig, options: Selectio
 
 describe("a named backend that cannot run the configuration", () => {
   it("is an error with every reason and the backends that could", () => {
-    const error = failure({ ...LLAMA, headSize: 80, sinks: true, backend: "ROCM_AITER_FA" });
+    const error = failure(
+      { ...LLAMA, headSize: 80, sinks: true, backend: "ROCM_AITER_FA" },
+      { catalog: CATALOG },
+    );
     expect(error.code).toBe("ERR_BACKEND_UNSUPPORTED");
     expect(error.message).toBe(
       "ROCM_AITER_FA cannot run this configuration on gfx942: it takes head size 64, 128 or 256, not 80; " +
@@ -46,6 +50,15 @@ describe("a named backend that cannot run the configuration", () => {
       expect(failure({ ...LLAMA, headSize: 80, backend }, options).code).toBe("ERR_BACKEND_UNSUPPORTED");
     }
     expect(failure({ ...DEEPSEEK, backend: "ROCM_AITER_MLA" }, options).code).toBe("ERR_AITER_NOT_INSTALLED");
+  });
+
+  it("is told which others could where they have kernels, before those that have none yet", () => {
+    const { message } = failure({ ...LLAMA, attentionType: "encoder_decoder", backend: "ROCM_ATTN" });
+    expect(message).toContain('TRITON_ATTN could: set backend: "TRITON_ATTN".');
+    expect(message).not.toContain("ROCM_AITER_UNIFIED_ATTN");
+    const encoder = failure({ ...LLAMA, attentionType: "encoder_only", backend: "ROCM_ATTN" });
+    expect(encoder.message).toContain("FLEX_ATTENTION could:");
+    expect(encoder.message).toContain("once this version has kernels for it");
   });
 
   it("TRITON_MLA asks for blocks of 16 tokens or more", () => {
@@ -103,7 +116,7 @@ describe("where nothing is left", () => {
   it("every enabled candidate's reasons are told, and who could", () => {
     const error = failure(
       { ...LLAMA, attentionType: "encoder_only" },
-      { env: { VLLM_V1_USE_PREFILL_DECODE_ATTENTION: "1" } },
+      { env: { VLLM_V1_USE_PREFILL_DECODE_ATTENTION: "1" }, catalog: CATALOG },
     );
     expect(error.code).toBe("ERR_NO_BACKEND");
     expect(error.message).toBe(

@@ -1,0 +1,72 @@
+import { RocmAttentionError } from "../errors.js";
+import { kernelsFor } from "./catalog.js";
+import { type Decision, type Explicit, hasAiter } from "./decide.js";
+import type { Candidate } from "./explanation.js";
+import { PUBLISHED_CATALOG } from "./published.js";
+import { capabilitiesOf } from "./registry.js";
+import { bareTarget, kernelCommand } from "./targets.js";
+
+/** The error of a selection that has chosen nothing: every reason, then what could run instead. */
+export function failure(
+  { candidates }: Decision,
+  explicit: Explicit | null,
+  arch: string,
+): RocmAttentionError {
+  const target = bareTarget(arch);
+  if (explicit === null) {
+    const tried = candidates
+      .filter(({ enabled }) => enabled)
+      .map(({ backend, reasons }) => `${backend} ${join(reasons)}.`);
+    return new RocmAttentionError(
+      "ERR_NO_BACKEND",
+      `No attention backend can run this configuration on ${target}. ${tried.join(" ")}${alternatives(candidates)}`,
+    );
+  }
+  const [{ backend, reasons }] = candidates as [Candidate];
+  if (reasons.every(({ capability }) => capability === "aiter")) {
+    const remedy = isAiterPublished(backend, target)
+      ? `Add them with: ${kernelCommand(target)}.`
+      : "This version of the package has none yet.";
+    return new RocmAttentionError(
+      "ERR_AITER_NOT_INSTALLED",
+      `${backend} needs AITER's kernels for ${target}, which are not installed. ${remedy}${alternatives(candidates)}`,
+    );
+  }
+  return new RocmAttentionError(
+    "ERR_BACKEND_UNSUPPORTED",
+    `${backend} cannot run this configuration on ${target}: it ${join(reasons)}.${alternatives(candidates)}`,
+  );
+}
+
+/** Says that the choice has no kernels to run with, and what would change that; null where it has. */
+export function kernelNote({ chosen, phases }: Decision, arch: string): string | null {
+  if (chosen === null || chosen.kernels === "available") return null;
+  const absent = phases.filter(({ kernel }) => kernel?.status !== "available");
+  const names = absent.map(({ phase }) => (phase === "cacheWrite" ? "cache write" : phase)).join(", ");
+  const what = `${names} of this configuration on ${bareTarget(arch)}`;
+  return chosen.kernels === "missing"
+    ? `the kernels for ${what} are not installed: createAttention fails with ERR_NO_KERNELS_FOR_ARCH. Add them with: ${kernelCommand(arch)}`
+    : `this version has no kernels yet for ${what}: createAttention fails with ERR_NO_KERNELS_FOR_ARCH`;
+}
+
+function join(reasons: Candidate["reasons"]): string {
+  return reasons.map(({ message }) => message).join("; ");
+}
+
+/** What could run the configuration and is not enabled: those that this version has kernels for, if there are any. */
+function alternatives(candidates: readonly Candidate[]): string {
+  const able = candidates.filter(({ eligible, enabled }) => eligible && !enabled);
+  const ready = able.filter(({ kernels }) => kernels !== "planned");
+  return (ready.length > 0 ? ready : able)
+    .map(({ backend, enable, kernels }) => {
+      const lack = kernels === "planned" ? ", once this version has kernels for it" : "";
+      return ` ${backend} could: set ${enable}${lack}.`;
+    })
+    .join("");
+}
+
+/** Whether the packages of this version have the kernels of AITER that a backend needs. */
+function isAiterPublished(backend: string, target: string): boolean {
+  const kernels = PUBLISHED_CATALOG.kernels.filter(({ planned }) => !planned);
+  return hasAiter(capabilitiesOf(backend)!, kernelsFor({ name: "published", kernels }, target));
+}
