@@ -83,4 +83,8 @@ using hipHostFn_t = void (*)(void*);
    * none. */                                                                                             \
   EMULATOR_FUNCTION(const char*, rocmEmulatorLastFault, (int device))                                     \
   /** Sets what the variable ROCM_EMULATOR_<name> would, for the launches and calls that follow. */       \
-  EMULATOR_FUNCTION(hipError_t, rocmEmulatorSetOption, (const char* name, const char* value))
+  EMULATOR_FUNCTION(hipError_t, rocmEmulatorSetOption, (const char* name, const char* value))             \
+  /** The dwords of the instruction at `words` (of which `count` may be read), 0 where none is known; its \
+   * text. */                                                                                             \
+  EMULATOR_FUNCTION(int, rocmEmulatorDisassemble,                                                         \
+                    (const char* arch, const uint32_t* words, uint64_t count, char* text, size_t size))
