@@ -1,0 +1,179 @@
+import type { AttentionBackend } from "../backends/backend.js";
+import { TritonAttention } from "../backends/triton-attn.js";
+import { Device } from "../device/device.js";
+import type { Stream } from "../device/stream.js";
+import type { Tensor } from "../device/tensor.js";
+import { invalidArgument, RocmAttentionError } from "../errors.js";
+import { type KernelFolder, kernelsFor } from "../kernels/store.js";
+import { bytesPerBlock, type CacheLayout, KvCache, type KvCacheLayer, wrapLayer } from "../kv-cache/cache.js";
+import { log } from "../log.js";
+import {
+  type AttentionConfig,
+  type BackendName,
+  isMlaConfig,
+  type ResolvedConfig,
+} from "../selection/config.js";
+import { explain } from "../selection/explain.js";
+import type { Explanation } from "../selection/explanation.js";
+import type { Batch } from "./batch.js";
+import { installedCatalog } from "./catalog.js";
+import { checkBatch, checkCache, checkLse, checkRows } from "./validate.js";
+
+export interface ForwardOptions {
+  /** [tokens, numHeads, headSize] in the attention's dtype, tokens as `batch` says or more (padding is not read). */
+  query: Tensor;
+  /** [tokens, numKvHeads, headSize], with `value`: written to the cache first. Without both: attends only. */
+  key?: Tensor | undefined;
+  value?: Tensor | undefined;
+  /** [tokens, numHeads, headSize]. A row without keys becomes 0. */
+  output: Tensor;
+  /** float32 [tokens, numHeads]: log(sum(exp(score))) of each row, -inf without keys. */
+  lse?: Tensor | undefined;
+  cache: KvCacheLayer;
+  batch: Batch;
+  /** Default: the device's default stream. */
+  stream?: Stream | undefined;
+}
+
+const FORWARD_KEYS = new Set(["query", "key", "value", "output", "lse", "cache", "batch", "stream"]);
+
+type Factory = (device: Device, config: ResolvedConfig, folder: KernelFolder) => AttentionBackend;
+
+/** Who makes a backend. Those of the selection's tables that are not here have no kernels yet. */
+const FACTORIES: Partial<Record<BackendName, Factory>> = {
+  TRITON_ATTN: (device, config, folder) => new TritonAttention(device, config, folder),
+};
+
+/** Attention of one shape over a paged KV cache, run by the backend that selection chose. */
+export class Attention {
+  readonly device: Device;
+  readonly backend: BackendName;
+  readonly explanation: Explanation;
+  /** Bytes of one block of one layer. */
+  readonly kvCacheBytesPerBlock: number;
+  readonly #config: ResolvedConfig;
+  readonly #layout: CacheLayout;
+  readonly #runner: AttentionBackend;
+  #disposed = false;
+
+  /** @internal */
+  constructor(device: Device, explanation: Explanation, config: ResolvedConfig, runner: AttentionBackend) {
+    const { blockSize, numKvHeads, headSize, dtype } = config;
+    this.device = device;
+    this.backend = explanation.backend!;
+    this.explanation = explanation;
+    this.#config = config;
+    this.#runner = runner;
+    this.#layout = { blockSize, numKvHeads, headSize, dtype };
+    this.kvCacheBytesPerBlock = bytesPerBlock(this.#layout);
+  }
+
+  /** Allocates a cache of `numBlocks` blocks for each of `layers` layers. Blocks. ERR_OUT_OF_MEMORY. */
+  createKvCache({ numBlocks, layers = 1 }: { numBlocks: number; layers?: number }): KvCache {
+    this.#check();
+    return new KvCache(this.device, this.#layout, numBlocks, layers);
+  }
+
+  /** Uses a tensor [numBlocks, 2, blockSize, numKvHeads, headSize] as one layer's cache. */
+  wrapKvCache(tensor: Tensor): KvCacheLayer {
+    this.#check();
+    return wrapLayer(tensor, this.#layout);
+  }
+
+  /**
+   * Writes the step's keys and values to the cache and attends, in stream order; returns when all is enqueued. Arguments are
+   * checked before that, and a wrong one (ERR_INVALID_ARGUMENT, ERR_DISPOSED) changes nothing. Which tokens belong to
+   * which sequence says the batch's last `update`.
+   */
+  forward(options: ForwardOptions): void {
+    this.#check();
+    if (typeof options !== "object" || options === null)
+      throw invalidArgument("options", "an object", options);
+    for (const key of Object.keys(options)) {
+      if (!FORWARD_KEYS.has(key)) {
+        throw invalidArgument("options", `only ${[...FORWARD_KEYS].join(", ")}`, key);
+      }
+    }
+    const { numHeads, numKvHeads, headSize, dtype } = this.#config;
+    const stream = this.device.streamOf(options.stream);
+    const batch = checkBatch(options.batch, this.device, this.#config);
+    const { numTokens } = batch.shape;
+    const rows = { dtype, numTokens, heads: numHeads, headSize };
+    const query = checkRows(options.query, "query", batch, rows);
+    const output = checkRows(options.output, "output", batch, rows);
+    if ((options.key === undefined) !== (options.value === undefined)) {
+      const missing = options.key === undefined ? "key" : "value";
+      throw invalidArgument(missing, "key and value together, or neither", undefined);
+    }
+    const newRows = { ...rows, heads: numKvHeads };
+    const key = options.key === undefined ? null : checkRows(options.key, "key", batch, newRows);
+    const value = options.value === undefined ? null : checkRows(options.value, "value", batch, newRows);
+    const lse = options.lse === undefined ? null : checkLse(options.lse, batch, numHeads);
+    const cache = checkCache(options.cache, batch, this.#config, key !== null);
+    this.#runner.forward({ query, key, value, output, lse, cache, batch, stream });
+  }
+
+  /** Frees the attention's scratch after its last use. Caches and batches live on. Idempotent. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#runner.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #check(): void {
+    if (this.#disposed)
+      throw new RocmAttentionError("ERR_DISPOSED", "the attention was used after its dispose()");
+    this.device.check();
+  }
+}
+
+/**
+ * Chooses a backend for a configuration and makes its attention on a device; loads the kernels, so it blocks.
+ * Errors: ERR_INVALID_ARGUMENT, those of the selection (ERR_INVALID_BACKEND, ERR_BACKEND_UNSUPPORTED, ERR_NO_BACKEND,
+ * ERR_AITER_NOT_INSTALLED), ERR_NO_KERNELS_FOR_ARCH, ERR_KERNEL_CORRUPT.
+ */
+export function createAttention(device: Device, config: AttentionConfig): Attention {
+  if (!(device instanceof Device)) throw invalidArgument("device", "a Device", device);
+  device.check();
+  if (typeof config === "object" && config !== null && isMlaConfig(config)) {
+    throw invalidArgument("config", "the options of multi-head attention", "kvLoraRank, an option of MLA");
+  }
+  const folder = kernelsFor(device.info.gcnArchName);
+  const explanation = explain(config, { device, catalog: installedCatalog() });
+  const { backend, error, config: resolved } = explanation;
+  if (backend === null) {
+    const { code, message, argument } = error!;
+    throw new RocmAttentionError(code, message, argument === undefined ? {} : { argument });
+  }
+  const factory = FACTORIES[backend];
+  if (factory === undefined) {
+    throw new RocmAttentionError(
+      "ERR_BACKEND_UNSUPPORTED",
+      `${backend} has no kernels in this version; available: ${Object.keys(FACTORIES).join(", ")}`,
+    );
+  }
+  const attention = new Attention(device, explanation, resolved!, factory(device, resolved!, folder));
+  announce(explanation);
+  return attention;
+}
+
+const announced = new Set<string>();
+
+/** Tells the logger of a choice, once per distinct configuration. */
+function announce({ backend, rule, source, config, target, candidates }: Explanation): void {
+  const rejected = candidates
+    .filter(({ chosen, reasons }) => !chosen && reasons.length > 0)
+    .map(({ backend: name, reasons }) => `${name} (${reasons.map(({ message }) => message).join("; ")})`);
+  const message =
+    `attention backend ${backend} on ${target.arch}: chosen by ${source}` +
+    `${rule === null || rule === backend ? "" : `, vLLM would take ${rule}`}` +
+    `${rejected.length === 0 ? "" : `; rejected: ${rejected.join(", ")}`}`;
+  const key = JSON.stringify([config, message]);
+  if (announced.has(key)) return;
+  announced.add(key);
+  log("info", message);
+}

@@ -1,0 +1,337 @@
+import type { Batch } from "../attention/batch.js";
+import type { Device } from "../device/device.js";
+import type { Stream } from "../device/stream.js";
+import type { Tensor } from "../device/tensor.js";
+import { RocmAttentionError } from "../errors.js";
+import { LaunchPlan } from "../kernels/launch-plan.js";
+import type { KernelRow } from "../kernels/manifest.js";
+import { type KernelFolder, loadKernel } from "../kernels/store.js";
+import type { ResolvedConfig } from "../selection/config.js";
+import type { AttentionBackend, ForwardCall } from "./backend.js";
+import { mostSegments, planSplit } from "./split.js";
+
+/** Rows (query tokens x heads of a KV head) from which a larger tile pays. */
+const LARGE_TILE_ROWS = 32;
+
+/**
+ * TRITON_ATTN: unified attention in Triton. Sequences with more than one query token, and short decodes, run in the 2D
+ * kernel; longer decodes are split over their keys (3D) and merged.
+ */
+export class TritonAttention implements AttentionBackend {
+  readonly #config: ResolvedConfig;
+  readonly #device: Device;
+  readonly #group: number;
+  readonly #write: CacheWrite;
+  readonly #small: Unified;
+  readonly #large: Unified;
+  readonly #split: SplitDecode;
+
+  constructor(device: Device, config: ResolvedConfig, folder: KernelFolder) {
+    this.#device = device;
+    this.#config = config;
+    this.#group = config.numHeads / config.numKvHeads;
+    const plan = (operation: string, rows?: number) => {
+      const row = findKernel(folder, config, operation, rows);
+      return new LaunchPlan(loadKernel(device, folder, row), row);
+    };
+    this.#write = new CacheWrite(plan("reshape_and_cache_flash"), config);
+    this.#small = new Unified(plan("unified_attention_2d", 16), config);
+    this.#large = new Unified(plan("unified_attention_2d", 64), config);
+    this.#split = new SplitDecode(plan("unified_attention_3d", 16), plan("reduce_segments"), config);
+  }
+
+  forward(call: ForwardCall): void {
+    const { shape } = call.batch;
+    if (shape.numTokens === 0) return;
+    if (call.key !== null) this.#write.launch(call);
+    const { batchInvariant } = this.#config;
+    const split = planSplit({
+      numSequences: shape.numSequences,
+      numKvHeads: this.#config.numKvHeads,
+      tilesPerSequence: this.#split.tilesPerSequence,
+      maxLen: shape.maxDecodeLen,
+      computeUnits: this.#device.info.computeUnits,
+      tileKeys: this.#split.tileKeys,
+      batchInvariant,
+    });
+    const splits = shape.numDecodes > 0 && (batchInvariant || split.maxSegments > 1);
+    const others = shape.numDecodes < shape.numSequences && shape.maxQueryLen > 1;
+    if (splits) this.#split.launch(call, split.segmentTokens, split.maxSegments);
+    if (splits && !others) return;
+    const large = batchInvariant || shape.maxQueryLen * this.#group >= LARGE_TILE_ROWS;
+    (large ? this.#large : this.#small).launch(call, splits ? 2 : 1);
+  }
+
+  dispose(): void {
+    this.#split.dispose();
+  }
+}
+
+/** The kernel of an operation for a configuration: one for its very block size before one for any. */
+function findKernel(
+  folder: KernelFolder,
+  config: ResolvedConfig,
+  operation: string,
+  rows?: number,
+): KernelRow {
+  const { dtype, headSize, blockSize } = config;
+  const needed = neededFeatures(config, operation);
+  const ofOperation = folder.manifest.kernels.filter(
+    (row) =>
+      row.provider === "triton" &&
+      row.operation === operation &&
+      (rows === undefined || row.tile.rows === rows),
+  );
+  const fitting = ofOperation.filter(({ capabilities }) => {
+    const { dtypes, headSizes, features } = capabilities;
+    return (
+      dtypes.includes(dtype) &&
+      headSizes.includes(headSize) &&
+      (capabilities.blockSize === null ? blockSize % 16 === 0 : capabilities.blockSize === blockSize) &&
+      features.length === needed.length &&
+      needed.every((feature) => features.includes(feature))
+    );
+  });
+  const row = fitting.find(({ capabilities }) => capabilities.blockSize !== null) ?? fitting[0];
+  if (row !== undefined) return row;
+  const wanted = [dtype, `head size ${headSize}`, `block size ${blockSize}`, ...needed].join(", ");
+  const present = ofOperation.map(({ capabilities: has }) =>
+    [
+      ...has.dtypes,
+      `head size ${has.headSizes}`,
+      `block size ${has.blockSize ?? "16n"}`,
+      ...has.features,
+    ].join(", "),
+  );
+  throw new RocmAttentionError(
+    "ERR_BACKEND_UNSUPPORTED",
+    `TRITON_ATTN has no ${operation} kernel for ${wanted} on ${folder.manifest.target}; ` +
+      `${folder.path} has: ${[...new Set(present)].join("; ") || "none"}`,
+  );
+}
+
+function neededFeatures(config: ResolvedConfig, operation: string): string[] {
+  if (operation === "reshape_and_cache_flash") return [];
+  const sinks = config.sinks && operation !== "unified_attention_3d" ? ["sinks"] : [];
+  if (operation === "reduce_segments") return sinks;
+  return [
+    ...(config.slidingWindow === null ? [] : ["slidingWindow"]),
+    ...(config.alibi ? ["alibi"] : []),
+    ...(config.logitsSoftCap === null ? [] : ["logitsSoftCap"]),
+    ...sinks,
+  ];
+}
+
+/** Arguments that stay the same for an attention. The kernels compute in base 2. */
+function constants(config: ResolvedConfig): Record<string, number> {
+  const { numHeads, numKvHeads, headSize, blockSize, scale, logitsSoftCap, slidingWindow } = config;
+  return {
+    scale: logitsSoftCap === null ? scale * Math.LOG2E : scale,
+    ...(logitsSoftCap === null ? {} : { soft_cap: logitsSoftCap }),
+    ...(slidingWindow === null ? {} : { window: slidingWindow }),
+    group: numHeads / numKvHeads,
+    num_heads: numHeads,
+    block_size: blockSize,
+    row_elements: numKvHeads * headSize,
+  };
+}
+
+type Setters = ReturnType<typeof setters>;
+
+/** The setters of everything that may change from call to call. A kernel that lacks an argument ignores its setter. */
+function setters(plan: LaunchPlan) {
+  const number = (name: string) => plan.number(name);
+  const pointer = (name: string) => plan.pointer(name);
+  return {
+    query: pointer("query"),
+    key: pointer("key"),
+    value: pointer("value"),
+    output: pointer("output"),
+    lse: pointer("lse"),
+    writeLse: number("write_lse"),
+    blockTable: pointer("block_table"),
+    seqLens: pointer("seq_lens"),
+    queryStartLoc: pointer("query_start_loc"),
+    queryToken: number("stride_query_token"),
+    queryHead: number("stride_query_head"),
+    outputToken: number("stride_output_token"),
+    outputHead: number("stride_output_head"),
+    table: number("stride_table"),
+    block: number("stride_block"),
+    slot: number("stride_slot"),
+    head: number("stride_head"),
+  };
+}
+
+function setCall(set: Setters, { query, output, lse, batch, cache }: ForwardCall): void {
+  set.query(query.pointer);
+  set.queryToken(query.strides[0]!);
+  set.queryHead(query.strides[1]!);
+  set.output(output.pointer);
+  set.outputToken(output.strides[0]!);
+  set.outputHead(output.strides[1]!);
+  set.lse(lse === null ? 0n : lse.pointer);
+  set.writeLse(lse === null ? 0 : 1);
+  set.blockTable(batch.blockTablePointer);
+  set.seqLens(batch.seqLensPointer);
+  set.queryStartLoc(batch.queryStartLocPointer);
+  set.table(batch.maxBlocksPerSequence);
+  setCache(set, cache);
+  set.key(cache.keyPointer);
+  set.value(cache.valuePointer);
+}
+
+function setCache(set: Pick<Setters, "block" | "slot" | "head">, { strides }: ForwardCall["cache"]): void {
+  set.block(strides.block);
+  set.slot(strides.slot);
+  set.head(strides.head);
+}
+
+/** reshape_and_cache_flash. */
+class CacheWrite {
+  readonly #plan: LaunchPlan;
+  readonly #set;
+
+  constructor(plan: LaunchPlan, config: ResolvedConfig) {
+    this.#plan = plan.set(constants(config));
+    this.#set = {
+      ...setters(plan),
+      keyCache: plan.pointer("key_cache"),
+      valueCache: plan.pointer("value_cache"),
+      slotMapping: plan.pointer("slot_mapping"),
+      keyToken: plan.number("stride_key_token"),
+      keyHead: plan.number("stride_key_head"),
+      valueToken: plan.number("stride_value_token"),
+      valueHead: plan.number("stride_value_head"),
+    };
+    plan.complete();
+  }
+
+  launch({ key, value, cache, batch, stream }: ForwardCall): void {
+    const set = this.#set;
+    set.key(key!.pointer);
+    set.value(value!.pointer);
+    set.keyToken(key!.strides[0]!);
+    set.keyHead(key!.strides[1]!);
+    set.valueToken(value!.strides[0]!);
+    set.valueHead(value!.strides[1]!);
+    set.keyCache(cache.keyPointer);
+    set.valueCache(cache.valuePointer);
+    set.slotMapping(batch.slotMappingPointer);
+    setCache(set, cache);
+    this.#plan.launch(stream, batch.shape.numTokens);
+  }
+}
+
+/** unified_attention_2d. */
+class Unified {
+  readonly #plan: LaunchPlan;
+  readonly #set;
+  readonly #numKvHeads: number;
+  readonly #group: number;
+
+  constructor(plan: LaunchPlan, config: ResolvedConfig) {
+    this.#plan = plan.set(constants(config));
+    this.#numKvHeads = config.numKvHeads;
+    this.#group = config.numHeads / config.numKvHeads;
+    this.#set = {
+      ...setters(plan),
+      minQueryLen: plan.number("min_query_len"),
+      numSequences: plan.number("num_sequences"),
+    };
+    plan.complete();
+  }
+
+  /** Sequences with fewer than `minQueryLen` query tokens are left out. */
+  launch(call: ForwardCall, minQueryLen: number): void {
+    const { numSequences, numTokens } = call.batch.shape;
+    setCall(this.#set, call);
+    this.#set.minQueryLen(minQueryLen);
+    this.#set.numSequences(numSequences);
+    const tiles = Math.floor((numTokens * this.#group) / this.#plan.row.tile.rows!) + numSequences;
+    this.#plan.launch(call.stream, this.#numKvHeads, tiles);
+  }
+}
+
+/** unified_attention_3d and reduce_segments, with the scratch between them. */
+class SplitDecode {
+  readonly #attend: LaunchPlan;
+  readonly #reduce: LaunchPlan;
+  readonly #setAttend;
+  readonly #setReduce;
+  readonly #config: ResolvedConfig;
+  readonly tilesPerSequence: number;
+  /** A stream's launches follow each other, so one scratch serves them; another stream has its own. */
+  readonly #scratch = new Map<Batch, Map<Stream, Tensor>>();
+
+  constructor(attend: LaunchPlan, reduce: LaunchPlan, config: ResolvedConfig) {
+    this.#attend = attend.set(constants(config));
+    this.#reduce = reduce.set(constants(config));
+    this.#config = config;
+    this.tilesPerSequence = Math.ceil(config.numHeads / config.numKvHeads / attend.row.tile.rows!);
+    const parts = (plan: LaunchPlan) => ({
+      ...setters(plan),
+      partial: plan.pointer("partial"),
+      partialMax: plan.pointer("partial_max"),
+      partialSum: plan.pointer("partial_sum"),
+      segmentTokens: plan.number("segment_tokens"),
+      maxSegments: plan.number("max_segments"),
+    });
+    this.#setAttend = parts(attend);
+    this.#setReduce = parts(reduce);
+    attend.complete();
+    reduce.complete();
+  }
+
+  get tileKeys(): number {
+    return this.#attend.row.tile.keys!;
+  }
+
+  launch(call: ForwardCall, segmentTokens: number, maxSegments: number): void {
+    const { numHeads, numKvHeads, headSize } = this.#config;
+    const { numSequences } = call.batch.shape;
+    const scratch = this.#scratchFor(call);
+    const parts = numSequences * numHeads * maxSegments;
+    const max = scratch + BigInt(4 * parts * headSize);
+    const sum = max + BigInt(16 * Math.ceil(parts / 4)); // the kernels count on 16-byte alignment
+    for (const set of [this.#setAttend, this.#setReduce]) {
+      setCall(set, call);
+      set.partial(scratch);
+      set.partialMax(max);
+      set.partialSum(sum);
+      set.segmentTokens(segmentTokens);
+      set.maxSegments(maxSegments);
+    }
+    this.#attend.launch(call.stream, numKvHeads, numSequences * this.tilesPerSequence, maxSegments);
+    this.#reduce.launch(call.stream, numSequences, numHeads);
+  }
+
+  /** Scratch for every step that the batch admits, allocated when a (batch, stream) first splits. */
+  #scratchFor({ batch, stream }: ForwardCall): bigint {
+    const streams = this.#scratch.get(batch) ?? new Map<Stream, Tensor>();
+    this.#scratch.set(batch, streams);
+    let tensor = streams.get(stream);
+    if (tensor === undefined) {
+      const { numHeads, numKvHeads, headSize, batchInvariant } = this.#config;
+      const rule = {
+        numKvHeads,
+        tilesPerSequence: this.tilesPerSequence,
+        computeUnits: batch.device.info.computeUnits,
+        tileKeys: this.tileKeys,
+        batchInvariant,
+      };
+      const segments = mostSegments(rule, batch.maxSequences, batch.maxBlocksPerSequence * batch.blockSize);
+      const elements = segments * numHeads * (headSize + 2) + 4;
+      tensor = batch.device.empty([elements], "float32", { category: "workspace" });
+      streams.set(stream, tensor);
+    }
+    return tensor.pointer;
+  }
+
+  dispose(): void {
+    for (const streams of this.#scratch.values()) {
+      for (const tensor of streams.values()) tensor.dispose();
+    }
+    this.#scratch.clear();
+  }
+}

@@ -1,0 +1,157 @@
+import { type DType, fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../lib/dtype.js";
+
+// Paged attention in float64, as plainly as it can be written, and the data to try it on.
+
+/** Numbers rounded to a dtype: the bits that a device gets, and the values that they mean. */
+export interface Rounded {
+  readonly bits: Uint16Array | Float32Array;
+  readonly values: Float64Array;
+}
+
+export function round(dtype: DType, values: ArrayLike<number>): Rounded {
+  if (dtype === "float32") {
+    const bits = Float32Array.from(values);
+    return { bits, values: Float64Array.from(bits) };
+  }
+  const [to, from] = dtype === "float16" ? [toFloat16, fromFloat16] : [toBfloat16, fromBfloat16];
+  const bits = Uint16Array.from(values, to);
+  return { bits, values: Float64Array.from(bits, from) };
+}
+
+export interface AttentionShape {
+  readonly numHeads: number;
+  readonly numKvHeads: number;
+  readonly headSize: number;
+  readonly blockSize: number;
+}
+
+/** The sequences of a step: [context tokens, query tokens] each. */
+export type Lengths = readonly (readonly [context: number, query: number])[];
+
+/** Keys and values of each sequence, [tokens, numKvHeads, headSize], by sequence. */
+export interface Step {
+  readonly shape: AttentionShape;
+  readonly lengths: Lengths;
+  /** [query tokens of all sequences, numHeads, headSize]. */
+  readonly query: Float64Array;
+  readonly keys: readonly Float64Array[];
+  readonly values: readonly Float64Array[];
+  readonly scale: number;
+}
+
+export interface Expected {
+  /** [query tokens, numHeads, headSize]. */
+  readonly output: Float64Array;
+  /** [query tokens, numHeads]. */
+  readonly lse: Float64Array;
+}
+
+/** Causal softmax attention: query token t of a sequence sees its context and its query tokens up to t. */
+export function attend({ shape, lengths, query, keys, values, scale }: Step): Expected {
+  const { numHeads, numKvHeads, headSize } = shape;
+  const tokens = lengths.reduce((sum, [, length]) => sum + length, 0);
+  const output = new Float64Array(tokens * numHeads * headSize);
+  const lse = new Float64Array(tokens * numHeads).fill(Number.NEGATIVE_INFINITY);
+  let row = 0;
+  for (const [s, [context, queryLength]] of lengths.entries()) {
+    for (let t = 0; t < queryLength; t++) {
+      for (let head = 0; head < numHeads; head++, row++) {
+        const kvHead = Math.floor((head * numKvHeads) / numHeads);
+        const q = query.subarray(row * headSize, (row + 1) * headSize);
+        const at = (position: number) => (position * numKvHeads + kvHead) * headSize;
+        const scores = Float64Array.from({ length: context + t + 1 }, (_, position) => {
+          const key = keys[s]!.subarray(at(position), at(position) + headSize);
+          return q.reduce((sum, x, i) => sum + x * key[i]!, 0) * scale;
+        });
+        const largest = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+        const weights = scores.map((score) => Math.exp(score - largest));
+        const total = weights.reduce((a, b) => a + b, 0);
+        lse[row] = largest + Math.log(total);
+        for (const [position, weight] of weights.entries()) {
+          const value = at(position);
+          for (let i = 0; i < headSize; i++) {
+            output[row * headSize + i]! += (weight / total) * values[s]![value + i]!;
+          }
+        }
+      }
+    }
+  }
+  return { output, lse };
+}
+
+/** The bounds of a result's error, by dtype: of the root mean square per row, relative to the reference's. */
+export const BOUNDS = { bfloat16: 4e-3, float16: 1e-3, float32: 2e-5 } as const;
+
+export interface RowErrors {
+  /** The largest rms(error) / rms(reference) of a row. */
+  readonly rms: number;
+  /** The largest |error| of an element, relative to its row's rms(reference). */
+  readonly max: number;
+}
+
+/** Compares rows of `size` elements. NaN and infinities in the result count as infinite error. */
+export function rowErrors(actual: ArrayLike<number>, expected: Float64Array, size: number): RowErrors {
+  let rms = 0;
+  let max = 0;
+  for (let start = 0; start < expected.length; start += size) {
+    let squares = 0;
+    let errorSquares = 0;
+    let largest = 0;
+    for (let i = start; i < start + size; i++) {
+      const error = actual[i]! - expected[i]!;
+      squares += expected[i]! ** 2;
+      errorSquares += error ** 2;
+      largest = Math.max(largest, Number.isFinite(error) ? Math.abs(error) : Number.POSITIVE_INFINITY);
+    }
+    const scale = Math.sqrt(squares / size);
+    if (scale === 0) {
+      if (errorSquares !== 0) return { rms: Number.POSITIVE_INFINITY, max: Number.POSITIVE_INFINITY };
+      continue;
+    }
+    const rowRms = Math.sqrt(errorSquares / size) / scale;
+    rms = Math.max(rms, Number.isFinite(rowRms) ? rowRms : Number.POSITIVE_INFINITY);
+    max = Math.max(max, largest / scale);
+  }
+  return { rms, max };
+}
+
+/** Whether a result is within the bounds of its dtype. */
+export function isAccurate({ rms, max }: RowErrors, dtype: keyof typeof BOUNDS): boolean {
+  return rms <= BOUNDS[dtype] && max <= 8 * BOUNDS[dtype];
+}
+
+/** A reproducible stream of numbers (mulberry32). */
+export class Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+
+  /** Uniform in [0, 1). */
+  uniform(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let x = this.#state;
+    x = Math.imul(x ^ (x >>> 15), x | 1);
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  /** Normal, with the given deviation (Box and Muller). */
+  normals(count: number, deviation = 1): Float64Array {
+    return Float64Array.from({ length: count }, () => {
+      const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
+      return deviation * radius * Math.cos(2 * Math.PI * this.uniform());
+    });
+  }
+
+  /** 0 to count - 1 in random order. */
+  permutation(count: number): number[] {
+    const order = Array.from({ length: count }, (_, i) => i);
+    for (let i = count - 1; i > 0; i--) {
+      const j = Math.floor(this.uniform() * (i + 1));
+      [order[i], order[j]] = [order[j]!, order[i]!];
+    }
+    return order;
+  }
+}
