@@ -1,24 +1,11 @@
+export { Attention, createAttention, type ForwardOptions } from "./attention/attention.js";
 export {
-  type Attention,
-  Attention,
-  createAttention,
-  createAttention,
-  type ForwardOptions,
-  type ForwardOptions,
-} from "./attention/attention.js";
-export {
-  type Batch,
   Batch,
   type BatchLimits,
-  type BatchLimits,
-  type BatchShape,
   type BatchShape,
   type BatchUpdate,
-  type BatchUpdate,
-  createBatch,
   createBatch,
 } from "./attention/batch.js";
-export { installedCatalog } from "./attention/catalog.js";
 export {
   Device,
   type DeviceInfo,
@@ -38,15 +25,7 @@ export type { HostBytes } from "./device/transfer.js";
 export { DTYPES, type DType, itemSize } from "./dtype.js";
 export { type ErrorCode, type ErrorDetails, RocmAttentionError } from "./errors.js";
 export { type KernelLaunch, type LaunchListener, traceLaunches } from "./kernels/trace.js";
-export {
-  type BatchInput,
-  type BatchInput,
-  BlockPool,
-  BlockPool,
-  type SequenceId,
-  type SequenceId,
-} from "./kv-cache/block-pool.js";
-export type { BlockCopy, KvCache, KvCacheLayer } from "./kv-cache/cache.js";
+export { type BatchInput, BlockPool, type SequenceId } from "./kv-cache/block-pool.js";
 export { type BlockCopy, type CacheLayout, KvCache, KvCacheLayer } from "./kv-cache/cache.js";
 export { type Logger, type LogLevel, setLogger } from "./log.js";
 export type { Catalog, CatalogKernel, Provider, Verified } from "./selection/catalog.js";

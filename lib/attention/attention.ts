@@ -4,7 +4,7 @@ import { Device } from "../device/device.js";
 import type { Stream } from "../device/stream.js";
 import type { Tensor } from "../device/tensor.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
-import { type KernelFolder, kernelsFor } from "../kernels/store.js";
+import { installedKernels, type KernelFolder, kernelsFor } from "../kernels/store.js";
 import { bytesPerBlock, type CacheLayout, KvCache, type KvCacheLayer, wrapLayer } from "../kv-cache/cache.js";
 import { log } from "../log.js";
 import {
@@ -15,8 +15,9 @@ import {
 } from "../selection/config.js";
 import { explain } from "../selection/explain.js";
 import type { Explanation } from "../selection/explanation.js";
+import { catalogOfManifests } from "../selection/installed.js";
 import type { Batch } from "./batch.js";
-import { installedCatalog } from "./catalog.js";
+
 import { checkBatch, checkCache, checkLse, checkRows } from "./validate.js";
 
 export interface ForwardOptions {
@@ -143,7 +144,10 @@ export function createAttention(device: Device, config: AttentionConfig): Attent
     throw invalidArgument("config", "the options of multi-head attention", "kvLoraRank, an option of MLA");
   }
   const folder = kernelsFor(device.info.gcnArchName);
-  const explanation = explain(config, { device, catalog: installedCatalog() });
+  const explanation = explain(config, {
+    device,
+    catalog: catalogOfManifests(installedKernels().map(({ manifest }) => manifest)),
+  });
   const { backend, error, config: resolved } = explanation;
   if (backend === null) {
     const { code, message, argument } = error!;
