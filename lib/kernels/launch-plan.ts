@@ -3,7 +3,7 @@ import type { Kernel } from "../device/module.js";
 import type { Stream } from "../device/stream.js";
 import { invalidArgument } from "../errors.js";
 import type { Kernarg, KernelRow } from "./manifest.js";
-import { traceEnd, traceEnd, traceStart, traceStart } from "./trace.js";
+import { traceEnd, traceStart } from "./trace.js";
 
 /** Writes one argument of a plan. */
 export type KernargSetter<T> = (value: T) => void;
@@ -83,9 +83,7 @@ export class LaunchPlan {
   /** Enqueues the kernel with the arguments as they are now. */
   launch(stream: Stream, gridX: number, gridY = 1, gridZ = 1): void {
     const start = traceStart(stream);
-    const start = traceStart(stream);
     enqueue(stream, this.#kernel, gridX, gridY, gridZ, this.#row.block, this.#row.ldsBytes, this.#bytes);
-    if (start !== null) traceEnd(this.#row, stream, start);
     if (start !== null) traceEnd(this.#row, stream, start);
   }
 
