@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { demoCommand } from "./demo/options.js";
+import { doctorCommand } from "./doctor.js";
 import { explainCommand } from "./explain.js";
 
 /** Everything that `rocm-attention` can be told. */
@@ -8,7 +10,9 @@ export function buildProgram(): Command {
   return new Command("rocm-attention")
     .description("The attention layer of an LLM server on AMD GPUs.")
     .version(version)
-    .addCommand(explainCommand());
+    .addCommand(explainCommand())
+    .addCommand(doctorCommand(version))
+    .addCommand(demoCommand(async (options) => (await import("./demo/demo.js")).runDemo(options)));
 }
 
 /** vLLM takes `-tp 8`, which commander reads as -t with the value "p". */

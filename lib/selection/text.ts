@@ -1,4 +1,5 @@
-import { stripVTControlCharacters, styleText } from "node:util";
+import { styleText } from "node:util";
+import { columns, type Row, wrap } from "./columns.js";
 import type { Candidate, Explanation, PhasePlan, VariableReport } from "./explanation.js";
 import { kernelName } from "./phases.js";
 import { bareTarget } from "./targets.js";
@@ -8,13 +9,6 @@ export interface TextOptions {
   width?: number;
   /** ANSI colours. Default false. */
   color?: boolean;
-}
-
-/** A row of a section: a name, its text, and lines that belong under the text. */
-interface Row {
-  name: string;
-  text: string;
-  below?: string[];
 }
 
 const PHASE_TITLES = { prefill: "prefill", decode: "decode", mixed: "mixed", cacheWrite: "cache write" };
@@ -79,7 +73,8 @@ const CATALOG_TITLES: Readonly<Record<string, string>> = {
   installed: "those of this machine",
 };
 
-function sourceText(source: string): string {
+/** What an explanation's `source` says, as the end of a sentence. */
+export function sourceText(source: string): string {
   switch (source) {
     case "default":
       return "the default";
@@ -147,35 +142,4 @@ function variableLines(
   const text = effect === null ? `no effect: ${note}` : note === undefined ? effect : `${effect}; ${note}`;
   const lines = wrap(effect === null ? paint("dim", text) : text, width - 6);
   return [`  ${mark} ${name}=${value}`, ...lines.map((line) => `      ${line}`)];
-}
-
-/** Lays rows out in two columns, the second wrapped. */
-function columns(rows: readonly Row[], width: number): string[] {
-  const column = Math.max(...rows.map(({ name }) => visible(name))) + 4;
-  return rows.flatMap(({ name, text, below = [] }) =>
-    [text, ...below]
-      .flatMap((part) => wrap(part, Math.max(width - column, 24)))
-      .map((line, index) => {
-        const label = index === 0 ? `  ${name}` : "";
-        return label + " ".repeat(column - visible(label)) + line;
-      }),
-  );
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && visible(line) + 1 + visible(word) > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
-}
-
-function visible(text: string): number {
-  return stripVTControlCharacters(text).length;
 }

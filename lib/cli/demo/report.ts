@@ -32,18 +32,19 @@ export interface KernelUse {
   readonly milliseconds: number;
 }
 
+/** Names a device, and says so where it is emulated. */
+export function deviceText({ name, arch, emulated, computeUnits }: DemoReport["device"]): string {
+  return `${emulated ? `${arch}, emulated on the CPU` : `${name} (${arch})`}, ${computeUnits} compute units`;
+}
+
 /** The bound that a bfloat16 kernel has to keep: rms(error) / rms(reference) of a row. */
 export const DEVIATION_BOUND = 4e-3;
 
 /** The table below the text. */
 export function formatReport(report: DemoReport): string {
   const { device, deviation } = report;
-  const emulated = `emulated on the CPU with ${device.computeUnits} compute units`;
   const facts = [
-    [
-      "device",
-      `${device.name} (${device.arch}), ${device.emulated ? emulated : `${device.computeUnits} compute units`}`,
-    ],
+    ["device", deviceText(device)],
     ["backend", `${report.backend}: ${report.reason}`],
     ["written", `${report.tokens} bytes in ${report.steps} steps, ${report.seconds.toFixed(1)} s`],
     [

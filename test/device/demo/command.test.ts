@@ -1,0 +1,92 @@
+import { spawn, spawnSync } from "node:child_process";
+import { describe, expect, it } from "vitest";
+import type { DemoReport } from "../../../lib/cli/demo/report.js";
+import { onGpu } from "../../support/device.js";
+
+const main = new URL("../../../dist/cli/main.js", import.meta.url).pathname;
+const device = onGpu ? "0" : "emulator:gfx942";
+
+function demo(...options: string[]) {
+  return spawnSync(process.execPath, [main, "demo", "--device", device, ...options], { encoding: "utf8" });
+}
+
+function report(...options: string[]): DemoReport {
+  const { status, stdout, stderr } = demo("--json", ...options);
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  return JSON.parse(stdout);
+}
+
+describe("rocm-attention demo", () => {
+  it("prints one JSON object that says all", () => {
+    const result = report("--prompt", "Emma was ", "--tokens", "12", "--sequences", "3", "--seed", "4");
+    expect(result.sequences).toHaveLength(3);
+    expect(result.text).toBe(result.sequences[0]!.text);
+    for (const { prompt, text, tokens } of result.sequences) {
+      expect(prompt).toBe("Emma was ");
+      expect(text.startsWith(prompt)).toBe(true);
+      expect(Buffer.byteLength(text)).toBe(9 + 12);
+      expect(tokens).toBe(12);
+    }
+    expect(new Set(result.sequences.map(({ text }) => text)).size).toBe(3);
+    expect(result).toMatchObject({ backend: "TRITON_ATTN", tokens: 36, seed: 4, temperature: 0.7 });
+    if (!onGpu) expect(result.device).toMatchObject({ arch: "gfx942", emulated: true, computeUnits: 8 });
+    // Every layer writes to the cache once per step.
+    const writes = result.kernels.find(({ id }) => id.includes("reshape_and_cache"));
+    expect(writes).toMatchObject({ provider: "triton", launches: 4 * result.steps });
+    expect(result.deviation.largest).toBeLessThan(4e-3);
+  });
+
+  it("draws the same text with the same seed and another with another", () => {
+    const text = (seed: string) => report("--tokens", "20", "--seed", seed).text;
+    const first = text("1");
+    expect(text("1")).toBe(first);
+    expect(text("2")).not.toBe(first);
+  });
+
+  it("shows the text and then the table", () => {
+    const { status, stdout, stderr } = demo("--prompt", "Emma was ", "--tokens", "8", "--temperature", "0");
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+    const [introduction, text, table, kernels] = stdout.split("\n\n");
+    expect(introduction).toMatch(/^Attention by TRITON_ATTN on /);
+    expect(text).toBe("Emma was a most e");
+    expect(table).toMatch(/^device .*\nbackend +TRITON_ATTN: the default\n/);
+    expect(table).toMatch(/deviation +at most .* \(within 0\.004\)/);
+    expect(kernels).toMatch(/^kernel +provider +launches +time\ntriton\./);
+  });
+
+  it.each([
+    [["--tokens", "0"], /expected a whole number from 1 to 4096/],
+    [["--sequences", "many"], /expected a whole number from 1 to 64/],
+    [["--temperature", "-1"], /expected a number from 0 to 100/],
+    [["--prompt", ""], /expected 1 to 4096 bytes, received 0/],
+    [["--device", "tpu"], /ERR_INVALID_ARGUMENT: expected a GPU's ordinal or one of emulator:gfx942/],
+    [["--backend", "TRITON"], /ERR_INVALID_BACKEND: .*TRITON_ATTN/],
+    [["--backend", "TRITON_MLA"], /ERR_BACKEND_UNSUPPORTED: /],
+    [["--no-such-option"], /unknown option/],
+  ])("refuses %j in one readable message", (options, message) => {
+    const { status, stdout, stderr } = demo(...options);
+    expect(status).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+
+  it("ends at Ctrl-C after the current step, with the table of what it has done", async () => {
+    const child = spawn(process.execPath, [main, "demo", "--device", device, "--tokens", "4000"]);
+    let output = "";
+    let errors = "";
+    child.stderr.on("data", (text) => {
+      errors += text;
+    });
+    child.stdout.on("data", (text) => {
+      output += text;
+      if (/that \w/.test(output)) child.kill("SIGINT");
+    });
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect(code).toBe(130);
+    expect(errors).toBe("");
+    expect(output).toMatch(/\nwritten +\d+ bytes in \d+ steps/);
+  });
+});
