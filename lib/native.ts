@@ -50,6 +50,8 @@ export interface NativeBinding {
   openDevice(ordinal: number): NativeDevice;
   /** `computeUnits` and `memoryBytes` 0: what the real GPU has. */
   openEmulatedDevice(library: string, arch: string, computeUnits: number, memoryBytes: number): NativeDevice;
+  /** Sets what the variable ROCM_EMULATOR_<name> would; false where there is no such option or value. */
+  setEmulatorOption(library: string, name: string, value: string): boolean;
 }
 
 export interface NativeDevice {

@@ -75,26 +75,42 @@ Napi::Value openDevice(const Napi::CallbackInfo& info) {
   });
 }
 
+const hip::Runtime& emulator(const std::string& path) {
+  std::string error;
+  const hip::Runtime* runtime = hip::loadEmulator(path, &error);
+  if (runtime != nullptr) return *runtime;
+  throw Failure("ERR_HIP_LIBRARY", "the emulator could not be loaded: " + error +
+                                       "\nIn a clone of the project build it: npx cmake-js build");
+}
+
 Napi::Value openEmulatedDevice(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::string path = info[0].ToString(), arch = info[1].ToString();
+    const hip::Runtime& runtime = emulator(info[0].ToString());
+    const std::string arch = info[1].ToString();
     const int computeUnits = integer(info[2], 65535);
     const uint64_t memoryBytes = integer(info[3], maxBytes);
-    std::string error;
-    const hip::Runtime* runtime = hip::loadEmulator(path, &error);
-    if (runtime == nullptr) {
-      throw Failure("ERR_HIP_LIBRARY", "the emulator could not be loaded: " + error +
-                                           "\nIn a clone of the project build it: npx cmake-js build");
-    }
     int ordinal = 0;
     const hipError_t state =
-        runtime->functions.rocmEmulatorCreateDevice(arch.c_str(), computeUnits, memoryBytes, &ordinal);
+        runtime.functions.rocmEmulatorCreateDevice(arch.c_str(), computeUnits, memoryBytes, &ordinal);
     if (state != 0) {
-      const std::string name = runtime->functions.hipGetErrorName(state);
+      const std::string name = runtime.functions.hipGetErrorName(state);
       throw Failure("ERR_HIP", "the emulator made no " + arch + ": " + name, name,
                     "rocmEmulatorCreateDevice");
     }
-    return open(info.Env(), *runtime, ordinal, true);
+    try {
+      return open(info.Env(), runtime, ordinal, true);
+    } catch (...) {
+      runtime.functions.rocmEmulatorDestroyDevice(ordinal);
+      throw;
+    }
+  });
+}
+
+Napi::Value setEmulatorOption(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const hip::Functions& functions = emulator(info[0].ToString()).functions;
+    const std::string name = info[1].ToString(), value = info[2].ToString();
+    return Napi::Boolean::New(info.Env(), functions.rocmEmulatorSetOption(name.c_str(), value.c_str()) == 0);
   });
 }
 
@@ -115,6 +131,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("loadHip", Napi::Function::New<loadHip>(env));
   exports.Set("listDevices", Napi::Function::New<listDevices>(env));
   exports.Set("openDevice", Napi::Function::New<openDevice>(env));
+  exports.Set("setEmulatorOption", Napi::Function::New<setEmulatorOption>(env));
   exports.Set("openEmulatedDevice", Napi::Function::New<openEmulatedDevice>(env));
   return exports;
 }

@@ -53,10 +53,7 @@ void Device::disposeStream(const std::shared_ptr<Stream>& stream) {
     stream->capturing = false;
   }
   stream->last = std::make_shared<Fence>();
-  if (!stream->idle()) {
-    const Event event = takeEvent();
-    if (hip().hipEventRecord(event.get(), stream->handle) == hip::success) stream->last->add(event, stream);
-  }
+  if (!stream->idle()) mark(*stream->last, stream);
   Pending pending;
   pending.device = shared_from_this();
   pending.fence = stream->last;
@@ -106,6 +103,17 @@ std::shared_ptr<Fence> Device::fenceOf(const std::shared_ptr<Stream>& stream) {
   return fence;
 }
 
+void Device::mark(Fence& fence, const std::shared_ptr<Stream>& stream) {
+  try {
+    const Event event = takeEvent();
+    record(event, stream);
+    fence.add(event, stream);
+  } catch (const Failure&) {
+    // Without an event waiting here is all that is left. A lost device answers at once.
+    hip().hipDeviceSynchronize();
+  }
+}
+
 std::shared_ptr<Fence> Device::fence() {
   uint64_t enqueued = 0;
   bool shareable = lastFence_ != nullptr;
@@ -125,9 +133,7 @@ std::shared_ptr<Fence> Device::fence() {
     if (stream->last != nullptr) {
       fence->add(stream->last);
     } else if (!stream->idle()) {
-      const Event event = takeEvent();
-      // Where the device is lost recording fails, and nothing is left to wait for.
-      if (hip().hipEventRecord(event.get(), stream->handle) == hip::success) fence->add(event, stream);
+      mark(*fence, stream);
     }
   }
   lastFence_ = fence;

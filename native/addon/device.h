@@ -118,6 +118,8 @@ class Device : public std::enable_shared_from_this<Device> {
 
  private:
   std::shared_ptr<Fence> fence();
+  /// Lets `fence` wait for what is enqueued on `stream` now. Never throws: freeing must not.
+  void mark(Fence& fence, const std::shared_ptr<Stream>& stream);
   bool capturing() const;
   void waitForFrees();
   void destroy();
