@@ -56,14 +56,16 @@ export class PagedCase implements AsyncDisposable {
   static async create(device: Device, options: CaseOptions): Promise<PagedCase> {
     const { shape, dtype, lengths, seed, peak = 1, needles = [], batchInvariant = false } = options;
     const { numHeads, numKvHeads, headSize, blockSize } = shape;
-    const random = new Random(seed);
-    const rounded = (count: number) => round(dtype, random.normals(count)).values;
     const width = numKvHeads * headSize;
     const totals = lengths.map(([context, query]) => context + query);
-    const keys = totals.map((total) => rounded(total * width));
-    const values = totals.map((total) => rounded(total * width));
+    // Each sequence has a stream of numbers of its own: what it holds does not depend on the others.
+    const streams = lengths.map((_, s) => new Random(seed + 7919 * s));
+    const rounded = (s: number, count: number) => round(dtype, streams[s]!.normals(count)).values;
+    const keys = totals.map((total, s) => rounded(s, total * width));
+    const values = totals.map((total, s) => rounded(s, total * width));
     const tokens = lengths.reduce((sum, [, query]) => sum + query, 0);
-    const query = Float64Array.from(rounded(tokens * numHeads * headSize), (x) => peak * x);
+    const queries = lengths.flatMap(([, length], s) => [...rounded(s, length * numHeads * headSize)]);
+    const query = Float64Array.from(queries, (x) => peak * x);
     aimAtNeedles(query, keys, lengths, shape, needles);
     const step = { shape, lengths, query: round(dtype, query).values, keys, values, scale: headSize ** -0.5 };
 
@@ -77,7 +79,7 @@ export class PagedCase implements AsyncDisposable {
     });
     const blocks = totals.map((total) => Math.ceil(total / blockSize));
     const numBlocks = blocks.reduce((sum, count) => sum + count, 0) + 3;
-    const order = random.permutation(numBlocks);
+    const order = new Random(seed).permutation(numBlocks);
     const blockTable = blocks.map((count) => order.splice(0, count));
     const cache = attention.createKvCache({ numBlocks });
     const image = new Uint16Array(numBlocks * 2 * blockSize * width).fill(NAN_BITS);

@@ -1,0 +1,147 @@
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { Device } from "../../../lib/index.js";
+import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
+import { type AttentionShape, isAccurate, type Lengths } from "../../support/reference.js";
+
+const device = Device.open({ emulate: "gfx942", computeUnits: 8 });
+afterAll(() => device.close());
+
+const LLAMA: AttentionShape = { numHeads: 8, numKvHeads: 2, headSize: 128, blockSize: 16 };
+
+async function check(options: CaseOptions): Promise<void> {
+  await using paged = await PagedCase.create(device, options);
+  const { output, lse } = await paged.run();
+  const errors = paged.errors(output);
+  if (!isAccurate(errors, options.dtype)) throw new Error(`inaccurate: ${JSON.stringify(errors)}`);
+  for (const [row, expected] of paged.expected.lse.entries()) expect(lse[row]).toBeCloseTo(expected, 2);
+}
+
+/** Lengths on and next to the edges of tiles (32, 64), blocks (16, 32) and segments (128), and any others. */
+const context = fc.oneof(
+  fc.constantFrom(0, 15, 16, 17, 31, 32, 63, 64, 65, 127, 128, 129, 255, 256),
+  fc.nat(300),
+);
+const queryLength = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(1) },
+  fc.constantFrom(0, 2, 15, 16, 17, 64),
+  fc.nat(40),
+);
+const lengths = fc.array(fc.tuple(context, queryLength), { minLength: 1, maxLength: 5 });
+const shape = fc
+  .record({
+    numKvHeads: fc.integer({ min: 1, max: 3 }),
+    group: fc.constantFrom(1, 2, 3, 4, 5, 7, 8, 16, 20),
+    headSize: fc.constantFrom(64, 128),
+    blockSize: fc.constantFrom(16, 32, 48),
+  })
+  .map(({ group, ...rest }) => ({ ...rest, numHeads: rest.numKvHeads * group }));
+
+describe("attention against float64", () => {
+  it("holds for any shape, ragged batch and permutation of blocks", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({ shape, dtype: fc.constantFrom("bfloat16", "float16"), lengths, seed: fc.nat(2 ** 31) }),
+        check,
+      ),
+      { numRuns: 40 },
+    );
+  }, 300_000);
+
+  it("holds for peaked scores", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.record({ lengths, seed: fc.nat(2 ** 31) }), (drawn) =>
+        check({ shape: LLAMA, dtype: "bfloat16", peak: 4, ...drawn }),
+      ),
+      { numRuns: 10 },
+    );
+  }, 300_000);
+
+  it("finds a needle at the edge of every tile, block and segment", async () => {
+    const needles = [0, 15, 16, 31, 32, 63, 64, 127, 128, 159, 160, 255, 256, 319, 320, 498, 499];
+    const decode: Lengths = needles.map(() => [499, 1]);
+    await check({ shape: LLAMA, dtype: "bfloat16", lengths: decode, needles, seed: 1 });
+    for (const needle of needles) {
+      const lengths: Lengths = [[499, 1]];
+      await check({ shape: LLAMA, dtype: "bfloat16", lengths, needles: [needle], seed: needle });
+    }
+  }, 300_000);
+
+  it("takes padding: sequences without query tokens, before and after others", async () => {
+    const lengths: Lengths = [
+      [0, 0],
+      [33, 1],
+      [7, 0],
+      [64, 5],
+      [0, 0],
+    ];
+    await check({ shape: LLAMA, dtype: "bfloat16", lengths, seed: 7 });
+  });
+});
+
+describe("a mistake in what the kernels are told", () => {
+  // Each stands for a mistake inside a kernel: if the comparison does not see these, it sees nothing.
+  const seed = 3;
+  const decode: Lengths = [[320, 1]];
+  it.each<[string, Lengths, NonNullable<CaseOptions["mutate"]>]>([
+    ["a dropped last key", decode, ({ seqLens }) => seqLens[0]!--],
+    [
+      "a dropped tile",
+      decode,
+      ({ seqLens }) => {
+        seqLens[0]! -= 32;
+      },
+    ],
+    [
+      "a dropped segment",
+      decode,
+      ({ seqLens }) => {
+        seqLens[0]! -= 128;
+      },
+    ],
+    ["a mask shifted by one", [[100, 40]], ({ seqLens }) => seqLens[0]!--],
+  ])("%s is seen", async (_, lengths, mutate) => {
+    for (const peak of [1, 4]) {
+      await using paged = await PagedCase.create(device, {
+        shape: LLAMA,
+        dtype: "bfloat16",
+        lengths,
+        seed,
+        peak,
+        mutate,
+      });
+      const { output } = await paged.run();
+      expect(isAccurate(paged.errors(output), "bfloat16")).toBe(false);
+    }
+  });
+});
+
+describe("the same bits", () => {
+  const lengths: Lengths = [
+    [700, 1],
+    [13, 1],
+    [90, 30],
+    [0, 9],
+  ];
+
+  it("come again", async () => {
+    await using paged = await PagedCase.create(device, {
+      shape: LLAMA,
+      dtype: "bfloat16",
+      lengths,
+      seed: 11,
+    });
+    expect((await paged.run()).bits).toEqual((await paged.run()).bits);
+  });
+
+  it("come for a row alone and in a batch, with batchInvariant", async () => {
+    const options = { shape: LLAMA, dtype: "bfloat16", seed: 5, batchInvariant: true } as const;
+    for (const alone of [[[700, 1]], [[90, 30]]] as Lengths[]) {
+      await using single = await PagedCase.create(device, { ...options, lengths: alone });
+      const inBatch: Lengths = [...alone, [13, 1], [40, 20], [900, 1]];
+      await using several = await PagedCase.create(device, { ...options, lengths: inBatch });
+      const expected = (await single.run()).bits;
+      expect((await several.run()).bits.subarray(0, expected.length)).toEqual(expected);
+    }
+  });
+});
