@@ -10,6 +10,7 @@ import { PUBLISHED_CATALOG } from "../selection/published.js";
 import { explanationText } from "../selection/text.js";
 import { readModel } from "./model.js";
 import { type LayerKind, layerKinds } from "./model-config.js";
+import { terminal } from "./terminal.js";
 
 interface ExplainOptions {
   readonly tp: number;
@@ -85,11 +86,6 @@ function toText(model: string, explained: readonly Explained[]): string {
     kindsByText.set(text, [...(kindsByText.get(text) ?? []), kind.name]);
   }
   return [...kindsByText].map(([text, kinds]) => `${model}, ${kinds.join("; ")}\n\n${text}\n`).join("\n");
-}
-
-function terminal() {
-  const color = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
-  return { color, width: Math.min(process.stdout.columns ?? 100, 120) };
 }
 
 /** The GPU that was asked for, else the machine's first, if it has one. */

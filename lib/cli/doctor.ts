@@ -1,0 +1,43 @@
+import { styleText } from "node:util";
+import { Command } from "commander";
+import { columns } from "../selection/columns.js";
+import { terminal } from "./terminal.js";
+
+/** `rocm-attention doctor`: whether attention works on this machine, and if not, what to type next. */
+export function doctorCommand(version: string): Command {
+  return new Command("doctor")
+    .description("check that attention works on this machine: HIP, devices, kernels, numbers")
+    .option("--json", "print one JSON object")
+    .action(async ({ json }: { json?: true }) => {
+      // Loads the addon: not before somebody asks for it.
+      const { runChecks } = await import("./doctor/checks.js");
+      const checks = await runChecks();
+      const problem = checks.find(({ state }) => state === "problem");
+      const works = problem === undefined;
+      if (json) console.log(JSON.stringify({ works, next: problem?.next ?? null, version, checks }, null, 2));
+      else console.log(toText(checks, version));
+      if (!works) process.exitCode = 1;
+    });
+}
+
+type Checks = Awaited<ReturnType<typeof import("./doctor/checks.js").runChecks>>;
+
+function toText(checks: Checks, version: string): string {
+  const { color, width } = terminal();
+  const paint = (style: "green" | "red" | "bold", text: string) =>
+    color ? styleText(style, text, { validateStream: false }) : text;
+  const marks = { ok: paint("green", "ok"), info: "--", problem: paint("red", "no") };
+  const rows = checks.map(({ title, state, text, details }) => ({
+    name: `${marks[state]}  ${title}`,
+    text,
+    below: details,
+  }));
+  const problems = checks.filter(({ state }) => state === "problem");
+  const steps = new Set(problems.map(({ next }) => next));
+  const verdict =
+    problems.length === 0
+      ? paint("green", "Attention works here.")
+      : `${paint("red", "Attention does not work here.")} Next:\n\n${[...steps].map((step) => `  ${paint("bold", step!)}`).join("\n")}`;
+  const title = `rocm-attention ${version}, Node.js ${process.version}, ${process.platform}-${process.arch}`;
+  return `${title}\n\n${columns(rows, width).join("\n")}\n\n${verdict}`;
+}

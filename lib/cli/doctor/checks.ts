@@ -1,0 +1,190 @@
+import { dirname, relative } from "node:path";
+import { Device, type DeviceInfo } from "../../device/device.js";
+import { hipLibrary } from "../../device/hip-library.js";
+import { RocmAttentionError } from "../../errors.js";
+import { findKernelFolder, KERNEL_TARGETS, type KernelFolder, readKernel } from "../../kernels/store.js";
+import { emulatorLibrary } from "../../native.js";
+import { BUILTIN_BACKENDS } from "../../selection/backends.js";
+import { kernelsFor } from "../../selection/catalog.js";
+import { hasAiter } from "../../selection/decide.js";
+import { explain } from "../../selection/explain.js";
+import { catalogOfManifests } from "../../selection/installed.js";
+import { kernelCommand } from "../../selection/targets.js";
+import { PROBE_BOUND, probeAttention } from "./attention-probe.js";
+
+/** One thing that was looked at. */
+export interface Check {
+  title: string;
+  /** "info": as it should be, or of no consequence here. "problem": attention would not work because of it. */
+  state: "ok" | "info" | "problem";
+  text: string;
+  details: string[];
+  /** What to type next, where it is a problem. */
+  next?: string;
+}
+
+const EMULATE = "ROCM_ATTENTION_DEVICE=emulator:gfx942";
+
+/** Looks at everything that attention needs, in the order in which it is needed. Stops where nothing can go on. */
+export async function runChecks(): Promise<Check[]> {
+  const addon = checkAddon();
+  if (addon.state === "problem") return [addon];
+  const gpus = Device.list();
+  const requested = process.env.ROCM_ATTENTION_DEVICE || null;
+  const folders = new Map(KERNEL_TARGETS.map((target) => [target as string, checkFolder(target)]));
+  const checks = [addon, checkHip(), checkDevices(gpus, requested)];
+  checks.push(...[...folders.values()].map(({ check }) => check), checkAiter(folders), ...checkVariables());
+  const openers = [
+    ...gpus.map(
+      ({ ordinal }) =>
+        () =>
+          Device.open(ordinal),
+    ),
+    ...(requested === null ? [] : [() => Device.open()]),
+  ];
+  for (const open of openers) checks.push(await checkAttention(open));
+  return checks;
+}
+
+function checkAddon(): Check {
+  try {
+    return check("addon", "ok", shown(dirname(emulatorLibrary())));
+  } catch (error) {
+    const [text, ...details] = coded(error).message.split("\n");
+    return { ...check("addon", "problem", text!, details), next: "npx cmake-js build" };
+  }
+}
+
+function checkHip(): Check {
+  const { path, version, attempts } = hipLibrary();
+  if (path !== null) {
+    return check("HIP runtime", "ok", `${path}, version ${hipVersion(version)}`);
+  }
+  const tried = attempts.map(({ library, error }) => `${library}: ${error}`);
+  return check("HIP runtime", "info", "none; GPUs cannot be used, the emulator can. Tried:", tried);
+}
+
+/** hipRuntimeGetVersion's number: major * 10,000,000 + minor * 100,000 + patch. */
+function hipVersion(version: number): string {
+  return [Math.floor(version / 1e7), Math.floor(version / 1e5) % 100, version % 1e5].join(".");
+}
+
+function checkDevices(gpus: readonly DeviceInfo[], requested: string | null): Check {
+  const lines = gpus.map(
+    ({ ordinal, name, gcnArchName, computeUnits, totalMemory }) =>
+      `GPU ${ordinal}: ${name}, ${gcnArchName}, ${computeUnits} compute units, ${(totalMemory / 2 ** 30).toFixed(0)} GiB`,
+  );
+  if (requested !== null) lines.push(`ROCM_ATTENTION_DEVICE=${requested}: what Device.open() opens`);
+  const [text = "no GPU, and ROCM_ATTENTION_DEVICE asks for no emulated one", ...details] = lines;
+  const found = check("devices", lines.length > 0 ? "ok" : "problem", text, details);
+  return lines.length > 0 ? found : { ...found, next: `${EMULATE} npx rocm-attention doctor` };
+}
+
+interface FolderCheck {
+  folder: KernelFolder | null;
+  check: Check;
+}
+
+/** Every code object of a folder is read and its hash compared. */
+function checkFolder(target: string): FolderCheck {
+  const title = `kernels ${target}`;
+  try {
+    const folder = findKernelFolder(target);
+    if (folder === null) return { folder, check: check(title, "info", "none") };
+    for (const row of folder.manifest.kernels) readKernel(folder, row);
+    const providers = new Set(folder.manifest.kernels.map(({ provider }) => provider));
+    const count = `${folder.manifest.kernels.length} kernels (${[...providers].join(", ")}), all intact`;
+    return { folder, check: check(title, "ok", `${shown(folder.path)}: ${count}`) };
+  } catch (error) {
+    const damaged = check(title, "problem", coded(error).message);
+    return { folder: null, check: { ...damaged, next: kernelCommand(target) } };
+  }
+}
+
+function checkAiter(folders: ReadonlyMap<string, FolderCheck>): Check {
+  const lines = [...folders].flatMap(([target, { folder }]) => {
+    if (folder === null) return [];
+    const kernels = kernelsFor(catalogOfManifests([folder.manifest]), target);
+    const served = Object.entries(BUILTIN_BACKENDS)
+      .filter(([, capabilities]) => capabilities.aiter !== undefined && hasAiter(capabilities, kernels))
+      .map(([name]) => name);
+    return served.length === 0 ? [] : [`${target}: kernels for ${served.join(", ")}`];
+  });
+  const [text = "not installed for any target: its backends are passed over", ...details] = lines;
+  return check("AITER", lines.length > 0 ? "ok" : "info", text, details);
+}
+
+/** What the variables that are set do to an ordinary model. */
+function checkVariables(): Check[] {
+  const llama = { numHeads: 32, numKvHeads: 8, headSize: 128, dtype: "bfloat16" } as const;
+  const { error, variables } = explain(llama);
+  const lines = variables.map(({ name, value, effect, note }) =>
+    effect === null ? `${name}=${value}: no effect, ${note}` : `${name}=${value}: ${effect}`,
+  );
+  for (const [name, value] of Object.entries(process.env)) {
+    if (name.startsWith("ROCM_ATTENTION_")) lines.push(`${name}=${value}`);
+  }
+  if (error?.code === "ERR_INVALID_BACKEND") {
+    const invalid = check("variables", "problem", error.message, lines);
+    return [{ ...invalid, next: "unset VLLM_ATTENTION_BACKEND" }];
+  }
+  const [text = "none set", ...details] = lines;
+  return [check("variables", "info", text, details)];
+}
+
+/** Opens a device, runs attention on it and compares the numbers. */
+async function checkAttention(open: () => Device): Promise<Check> {
+  let title = "attention";
+  let device: Device | undefined;
+  try {
+    device = open();
+    const { arch, emulated, ordinal } = device.info;
+    title = `attention on ${emulated ? "emulated " : ""}${arch}${emulated ? "" : ` (GPU ${ordinal})`}`;
+    const { backend, milliseconds, deviation } = await probeAttention(device);
+    const text = `${backend}: ${deviation.toExponential(1)} from float64, in ${milliseconds.toFixed(0)} ms`;
+    if (deviation <= PROBE_BOUND) return check(title, "ok", text);
+    const wrong = check(
+      title,
+      "problem",
+      `${text}. It must stay below ${PROBE_BOUND}: the numbers are wrong`,
+    );
+    return { ...wrong, next: "npx rocm-attention explain --json" };
+  } catch (error) {
+    const { code, message } = coded(error);
+    const [text, ...details] = `${code}: ${message}`.split("\n");
+    return { ...check(title, "problem", text!, details), next: remedy(code, device?.info.arch) };
+  } finally {
+    await device?.close();
+  }
+}
+
+function remedy(code: string, arch: string | undefined): string {
+  switch (code) {
+    case "ERR_NO_KERNELS_FOR_ARCH":
+    case "ERR_KERNEL_CORRUPT":
+    case "ERR_KERNEL_NOT_FOUND":
+      return kernelCommand(arch ?? "gfx942");
+    case "ERR_HIP_LIBRARY":
+    case "ERR_NO_DEVICE":
+    case "ERR_INVALID_ARGUMENT":
+      return `${EMULATE} npx rocm-attention doctor`;
+    default:
+      return "npx rocm-attention explain";
+  }
+}
+
+function check(title: string, state: Check["state"], text: string, details: string[] = []): Check {
+  return { title, state, text, details };
+}
+
+/** What is no error of this package is a bug, and ends the command with its stack. */
+function coded(error: unknown): RocmAttentionError {
+  if (error instanceof RocmAttentionError) return error;
+  throw error;
+}
+
+/** A path as one would type it from here, where that is shorter. */
+function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.length < path.length && !short.startsWith("..") ? short : path;
+}
