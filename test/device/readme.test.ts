@@ -1,0 +1,25 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+
+const root = new URL("../..", import.meta.url).pathname;
+const folder = join(root, "build", `readme-${process.pid}`);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it("runs the example of the README as it stands there", () => {
+  const [, example] = /```js\n([\s\S]*?)```/.exec(readFileSync(join(root, "README.md"), "utf8"))!;
+  const program = join(folder, "example.mjs");
+  mkdirSync(folder, { recursive: true });
+  // Inside the project "rocm-attention" is the package itself, as it was built into dist/.
+  writeFileSync(program, example!);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program], { encoding: "utf8" });
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  const [backend, ...values] = stdout.split(/[\s,[\]]+/);
+  expect(backend).toBe("TRITON_ATTN");
+  // Weighted means of values between 1 and 2.
+  const printed = values.map(Number).filter((value) => !Number.isNaN(value));
+  expect(printed.length).toBeGreaterThan(50);
+  expect(printed.slice(1).every((value) => value >= 1 && value <= 2)).toBe(true);
+});
