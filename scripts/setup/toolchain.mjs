@@ -53,10 +53,12 @@ function without() {
 }
 
 async function install(options) {
-  const args = ["install", "--yes", "--no-install-recommends", ...DEBIAN_PACKAGES];
+  // Another installation may be under way: a new machine often updates itself.
+  const patience = ["-o", "DPkg::Lock::Timeout=300"];
+  const args = [...patience, "install", "--yes", "--no-install-recommends", ...DEBIAN_PACKAGES];
   const environment = { ...options, env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
   if (spawnSync("apt-cache", ["show", DEBIAN_PACKAGES[0]]).status !== 0) {
-    await run("apt-update", "apt-get", ["update"], environment);
+    await run("apt-update", "apt-get", [...patience, "update"], environment);
   }
   await run("apt-install", "apt-get", args, environment);
 }
