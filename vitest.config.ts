@@ -11,7 +11,7 @@ const apart = {
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 60_000 } },
       { test: { name: "device", include: ["test/device/**/*.test.ts"], ...apart } },
       { test: { name: "process", include: ["test/process/**/*.test.ts"], ...apart } },
       { test: { name: "pack", include: ["test/pack/**/*.test.ts"], ...apart } },

@@ -77,12 +77,13 @@ describe("rocm-attention demo", () => {
     const child = spawn(process.execPath, [main, "demo", "--device", device, "--tokens", "4000"]);
     let output = "";
     let errors = "";
+    let interrupted = false;
     child.stderr.on("data", (text) => {
       errors += text;
     });
     child.stdout.on("data", (text) => {
       output += text;
-      if (/that \w/.test(output)) child.kill("SIGINT");
+      if (!interrupted && /that \w/.test(output)) interrupted = child.kill("SIGINT");
     });
     const code = await new Promise((resolve) => child.on("close", resolve));
     expect(code).toBe(130);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Device } from "../../../lib/device/device.js";
+import { type Device, EMULATED_ARCHS } from "../../../lib/device/device.js";
 import { assembleObject, Laboratory, lanes, noAssembler, type Snippet } from "../../support/assemble.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
 import {
@@ -173,7 +173,7 @@ function simulate(
   return old;
 }
 
-describe.skipIf(noAssembler || onGpu).each(["gfx90a", "gfx942", "gfx950"])("atomics of %s", (arch) => {
+describe.skipIf(noAssembler || onGpu).each(EMULATED_ARCHS)("atomics of %s", (arch) => {
   let device: Device;
   let laboratory: Laboratory;
   const operations = deviceOperations(arch);

@@ -45,7 +45,6 @@ const integerConditions: Record<string, (a: bigint, b: bigint) => boolean> = {
   ge: (a, b) => a >= b,
   t: () => true,
 };
-const mantissaBits: Record<string, number> = { f16: 10, f32: 23, f64: 52 };
 
 const clamp = (value: number, low: number, high: number) =>
   Number.isNaN(value) ? 0 : Math.min(Math.max(Math.trunc(value), low), high);

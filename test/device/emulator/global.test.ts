@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Device } from "../../../lib/device/device.js";
+import { type Device, EMULATED_ARCHS } from "../../../lib/device/device.js";
 import { Laboratory, lanes, noAssembler, type Snippet } from "../../support/assemble.js";
 import { coded } from "../../support/coded.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
@@ -63,76 +63,73 @@ const cases = Object.entries(forms).flatMap(([form, rest]) => [
   })),
 ]);
 
-describe.skipIf(noAssembler || onGpu).each(["gfx90a", "gfx942", "gfx950"])(
-  "global and flat instructions of %s",
-  (arch) => {
-    let device: Device;
-    let laboratory: Laboratory;
+describe.skipIf(noAssembler || onGpu).each(EMULATED_ARCHS)("global and flat instructions of %s", (arch) => {
+  let device: Device;
+  let laboratory: Laboratory;
 
-    beforeAll(() => {
-      device = openTestDevice({ emulate: arch });
-      const snippets: Record<string, Snippet> = {};
-      for (const [k, { prefix, access, kind, load, store }] of cases.entries()) {
-        const count = registersOf(access);
-        const data = kind === "load" ? registers(10, count) : registers(2, count);
-        const code = `${prefix}_${kind}_${access.width} ${kind === "load" ? load(data) : store(data)}`;
-        const old = registerNames(10, count)
-          .map((name) => `v_mov_b32 ${name}, v2`)
-          .join("\n");
-        for (const [name, body] of [
-          ["all", code],
-          ["some", withSomeLanes(code)],
-        ]) {
-          snippets[`${name}${k}`] = memorySnippet(
-            `${wideAddress}\n${old}\n${body}`,
-            5,
-            kind === "load" ? registerNames(10, count) : [],
-          );
-        }
+  beforeAll(() => {
+    device = openTestDevice({ emulate: arch });
+    const snippets: Record<string, Snippet> = {};
+    for (const [k, { prefix, access, kind, load, store }] of cases.entries()) {
+      const count = registersOf(access);
+      const data = kind === "load" ? registers(10, count) : registers(2, count);
+      const code = `${prefix}_${kind}_${access.width} ${kind === "load" ? load(data) : store(data)}`;
+      const old = registerNames(10, count)
+        .map((name) => `v_mov_b32 ${name}, v2`)
+        .join("\n");
+      for (const [name, body] of [
+        ["all", code],
+        ["some", withSomeLanes(code)],
+      ]) {
+        snippets[`${name}${k}`] = memorySnippet(
+          `${wideAddress}\n${old}\n${body}`,
+          5,
+          kind === "load" ? registerNames(10, count) : [],
+        );
       }
-      laboratory = Laboratory.assemble(device, snippets);
-    });
-    afterAll(() => device.close());
+    }
+    laboratory = Laboratory.assemble(device, snippets);
+  });
+  afterAll(() => device.close());
 
-    it.each(cases.map((row, k) => ({ ...row, k })))("$title", async ({ access, kind, offset, k }) => {
-      const next = randomDwords(k);
-      const data = [1, 2, 3, 4].map((seed) => integerLanes(seed + k));
-      const contents = memoryContents(100 + k);
-      // Side by side, which has a path of its own, and scattered (loads may overlap, stores may not).
-      const beside = lanes((lane) => 64 + lane * access.bytes);
-      const shuffled = Array.from({ length: 64 }, (_, lane) => lane).sort(
-        (x, y) => ((x * 37) % 64) - ((y * 37) % 64),
-      );
-      const scattered = lanes((lane) => (kind === "load" ? 64 + (next() % 1500) : 64 + shuffled[lane]! * 24));
-      for (const offsets of [beside, scattered]) {
-        for (const [name, active] of [
-          ["all", () => true],
-          ["some", isSome],
-        ] as const) {
-          const result = await laboratory.run(`${name}${k}`, [offsets, ...data, ...contents.inputs]);
-          const memory = contents.bytes.slice();
-          for (let lane = 0; lane < 64; lane++) {
-            const address = offsets[lane]! + offset;
-            if (kind === "load") {
-              const old = registerNames(10, registersOf(access)).map(() => data[0]![lane]!);
-              const actual = result.slice(0, old.length).map((register) => register[lane]);
-              expect(actual).toEqual(active(lane) ? loaded(memory, address, access, old) : old);
-            } else if (active(lane)) {
-              memory.set(
-                stored(
-                  data.map((register) => register[lane]!),
-                  access,
-                ),
-                address,
-              );
-            }
+  it.each(cases.map((row, k) => ({ ...row, k })))("$title", async ({ access, kind, offset, k }) => {
+    const next = randomDwords(k);
+    const data = [1, 2, 3, 4].map((seed) => integerLanes(seed + k));
+    const contents = memoryContents(100 + k);
+    // Side by side, which has a path of its own, and scattered (loads may overlap, stores may not).
+    const beside = lanes((lane) => 64 + lane * access.bytes);
+    const shuffled = Array.from({ length: 64 }, (_, lane) => lane).sort(
+      (x, y) => ((x * 37) % 64) - ((y * 37) % 64),
+    );
+    const scattered = lanes((lane) => (kind === "load" ? 64 + (next() % 1500) : 64 + shuffled[lane]! * 24));
+    for (const offsets of [beside, scattered]) {
+      for (const [name, active] of [
+        ["all", () => true],
+        ["some", isSome],
+      ] as const) {
+        const result = await laboratory.run(`${name}${k}`, [offsets, ...data, ...contents.inputs]);
+        const memory = contents.bytes.slice();
+        for (let lane = 0; lane < 64; lane++) {
+          const address = offsets[lane]! + offset;
+          if (kind === "load") {
+            const old = registerNames(10, registersOf(access)).map(() => data[0]![lane]!);
+            const actual = result.slice(0, old.length).map((register) => register[lane]);
+            expect(actual).toEqual(active(lane) ? loaded(memory, address, access, old) : old);
+          } else if (active(lane)) {
+            memory.set(
+              stored(
+                data.map((register) => register[lane]!),
+                access,
+              ),
+              address,
+            );
           }
-          expect(memoryAfter(result)).toEqual(memory);
         }
+        expect(memoryAfter(result)).toEqual(memory);
       }
-    });
-  },
-);
+    }
+  });
+});
 
 describe.skipIf(noAssembler || onGpu)("stray accesses", () => {
   it.each([
@@ -164,7 +161,7 @@ describe.skipIf(noAssembler || onGpu)("loads into LDS", () => {
     { arch: "gfx950", code: "global_load_lds_dwordx3 v1, s[8:9] offset:16", bytes: 12 },
     { arch: "gfx90a", code: "buffer_load_dword v1, s[8:11], 0 offen offset:16 lds", bytes: 4 },
     { arch: "gfx942", code: "buffer_load_ushort v1, s[8:11], 0 offen offset:16 lds", bytes: 2 },
-  ];
+  ] as const;
   it.each(rows)("$arch: $code counts its offset on both sides", async ({ arch, code, bytes }) => {
     await using device = openTestDevice({ emulate: arch });
     const stride = Math.max(4, bytes);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Device } from "../../../lib/device/device.js";
+import { type Device, EMULATED_ARCHS } from "../../../lib/device/device.js";
 import { Laboratory, lanes, noAssembler, type Snippet } from "../../support/assemble.js";
 import { coded } from "../../support/coded.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
@@ -134,135 +134,127 @@ const withSome = (
 ) => `s_mov_b32 exec_lo, 0x${(someLanes & 0xffffffffn).toString(16)}\ns_mov_b32 exec_hi, 0x${(someLanes >> 32n).toString(16)}
 ${code}\ns_waitcnt lgkmcnt(0)\ns_mov_b64 exec, -1`;
 
-describe.skipIf(noAssembler || onGpu).each(["gfx90a", "gfx942", "gfx950"])(
-  "LDS instructions of %s",
-  (arch) => {
-    let device: Device;
-    let laboratory: Laboratory;
-    const next = randomDwords(7);
-    const addresses = lanes(() => (next() % 200) * 8);
-    /** Each lane has 64 bytes for itself. */
-    const apart = lanes((lane) => ((lane * 37) % 64) * 64);
-    const data = [1, 2, 3, 4].map(integerLanes);
+describe.skipIf(noAssembler || onGpu).each(EMULATED_ARCHS)("LDS instructions of %s", (arch) => {
+  let device: Device;
+  let laboratory: Laboratory;
+  const next = randomDwords(7);
+  const addresses = lanes(() => (next() % 200) * 8);
+  /** Each lane has 64 bytes for itself. */
+  const apart = lanes((lane) => ((lane * 37) % 64) * 64);
+  const data = [1, 2, 3, 4].map(integerLanes);
 
-    beforeAll(() => {
-      device = openTestDevice({ emulate: arch });
-      const snippets: Record<string, Snippet> = {};
-      for (const [k, { code, count }] of reads.entries()) {
-        const old = names(10, count)
-          .map((name, i) => `v_not_b32 ${name}, v${(i % 2) + 2}`)
-          .join("\n");
-        const body = `${fillLds}\n${old}\n`;
-        snippets[`read${k}`] = {
-          code: `${body}${code}\ns_waitcnt lgkmcnt(0)`,
-          inputs: 3,
-          outputs: names(10, count),
-          ldsBytes: 4096,
-        };
-        snippets[`readSome${k}`] = {
-          code: body + withSome(code),
-          inputs: 3,
-          outputs: names(10, count),
-          ldsBytes: 4096,
-        };
-      }
-      const readBack = names(20, 16)
-        .map((_, i) => `ds_read_b32 v${20 + i}, v100 offset:${4 * i}`)
+  beforeAll(() => {
+    device = openTestDevice({ emulate: arch });
+    const snippets: Record<string, Snippet> = {};
+    for (const [k, { code, count }] of reads.entries()) {
+      const old = names(10, count)
+        .map((name, i) => `v_not_b32 ${name}, v${(i % 2) + 2}`)
         .join("\n");
-      for (const [k, { code }] of writes.entries()) {
-        snippets[`write${k}`] = {
-          code: `${fillLds}\n${code}\ns_waitcnt lgkmcnt(0)\n${readBack}\ns_waitcnt lgkmcnt(0)`,
-          inputs: 5,
-          outputs: names(20, 16),
-          ldsBytes: 4096,
-        };
-        snippets[`writeSome${k}`] = {
-          code: `${fillLds}\n${withSome(code)}\n${readBack}\ns_waitcnt lgkmcnt(0)`,
-          inputs: 5,
-          outputs: names(20, 16),
-          ldsBytes: 4096,
-        };
-      }
-      for (const [k, { code }] of crossbar.entries()) {
-        snippets[`crossbar${k}`] = {
-          code: `v_mov_b32 v10, 9\n${withSome(code)}`,
-          inputs: 2,
-          outputs: ["v10"],
-        };
-      }
-      snippets.permute = {
-        code: `v_mov_b32 v10, 9\n${withSome("ds_permute_b32 v10, v1, v2")}`,
+      const body = `${fillLds}\n${old}\n`;
+      snippets[`read${k}`] = {
+        code: `${body}${code}\ns_waitcnt lgkmcnt(0)`,
+        inputs: 3,
+        outputs: names(10, count),
+        ldsBytes: 4096,
+      };
+      snippets[`readSome${k}`] = {
+        code: body + withSome(code),
+        inputs: 3,
+        outputs: names(10, count),
+        ldsBytes: 4096,
+      };
+    }
+    const readBack = names(20, 16)
+      .map((_, i) => `ds_read_b32 v${20 + i}, v100 offset:${4 * i}`)
+      .join("\n");
+    for (const [k, { code }] of writes.entries()) {
+      snippets[`write${k}`] = {
+        code: `${fillLds}\n${code}\ns_waitcnt lgkmcnt(0)\n${readBack}\ns_waitcnt lgkmcnt(0)`,
+        inputs: 5,
+        outputs: names(20, 16),
+        ldsBytes: 4096,
+      };
+      snippets[`writeSome${k}`] = {
+        code: `${fillLds}\n${withSome(code)}\n${readBack}\ns_waitcnt lgkmcnt(0)`,
+        inputs: 5,
+        outputs: names(20, 16),
+        ldsBytes: 4096,
+      };
+    }
+    for (const [k, { code }] of crossbar.entries()) {
+      snippets[`crossbar${k}`] = {
+        code: `v_mov_b32 v10, 9\n${withSome(code)}`,
         inputs: 2,
         outputs: ["v10"],
       };
-      laboratory = Laboratory.assemble(device, snippets);
-    });
-    afterAll(() => device.close());
+    }
+    snippets.permute = {
+      code: `v_mov_b32 v10, 9\n${withSome("ds_permute_b32 v10, v1, v2")}`,
+      inputs: 2,
+      outputs: ["v10"],
+    };
+    laboratory = Laboratory.assemble(device, snippets);
+  });
+  afterAll(() => device.close());
 
-    it.each(reads.map(({ code, expected }, k) => ({ code, expected, k })))(
-      "$code",
-      async ({ expected, k }) => {
-        for (const [name, active] of [
-          [`read${k}`, () => true],
-          [`readSome${k}`, isActive],
-        ] as const) {
-          const result = await laboratory.run(name, [addresses, data[0]!, data[1]!]);
-          for (let lane = 0; lane < 64; lane++) {
-            const old = result.map((_, i) => ~data[i % 2]![lane]! >>> 0);
-            const wanted = active(lane)
-              ? expected(addresses[lane]!, old[0]!).map((value) => value >>> 0)
-              : old;
-            expect(result.map((register) => register[lane])).toEqual(wanted);
-          }
-        }
-      },
-    );
-
-    it.each(writes.map(({ code, stored }, k) => ({ code, stored, k })))("$code", async ({ stored, k }) => {
-      for (const [name, active] of [
-        [`write${k}`, () => true],
-        [`writeSome${k}`, isActive],
-      ] as const) {
-        const result = await laboratory.run(name, [apart, ...data]);
-        const memory = Uint8Array.from({ length: 4096 }, (_, i) => byteAt(i));
-        for (let lane = 0; lane < 64; lane++) {
-          if (!active(lane)) continue;
-          for (const [offset, bytes] of stored(data.map((register) => register[lane]!)))
-            memory.set(bytes, apart[lane]! + offset);
-        }
-        const seen = new Uint32Array(1024);
-        for (const [i, register] of result.entries()) {
-          for (const [lane, value] of register.entries()) seen[16 * lane + i] = value;
-        }
-        expect(new Uint8Array(seen.buffer)).toEqual(memory);
+  it.each(reads.map(({ code, expected }, k) => ({ code, expected, k })))("$code", async ({ expected, k }) => {
+    for (const [name, active] of [
+      [`read${k}`, () => true],
+      [`readSome${k}`, isActive],
+    ] as const) {
+      const result = await laboratory.run(name, [addresses, data[0]!, data[1]!]);
+      for (let lane = 0; lane < 64; lane++) {
+        const old = result.map((_, i) => ~data[i % 2]![lane]! >>> 0);
+        const wanted = active(lane) ? expected(addresses[lane]!, old[0]!).map((value) => value >>> 0) : old;
+        expect(result.map((register) => register[lane])).toEqual(wanted);
       }
-    });
+    }
+  });
 
-    it.each(crossbar.map((row, k) => ({ ...row, k })))("$code", async ({ source, k }) => {
-      const chosen = lanes(() => (next() % 64) * 4);
-      const [result] = await laboratory.run(`crossbar${k}`, [chosen, data[0]!]);
-      const expected = lanes((lane) => {
-        if (!isActive(lane)) return 9;
-        const from = source(lane) < 0 ? (chosen[lane]! / 4 + 2) % 64 : source(lane);
-        return isActive(from) ? data[0]![from]! : 0;
-      });
-      expect(result).toEqual(expected);
-    });
+  it.each(writes.map(({ code, stored }, k) => ({ code, stored, k })))("$code", async ({ stored, k }) => {
+    for (const [name, active] of [
+      [`write${k}`, () => true],
+      [`writeSome${k}`, isActive],
+    ] as const) {
+      const result = await laboratory.run(name, [apart, ...data]);
+      const memory = Uint8Array.from({ length: 4096 }, (_, i) => byteAt(i));
+      for (let lane = 0; lane < 64; lane++) {
+        if (!active(lane)) continue;
+        for (const [offset, bytes] of stored(data.map((register) => register[lane]!)))
+          memory.set(bytes, apart[lane]! + offset);
+      }
+      const seen = new Uint32Array(1024);
+      for (const [i, register] of result.entries()) {
+        for (const [lane, value] of register.entries()) seen[16 * lane + i] = value;
+      }
+      expect(new Uint8Array(seen.buffer)).toEqual(memory);
+    }
+  });
 
-    it("ds_permute_b32: the highest lane wins, lanes nobody sends to get 0", async () => {
-      const target = lanes((lane) => ((lane * 7) % 32) * 4);
-      const [result] = await laboratory.run("permute", [target, data[0]!]);
-      const expected = lanes((lane) => {
-        if (!isActive(lane)) return 9;
-        const senders = Array.from({ length: 64 }, (_, from) => from).filter(
-          (from) => isActive(from) && target[from]! / 4 === lane,
-        );
-        return senders.length > 0 ? data[0]![senders.at(-1)!]! : 0;
-      });
-      expect(result).toEqual(expected);
+  it.each(crossbar.map((row, k) => ({ ...row, k })))("$code", async ({ source, k }) => {
+    const chosen = lanes(() => (next() % 64) * 4);
+    const [result] = await laboratory.run(`crossbar${k}`, [chosen, data[0]!]);
+    const expected = lanes((lane) => {
+      if (!isActive(lane)) return 9;
+      const from = source(lane) < 0 ? (chosen[lane]! / 4 + 2) % 64 : source(lane);
+      return isActive(from) ? data[0]![from]! : 0;
     });
-  },
-);
+    expect(result).toEqual(expected);
+  });
+
+  it("ds_permute_b32: the highest lane wins, lanes nobody sends to get 0", async () => {
+    const target = lanes((lane) => ((lane * 7) % 32) * 4);
+    const [result] = await laboratory.run("permute", [target, data[0]!]);
+    const expected = lanes((lane) => {
+      if (!isActive(lane)) return 9;
+      const senders = Array.from({ length: 64 }, (_, from) => from).filter(
+        (from) => isActive(from) && target[from]! / 4 === lane,
+      );
+      return senders.length > 0 ? data[0]![senders.at(-1)!]! : 0;
+    });
+    expect(result).toEqual(expected);
+  });
+});
 
 describe.skipIf(noAssembler || onGpu)("LDS accesses out of range", () => {
   it.each(["ds_read_b64 v[10:11], v1", "ds_write_b32 v1, v1 offset:4"])(

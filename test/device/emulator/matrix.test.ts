@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Device } from "../../../lib/device/device.js";
+import { type Device, EMULATED_ARCHS, type EmulatedArch } from "../../../lib/device/device.js";
 import { asFloats, Laboratory, noAssembler, type Snippet } from "../../support/assemble.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
 import { decodeSmallFloat, type SmallFloat } from "../../support/float8.js";
@@ -66,7 +66,7 @@ function named(shape: string, type: Type, suffix: (blocks: number, type: string)
 }
 const newNames = (blocks: number, type: string) => (blocks > 1 ? `_${blocks}b_${type}` : `_${type}`);
 
-const products: Record<string, Product[]> = {
+const products: Record<EmulatedArch, Product[]> = {
   gfx90a: [
     ...common((_, type) => type, "bf16_1k"),
     ...["32x2x2", "16x2x4", "4x2x16", "32x4", "16x8"].map((shape) => named(shape, "bf16", (_, type) => type)),
@@ -201,10 +201,10 @@ function broadcasts({ blocks, modifiers = "" }: Product) {
   };
 }
 
-describe.skipIf(noAssembler || onGpu).each(Object.keys(products))("matrix instructions of %s", (arch) => {
+describe.skipIf(noAssembler || onGpu).each(EMULATED_ARCHS)("matrix instructions of %s", (arch) => {
   let device: Device;
   let laboratory: Laboratory;
-  const cases = products[arch]!;
+  const cases = products[arch];
 
   beforeAll(() => {
     device = openTestDevice({ emulate: arch });
