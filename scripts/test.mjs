@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { check, runVitest } from "./checks.mjs";
+import { aiter } from "./setup/aiter.mjs";
 import { kernels } from "./setup/kernels.mjs";
 import { native } from "./setup/native.mjs";
 import { packages } from "./setup/packages.mjs";
@@ -20,6 +21,7 @@ await performSteps([
   kernels("gfx942", "all"),
   kernels("gfx950", "smoke"),
   kernels("gfx90a", "smoke"),
+  aiter,
   native,
 ]);
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "execute/operands.h"
+#include "isa/decoder.h"
 
 namespace emulator {
 namespace EMULATOR_LEVEL {
@@ -163,29 +164,34 @@ void writeConstant(Writer* out, const Instruction& i) {
   out->write(", 0x%x", static_cast<unsigned>(i.offset) & 0xffff);
 }
 
-}  // namespace
-
-void disassemble(const Instruction& i, char* text, size_t size) {
-  Writer out(text, size);
-  out.write("%s%s", i.opcode->mnemonic, suffix(i));
+void writeOperands(Writer* out, const Instruction& i) {
   switch (i.format) {
     case Format::sop1:
     case Format::sop2:
     case Format::sopc:
-      return writeScalar(&out, i);
+      return writeScalar(out, i);
     case Format::sopk:
     case Format::sopp:
-      return writeConstant(&out, i);
+      return writeConstant(out, i);
     case Format::vop1:
     case Format::vop2:
     case Format::vopc:
     case Format::vop3:
     case Format::vop3p:
-      if (i.opcode->vector) writeVector(&out, i);
+      if (i.opcode->vector) writeVector(out, i);
       return;
     default:
       return;
   }
+}
+
+}  // namespace
+
+void disassemble(const Instruction& i, char* text, size_t size) {
+  Writer out(text, size);
+  out.write("%s%s", i.opcode->mnemonic, suffix(i));
+  writeOperands(&out, i);
+  if (i.execute == notModelled) out.write("  ; not modelled");
 }
 
 }  // namespace EMULATOR_LEVEL
