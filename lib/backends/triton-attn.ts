@@ -6,6 +6,7 @@ import { RocmAttentionError } from "../errors.js";
 import { LaunchPlan } from "../kernels/launch-plan.js";
 import type { KernelRow } from "../kernels/manifest.js";
 import { type KernelFolder, loadKernel } from "../kernels/store.js";
+import { storedAs } from "../selection/catalog.js";
 import type { ResolvedConfig } from "../selection/config.js";
 import type { AttentionBackend, ForwardCall } from "./backend.js";
 import { mostSegments, planSplit } from "./split.js";
@@ -27,6 +28,12 @@ export class TritonAttention implements AttentionBackend {
   readonly #split: SplitDecode;
 
   constructor(device: Device, config: ResolvedConfig, folder: KernelFolder) {
+    if (config.attentionType !== "decoder") {
+      throw new RocmAttentionError(
+        "ERR_BACKEND_UNSUPPORTED",
+        `TRITON_ATTN has no kernels for attention type ${config.attentionType} in this version; it has for decoder`,
+      );
+    }
     this.#device = device;
     this.#config = config;
     this.#group = config.numHeads / config.numKvHeads;
@@ -75,6 +82,7 @@ function findKernel(
   rows?: number,
 ): KernelRow {
   const { dtype, headSize, blockSize } = config;
+  const kvCacheDtype = storedAs(config.kvCacheDtype, dtype);
   const needed = neededFeatures(config, operation);
   const ofOperation = folder.manifest.kernels.filter(
     (row) =>
@@ -83,9 +91,10 @@ function findKernel(
       (rows === undefined || row.tile.rows === rows),
   );
   const fitting = ofOperation.filter(({ capabilities }) => {
-    const { dtypes, headSizes, features } = capabilities;
+    const { dtypes, kvCacheDtypes, headSizes, features } = capabilities;
     return (
       dtypes.includes(dtype) &&
+      kvCacheDtypes.includes(kvCacheDtype) &&
       headSizes.includes(headSize) &&
       (capabilities.blockSize === null ? blockSize % 16 === 0 : capabilities.blockSize === blockSize) &&
       features.length === needed.length &&
@@ -94,10 +103,17 @@ function findKernel(
   });
   const row = fitting.find(({ capabilities }) => capabilities.blockSize !== null) ?? fitting[0];
   if (row !== undefined) return row;
-  const wanted = [dtype, `head size ${headSize}`, `block size ${blockSize}`, ...needed].join(", ");
+  const wanted = [
+    dtype,
+    `cache ${kvCacheDtype}`,
+    `head size ${headSize}`,
+    `block size ${blockSize}`,
+    ...needed,
+  ].join(", ");
   const present = ofOperation.map(({ capabilities: has }) =>
     [
       ...has.dtypes,
+      `cache ${has.kvCacheDtypes}`,
       `head size ${has.headSizes}`,
       `block size ${has.blockSize ?? "16n"}`,
       ...has.features,

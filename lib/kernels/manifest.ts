@@ -89,7 +89,7 @@ export function parseManifest(text: string, path: string): Manifest {
   }
   check.string(manifest.version, "version");
   check.string(manifest.target, "target");
-  check.count(manifest.waveSize, "waveSize");
+  check.count(manifest.waveSize, "waveSize", 1);
   const ids = new Set<string>();
   for (const [index, kernel] of check.array(manifest.kernels, "kernels").entries()) {
     checkRow(check, kernel, `kernels[${index}]`);
@@ -109,9 +109,9 @@ function checkRow(check: Checker, value: unknown, at: string): void {
   if (!/^[0-9a-f]{64}$/.test(check.string(row.sha256, `${at}.sha256`))) {
     check.fail(`${at}.sha256`, "64 hexadecimal digits", row.sha256);
   }
-  for (const key of ["kernargBytes", "block", "ldsBytes", "vgprs", "scratchBytes", "wavesPerSimd"]) {
+  for (const key of ["kernargBytes", "ldsBytes", "vgprs", "scratchBytes"])
     check.count(row[key], `${at}.${key}`);
-  }
+  for (const key of ["block", "wavesPerSimd"]) check.count(row[key], `${at}.${key}`, 1);
   let end = 0;
   for (const [index, value] of check.array(row.kernargs, `${at}.kernargs`).entries()) {
     const place = `${at}.kernargs[${index}]`;
@@ -130,13 +130,17 @@ function checkRow(check: Checker, value: unknown, at: string): void {
   if (end > (row.kernargBytes as number))
     check.fail(`${at}.kernargBytes`, `at least ${end}`, row.kernargBytes);
   for (const [name, size] of Object.entries(check.object(row.tile, `${at}.tile`))) {
-    check.count(size, `${at}.tile.${name}`);
+    check.count(size, `${at}.tile.${name}`, 1);
   }
   const capabilities = check.object(row.capabilities, `${at}.capabilities`);
-  for (const key of ["dtypes", "kvCacheDtypes", "headSizes", "features"]) {
-    check.array(capabilities[key], `${at}.capabilities.${key}`);
+  const entries = (key: string) => [...check.array(capabilities[key], `${at}.capabilities.${key}`).entries()];
+  for (const key of ["dtypes", "kvCacheDtypes", "features"]) {
+    for (const [index, word] of entries(key)) check.string(word, `${at}.capabilities.${key}[${index}]`);
   }
-  if (capabilities.blockSize !== null) check.count(capabilities.blockSize, `${at}.capabilities.blockSize`);
+  for (const [index, size] of entries("headSizes")) {
+    check.count(size, `${at}.capabilities.headSizes[${index}]`, 1);
+  }
+  if (capabilities.blockSize !== null) check.count(capabilities.blockSize, `${at}.capabilities.blockSize`, 1);
   check.oneOf(row.verified, ["none", "emulator", "hardware"], `${at}.verified`);
   const compiler = check.object(row.compiler, `${at}.compiler`);
   check.string(compiler.name, `${at}.compiler.name`);
@@ -167,8 +171,9 @@ class Checker {
     if (typeof value !== "string" || value === "") this.fail(at, "a text", value);
     return value;
   }
-  count(value: unknown, at: string): number {
-    if (!Number.isSafeInteger(value) || (value as number) < 0) this.fail(at, "an integer >= 0", value);
+  count(value: unknown, at: string, least = 0): number {
+    if (!Number.isSafeInteger(value) || (value as number) < least)
+      this.fail(at, `an integer >= ${least}`, value);
     return value as number;
   }
   oneOf(value: unknown, values: readonly string[], at: string): void {

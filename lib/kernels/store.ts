@@ -54,13 +54,16 @@ function installedPackage(target: string): string | null {
   return null;
 }
 
-/** The kernels of a target, from the first place that has them; null where none has. */
+/** The version of this package: kernels of another one are passed over, for they may mean something else. */
+const packageVersion: string = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")).version;
+
+/** The kernels of a target, from the first place that has them in this package's version; null where none has. */
 export function findKernelFolder(target: string, env: NodeJS.ProcessEnv = process.env): KernelFolder | null {
   for (const { path } of kernelLocations(target, env)) {
     const file = join(path, "manifest.json");
     if (!existsSync(file)) continue;
     const manifest = parseManifest(readFileSync(file, "utf8"), file);
-    if (manifest.target === target) return { path, manifest };
+    if (manifest.target === target && manifest.version === packageVersion) return { path, manifest };
   }
   return null;
 }
@@ -81,7 +84,7 @@ export function kernelsFor(gcnArchName: string, env: NodeJS.ProcessEnv = process
   const targets = installedKernels(env).map(({ manifest }) => manifest.target);
   throw new RocmAttentionError(
     "ERR_NO_KERNELS_FOR_ARCH",
-    `there are no kernels for ${bare}; installed: ${targets.join(", ") || "none"}. ` +
+    `there are no kernels of version ${packageVersion} for ${bare}; installed: ${targets.join(", ") || "none"}. ` +
       `Add them with: npm install @rocm-attention/kernels-${bare}   (in a clone: kernels/build --target ${bare})`,
   );
 }

@@ -36,7 +36,8 @@ export class BlockPool {
   readonly #byHash = new Map<string, number>();
   readonly #hashes = new Map<number, string>();
 
-  constructor({ numBlocks, blockSize = 16 }: { numBlocks: number; blockSize?: number }) {
+  constructor(options: { numBlocks: number; blockSize?: number }) {
+    const { numBlocks, blockSize = 16 } = options ?? {};
     for (const [name, value] of Object.entries({ numBlocks, blockSize })) {
       if (!Number.isSafeInteger(value) || value < 1 || value >= 2 ** 31) {
         throw invalidArgument(name, "an integer between 1 and 2^31 - 1", value);
