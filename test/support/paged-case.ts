@@ -127,8 +127,8 @@ export class PagedCase implements AsyncDisposable {
     const lse = attention.device.empty([inputs.query.shape[0]!, numHeads], "float32");
     this.#tensors.push(output, lse);
     attention.forward({ ...inputs, output, lse, cache: cache.layer(0), batch });
-    const [values, bits, sums] = [output.readFloat32(), output.read(), lse.readFloat32()];
-    return { output: await values, bits: (await bits) as Uint16Array, lse: await sums };
+    const [values, bits, sums] = await Promise.all([output.readFloat32(), output.read(), lse.readFloat32()]);
+    return { output: values, bits: bits as Uint16Array, lse: sums };
   }
 
   errors(output: ArrayLike<number>): RowErrors {

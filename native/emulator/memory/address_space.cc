@@ -12,8 +12,7 @@ namespace {
 constexpr uint64_t kPage = 4096;
 /// Behind every allocation: longer than any overrun of one instruction, and it keeps neighbours apart.
 constexpr uint64_t kGuardBytes = 64 * 1024;
-/// Freed ranges that stay unmapped-looking (no pages, no address reused) before their address space is given
-/// back.
+/// How many freed ranges keep their addresses (without pages), so that nothing new can lie there.
 constexpr size_t kQuarantined = 64;
 
 const char* nameOf(MemoryKind kind) {
@@ -30,7 +29,35 @@ const char* nameOf(MemoryKind kind) {
 
 uint64_t reservedBytes(uint64_t bytes) { return (bytes + kPage - 1) / kPage * kPage + kGuardBytes; }
 
+/// How far `address` lies from an allocation; 0 within it.
+uint64_t distance(const Allocation& row, uint64_t address) {
+  const uint64_t end = row.base + row.bytes;
+  return address < row.base ? row.base - address : address >= end ? address - end : 0;
+}
+
 }  // namespace
+
+/// Reserved addresses, given back with the last owner.
+class Mapping {
+ public:
+  explicit Mapping(uint64_t bytes)
+      : bytes_(bytes),
+        memory_(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                     0)) {}
+  ~Mapping() {
+    if (valid()) munmap(memory_, bytes_);
+  }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+  bool valid() const { return memory_ != MAP_FAILED; }
+  uint64_t base() const { return reinterpret_cast<uint64_t>(memory_); }
+  void dropPages() const { madvise(memory_, bytes_, MADV_DONTNEED); }
+
+ private:
+  uint64_t bytes_;
+  void* memory_;
+};
 
 const Allocation* AddressMap::find(uint64_t address, uint64_t bytes) const {
   auto after = std::upper_bound(sorted_.begin(), sorted_.end(), address,
@@ -42,27 +69,27 @@ const Allocation* AddressMap::find(uint64_t address, uint64_t bytes) const {
 }
 
 std::string AddressMap::describe(uint64_t address) const {
-  if (sorted_.empty()) return "there are no allocations";
   const Allocation* nearest = nullptr;
-  uint64_t distance = ~uint64_t{0};
-  for (const Allocation& row : sorted_) {
-    const uint64_t end = row.base + row.bytes;
-    const uint64_t gap = address < row.base ? row.base - address : address >= end ? address - end : 0;
-    if (gap >= distance) continue;
-    distance = gap;
-    nearest = &row;
+  bool freed = false;
+  for (const auto* rows : {&sorted_, &freed_}) {
+    for (const Allocation& row : *rows) {
+      if (nearest && distance(row, address) >= distance(*nearest, address)) continue;
+      nearest = &row;
+      freed = rows == &freed_;
+    }
   }
-  char text[160];
-  const char* relation = address < nearest->base                     ? "bytes before the start of"
-                         : address >= nearest->base + nearest->bytes ? "bytes past the end of"
-                                                                     : "bytes into";
-  const uint64_t shown = address >= nearest->base && address < nearest->base + nearest->bytes
-                             ? address - nearest->base
-                             : distance;
-  std::snprintf(text, sizeof text, "%llu %s the %llu-byte %s at 0x%llx",
-                static_cast<unsigned long long>(shown), relation,
-                static_cast<unsigned long long>(nearest->bytes), nameOf(nearest->kind),
-                static_cast<unsigned long long>(nearest->base));
+  if (!nearest) return "there are no allocations";
+  const uint64_t end = nearest->base + nearest->bytes;
+  const bool inside = address >= nearest->base && address < end;
+  const char* relation = inside                    ? "bytes into"
+                         : address < nearest->base ? "bytes before the start of"
+                                                   : "bytes past the end of";
+  char text[200];
+  std::snprintf(
+      text, sizeof text, "%llu %s the %llu-byte %s at 0x%llx%s",
+      static_cast<unsigned long long>(inside ? address - nearest->base : distance(*nearest, address)),
+      relation, static_cast<unsigned long long>(nearest->bytes), nameOf(nearest->kind),
+      static_cast<unsigned long long>(nearest->base), freed ? ", which has been freed" : "");
   return text;
 }
 
@@ -74,12 +101,11 @@ AddressSpace& AddressSpace::instance() {
 
 uint64_t AddressSpace::allocate(uint64_t bytes, MemoryKind kind, int device) {
   if (bytes > uint64_t{1} << 46) return 0;
-  void* memory = mmap(nullptr, reservedBytes(bytes), PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) return 0;
-  const auto base = reinterpret_cast<uint64_t>(memory);
+  auto mapping = std::make_shared<Mapping>(reservedBytes(bytes));
+  if (!mapping->valid()) return 0;
+  const uint64_t base = mapping->base();
   const std::lock_guard<std::mutex> lock(mutex_);
-  live_[base] = {base, bytes, kind, device};
+  live_[base] = {{base, bytes, kind, device}, std::move(mapping)};
   map_.reset();
   return base;
 }
@@ -87,7 +113,7 @@ uint64_t AddressSpace::allocate(uint64_t bytes, MemoryKind kind, int device) {
 bool AddressSpace::release(uint64_t base, int device) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto row = live_.find(base);
-  if (row == live_.end() || row->second.device != device) return false;
+  if (row == live_.end() || row->second.allocation.device != device) return false;
   free(row);
   return true;
 }
@@ -96,28 +122,23 @@ void AddressSpace::releaseAll(int device) {
   const std::lock_guard<std::mutex> lock(mutex_);
   for (auto row = live_.begin(); row != live_.end();) {
     const auto next = std::next(row);
-    if (row->second.device == device) free(row);
+    if (row->second.allocation.device == device) free(row);
     row = next;
   }
 }
 
-void AddressSpace::free(std::map<uint64_t, Allocation>::iterator row) {
-  const Range range{row->first, reservedBytes(row->second.bytes)};
+void AddressSpace::free(std::map<uint64_t, Block>::iterator row) {
+  row->second.mapping->dropPages();
+  quarantine_.push_back(std::move(row->second));
+  if (quarantine_.size() > kQuarantined) quarantine_.pop_front();
   live_.erase(row);
   map_.reset();
-  // The pages go back at once, the addresses later.
-  madvise(reinterpret_cast<void*>(range.base), range.bytes, MADV_DONTNEED);
-  quarantine_.push_back(range);
-  if (quarantine_.size() > kQuarantined) {
-    munmap(reinterpret_cast<void*>(quarantine_.front().base), quarantine_.front().bytes);
-    quarantine_.pop_front();
-  }
 }
 
 Allocation AddressSpace::at(uint64_t base) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto row = live_.find(base);
-  return row == live_.end() ? Allocation{} : row->second;
+  return row == live_.end() ? Allocation{} : row->second.allocation;
 }
 
 std::shared_ptr<const AddressMap> AddressSpace::map() const {
@@ -125,7 +146,12 @@ std::shared_ptr<const AddressMap> AddressSpace::map() const {
   if (!map_) {
     auto map = std::make_shared<AddressMap>();
     map->sorted_.reserve(live_.size());
-    for (const auto& [base, allocation] : live_) map->sorted_.push_back(allocation);
+    map->mappings_.reserve(live_.size());
+    for (const auto& [base, block] : live_) {
+      map->sorted_.push_back(block.allocation);
+      map->mappings_.push_back(block.mapping);
+    }
+    for (const Block& block : quarantine_) map->freed_.push_back(block.allocation);
     map_ = std::move(map);
   }
   return map_;

@@ -22,23 +22,27 @@ struct Allocation {
   int device;
 };
 
+class Mapping;
+
 /// An immutable, sorted picture of all live allocations: taken by a launch when it starts, so that lookups
-/// need no lock.
+/// need no lock. The addresses in it stay mapped as long as it lives, whoever frees them meanwhile.
 class AddressMap {
  public:
   /// The allocation that holds [address, address + bytes) entirely, or null.
   const Allocation* find(uint64_t address, uint64_t bytes) const;
-  /// "24 bytes past the end of the 4096-byte device allocation at 0x...": for reports.
+  /// "24 bytes past the end of the 4096-byte device allocation at 0x...": for reports. Allocations that were
+  /// freed lately are told as such.
   std::string describe(uint64_t address) const;
 
  private:
   friend class AddressSpace;
-  std::vector<Allocation> sorted_;
+  std::vector<Allocation> sorted_, freed_;
+  std::vector<std::shared_ptr<const Mapping>> mappings_;
 };
 
 /// All memory that emulated devices can reach. Pages are reserved with a guard gap behind them and committed
 /// when they are first touched, so that caches of many GiB cost only what is used; freed ranges are
-/// quarantined for a while, so that a late access finds nothing there rather than somebody else's data.
+/// quarantined for a while, so that a late access is reported instead of finding somebody else's data.
 class AddressSpace {
  public:
   static AddressSpace& instance();
@@ -52,15 +56,16 @@ class AddressSpace {
   std::shared_ptr<const AddressMap> map() const;
 
  private:
-  void free(std::map<uint64_t, Allocation>::iterator row);
-
-  struct Range {
-    uint64_t base, bytes;
+  struct Block {
+    Allocation allocation;
+    std::shared_ptr<const Mapping> mapping;
   };
+  void free(std::map<uint64_t, Block>::iterator row);
+
   mutable std::mutex mutex_;
-  std::map<uint64_t, Allocation> live_;
-  std::deque<Range> quarantine_;
-  mutable std::shared_ptr<const AddressMap> map_;  ///< of live_, null when that has changed since
+  std::map<uint64_t, Block> live_;
+  std::deque<Block> quarantine_;
+  mutable std::shared_ptr<const AddressMap> map_;  ///< of both, null when they have changed since
 };
 
 }  // namespace emulator

@@ -1,4 +1,6 @@
 #include <cstring>
+#include <string>
+#include <vector>
 
 #include "memory/address_space.h"
 #include "runtime/entry.h"
@@ -36,19 +38,44 @@ bool plausible(int kind, const void* to, const void* from, size_t bytes) {
   return false;
 }
 
+/// Whether a copy may still reach what was allocated when it was enqueued: a graph is launched later, and may
+/// find it freed. That is a fault of the device.
+bool reachable(Stream& on, const AddressMap& map, const void* pointer, size_t bytes) {
+  const auto address = reinterpret_cast<uint64_t>(pointer);
+  if (map.find(address, bytes)) return true;
+  on.device().fail(
+      hipErrorIllegalAddress,
+      "copy of " + std::to_string(bytes) + " bytes to or from freed memory (" + map.describe(address) + ")");
+  return false;
+}
+
+/// Enqueues `effect` on memory that must still be allocated when its turn comes.
+template <class Effect>
+void submit(Stream& stream, std::vector<const void*> pointers, size_t bytes, Effect effect) {
+  stream.submit([pointers = std::move(pointers), bytes, effect](Stream& on) {
+    if (on.device().status() != hipSuccess) return;
+    const auto map = AddressSpace::instance().map();  // keeps the addresses mapped meanwhile
+    for (const void* pointer : pointers) {
+      if (!reachable(on, *map, pointer, bytes)) return;
+    }
+    effect();
+  });
+}
+
 Status copy(void* to, const void* from, size_t bytes, const std::shared_ptr<Stream>& stream) {
-  if (!onDevice(from, bytes) && !pinned(from, bytes) && !stream->capturing()) {
+  const bool toKnown = onDevice(to, bytes) || pinned(to, bytes);
+  const bool fromKnown = onDevice(from, bytes) || pinned(from, bytes);
+  std::vector<const void*> known;
+  if (toKnown) known.push_back(to);
+  if (!fromKnown && !stream->capturing()) {
     const auto* start = static_cast<const uint8_t*>(from);
     const auto staged = std::make_shared<std::vector<uint8_t>>(start, start + bytes);
-    stream->submit([=](Stream& on) {
-      if (on.device().status() == hipSuccess) std::memcpy(to, staged->data(), bytes);
-    });
+    submit(*stream, known, bytes, [=] { std::memcpy(to, staged->data(), bytes); });
     return hipSuccess;
   }
-  stream->submit([=](Stream& on) {
-    if (on.device().status() == hipSuccess) std::memmove(to, from, bytes);
-  });
-  if (!onDevice(to, bytes) && !pinned(to, bytes) && !stream->capturing()) stream->synchronize();
+  if (fromKnown) known.push_back(from);
+  submit(*stream, known, bytes, [=] { std::memmove(to, from, bytes); });
+  if (!toKnown && !stream->capturing()) stream->synchronize();
   return hipSuccess;
 }
 
@@ -149,9 +176,7 @@ EMULATOR_EXPORT hipError_t hipMemsetAsync(void* to, int value, size_t bytes, hip
     if (!stream) return status;
     if (bytes == 0) return hipSuccess;
     if (!onDevice(to, bytes)) return hipErrorInvalidValue;
-    stream->submit([=](Stream& on) {
-      if (on.device().status() == hipSuccess) std::memset(to, value, bytes);
-    });
+    submit(*stream, {to}, bytes, [=] { std::memset(to, value, bytes); });
     return hipSuccess;
   });
 }

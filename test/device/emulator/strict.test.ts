@@ -1,0 +1,192 @@
+import { createHash } from "node:crypto";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Device } from "../../../lib/device/device.js";
+import { setEmulatorOption } from "../../../lib/device/emulator.js";
+import { enqueueCopy } from "../../../lib/device/enqueue.js";
+import type { Tensor } from "../../../lib/device/tensor.js";
+import type { Manifest } from "../../../lib/kernels/manifest.js";
+import { coded } from "../../support/coded.js";
+import { onGpu, openTestDevice } from "../../support/device.js";
+import { PagedCase } from "../../support/paged-case.js";
+import { isAccurate } from "../../support/reference.js";
+import { kernargs, noCompiler, runtimeKernels } from "../../support/runtime-kernels.js";
+import { waitsOf, withoutWaits } from "../../support/waits.js";
+
+const built = fileURLToPath(new URL("../../../build/kernels/gfx942", import.meta.url));
+
+const devices: Device[] = [];
+function open(): Device {
+  devices.push(openTestDevice());
+  return devices.at(-1)!;
+}
+
+afterEach(async () => {
+  for (const [name, value] of [
+    ["DELIVERY", "early"],
+    ["SCHEDULE", "barrier"],
+    ["INSTRUCTION_LIMIT", "0"],
+  ] as const) {
+    setEmulatorOption(name, value);
+  }
+  await Promise.all(devices.splice(0).map((device) => device.close()));
+});
+
+/** What the `reverse` kernel of a code object makes of 0, 1, ... 127: global load, LDS write, LDS read, global store. */
+async function reverse(codeObject: Uint8Array): Promise<number[]> {
+  const device = open();
+  const values = Int32Array.from({ length: 128 }, (_, index) => index);
+  const tensor = await device.upload(values, { shape: [128], dtype: "int32" });
+  device.defaultStream.launch(device.loadModule(codeObject).kernel("reverse"), {
+    ...{ grid: [1], block: 128, ldsBytes: 512, kernargs: kernargs(tensor.pointer, 128) },
+  });
+  return [...((await tensor.read()) as Int32Array)];
+}
+const reversed = Array.from({ length: 128 }, (_, index) => 127 - index);
+
+describe.skipIf(onGpu || noCompiler)("late delivery", () => {
+  it("shows every wait that a kernel lacks, and leaves an intact one alone", async () => {
+    const kernel = runtimeKernels("gfx942");
+    setEmulatorOption("DELIVERY", "late");
+    expect(await reverse(kernel)).toEqual(reversed);
+    // For the arguments, the load from memory, the write to LDS and the read from it.
+    const waits = waitsOf(kernel, "reverse");
+    expect(waits.length).toBe(4);
+    for (const wait of waits) {
+      const outcome = await reverse(withoutWaits(kernel, [wait])).catch((error: unknown) => error);
+      if (Array.isArray(outcome)) expect(outcome).not.toEqual(reversed);
+      else expect(outcome).toEqual(coded("ERR_DEVICE_FAULT", "reverse"));
+    }
+    setEmulatorOption("DELIVERY", "early"); // hides it all
+    expect(await reverse(withoutWaits(kernel, waits))).toEqual(reversed);
+  });
+
+  it.each(["vmcnt", "lgkmcnt"] as const)(
+    "shows attention kernels that do not wait for %s",
+    async (counter) => {
+      const options = {
+        shape: { numHeads: 4, numKvHeads: 2, headSize: 64, blockSize: 16 },
+        dtype: "bfloat16",
+        lengths: [[300, 1]],
+        seed: 1,
+      } as const;
+      const accurate = async () => {
+        const paged = await PagedCase.create(open(), options);
+        return isAccurate(paged.errors((await paged.run()).output), "bfloat16");
+      };
+      setEmulatorOption("DELIVERY", "late");
+      expect(await accurate()).toBe(true);
+      await withoutWaitsIn("unified_attention_3d", counter, async () => {
+        const outcome = await accurate().catch((error: unknown) => error);
+        if (outcome !== false) expect(outcome).toEqual(coded("ERR_DEVICE_FAULT", "unified_attention_3d"));
+      });
+    },
+  );
+});
+
+describe.skipIf(onGpu || noCompiler)("memory", () => {
+  /** Lets `add` count up 64 floats from `offset` bytes behind a tensor's first on. */
+  async function addAt(device: Device, tensor: Tensor, offset: number): Promise<void> {
+    device.defaultStream.launch(device.loadModule(runtimeKernels("gfx942")).kernel("add"), {
+      ...{
+        grid: [1],
+        block: 64,
+        kernargs: kernargs(pointers.get(tensor)! + BigInt(offset), { float: 1 }, 64),
+      },
+    });
+    await device.defaultStream.synchronize();
+  }
+  const pointers = new WeakMap<Tensor, bigint>();
+  function floats(device: Device, count: number): Tensor {
+    const tensor = device.zeros([count], "float32");
+    pointers.set(tensor, tensor.pointer);
+    return tensor;
+  }
+
+  it("has gaps around every allocation", async () => {
+    for (const [offset, words] of [
+      [0, null],
+      [4, "0 bytes past the end of the 256-byte device allocation"],
+      [256, "0 bytes past the end of the 256-byte device allocation"],
+      [4096, "3840 bytes past the end of the 256-byte device allocation"],
+      [-4, "4 bytes before the start of the 256-byte device allocation"],
+    ] as const) {
+      const device = open();
+      const [, tensor] = [floats(device, 64), floats(device, 64), floats(device, 64)];
+      const outcome = addAt(device, tensor, offset);
+      if (words === null) await outcome;
+      else
+        await expect(outcome).rejects.toEqual(coded("ERR_DEVICE_FAULT", words, "kernel .*add", "lane \\d+"));
+    }
+  });
+
+  it("that has been freed is told as such", async () => {
+    const device = open();
+    const tensor = floats(device, 100);
+    tensor.dispose();
+    await expect.poll(() => device.memory().reserved).toBe(0);
+    for (let i = 0; i < 10; i++) floats(device, 100); // none of them takes its place
+    await expect(addAt(device, tensor, 8)).rejects.toEqual(
+      coded("ERR_DEVICE_FAULT", "8 bytes into the 400-byte device allocation", "which has been freed"),
+    );
+  });
+
+  it("that a graph copies must still be there when it is launched", async () => {
+    const device = open();
+    const [from, to] = [floats(device, 64), floats(device, 64)];
+    const stream = device.createStream();
+    await device.defaultStream.synchronize();
+    stream.beginCapture();
+    enqueueCopy(stream, to.pointer, from.pointer, 256);
+    const graph = stream.endCapture();
+    from.dispose();
+    await expect.poll(() => device.memory().reserved).toBe(256);
+    graph.launch(stream);
+    await expect(stream.synchronize()).rejects.toEqual(coded("ERR_DEVICE_FAULT", "copy", "has been freed"));
+  });
+});
+
+describe.skipIf(onGpu || noCompiler)("the instruction limit", () => {
+  it("reports a wave that waits for ever", async () => {
+    setEmulatorOption("INSTRUCTION_LIMIT", "100000");
+    const device = open();
+    const gate = device.zeros([2], "int32");
+    device.defaultStream.launch(device.loadModule(runtimeKernels("gfx942")).kernel("wait"), {
+      ...{ grid: [1], block: 64, kernargs: kernargs(gate.pointer) },
+    });
+    await expect(device.defaultStream.synchronize()).rejects.toEqual(
+      coded("ERR_DEVICE_FAULT", "instruction limit reached", "kernel +wait", "wave 0", "pc "),
+    );
+  });
+});
+
+/** Runs `body` while createAttention finds gfx942 kernels of which those of one operation do not wait for a counter. */
+async function withoutWaitsIn(
+  operation: string,
+  counter: "vmcnt" | "lgkmcnt",
+  body: () => Promise<void>,
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "rocm-attention-"));
+  const before = process.env.ROCM_ATTENTION_KERNEL_PATH;
+  try {
+    cpSync(built, folder, { recursive: true });
+    const manifest: Manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"));
+    const kernels = manifest.kernels.map((row) => {
+      if (row.operation !== operation) return row;
+      const intact = readFileSync(join(folder, row.file));
+      const mutant = withoutWaits(intact, waitsOf(intact, row.symbol), [counter]);
+      writeFileSync(join(folder, row.file), mutant);
+      return { ...row, sha256: createHash("sha256").update(mutant).digest("hex") };
+    });
+    writeFileSync(join(folder, "manifest.json"), JSON.stringify({ ...manifest, kernels }));
+    process.env.ROCM_ATTENTION_KERNEL_PATH = folder;
+    await body();
+  } finally {
+    if (before === undefined) delete process.env.ROCM_ATTENTION_KERNEL_PATH;
+    else process.env.ROCM_ATTENTION_KERNEL_PATH = before;
+    rmSync(folder, { recursive: true });
+  }
+}
