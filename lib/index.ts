@@ -1,4 +1,5 @@
 export { Attention, createAttention, type ForwardOptions } from "./attention/attention.js";
+export { type BackendFactory, registerBackend } from "./attention/backends.js";
 export {
   Batch,
   type BatchLimits,
@@ -6,6 +7,7 @@ export {
   type BatchUpdate,
   createBatch,
 } from "./attention/batch.js";
+export type { AttentionBackend, ForwardCall } from "./backends/backend.js";
 export {
   Device,
   type DeviceInfo,
@@ -28,6 +30,7 @@ export { type KernelLaunch, type LaunchListener, traceLaunches } from "./kernels
 export { type BatchInput, BlockPool, type SequenceId } from "./kv-cache/block-pool.js";
 export { type BlockCopy, type CacheLayout, KvCache, KvCacheLayer } from "./kv-cache/cache.js";
 export { type Logger, type LogLevel, setLogger } from "./log.js";
+export type { Capabilities } from "./selection/capabilities.js";
 export type { Catalog, CatalogKernel, Provider, Verified } from "./selection/catalog.js";
 export {
   ATTENTION_TYPES,
@@ -46,6 +49,7 @@ export {
 } from "./selection/config.js";
 export { explain, type SelectionOptions, selectBackend } from "./selection/explain.js";
 export type {
+  BackendOrigin,
   Candidate,
   Explanation,
   LaunchReport,
@@ -55,4 +59,5 @@ export type {
   Reason,
   VariableReport,
 } from "./selection/explanation.js";
-export { overrideBackend } from "./selection/registry.js";
+export type { OwnCapabilities } from "./selection/own-capabilities.js";
+export { type BackendListing, listBackends, overrideBackend } from "./selection/registry.js";

@@ -1,10 +1,9 @@
 import type { AttentionBackend } from "../backends/backend.js";
-import { TritonAttention } from "../backends/triton-attn.js";
 import { Device } from "../device/device.js";
 import type { Stream } from "../device/stream.js";
 import type { Tensor } from "../device/tensor.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
-import { installedKernels, type KernelFolder, kernelsFor } from "../kernels/store.js";
+import { installedKernels } from "../kernels/store.js";
 import { bytesPerBlock, type CacheLayout, KvCache, type KvCacheLayer, wrapLayer } from "../kv-cache/cache.js";
 import { log } from "../log.js";
 import {
@@ -15,9 +14,11 @@ import {
 } from "../selection/config.js";
 import { explain } from "../selection/explain.js";
 import type { Explanation } from "../selection/explanation.js";
+import { kernelFailure } from "../selection/failure.js";
 import { catalogOfManifests } from "../selection/installed.js";
+import { capabilitiesOf } from "../selection/registry.js";
+import { makeBackend } from "./backends.js";
 import type { Batch } from "./batch.js";
-
 import { checkBatch, checkCache, checkLse, checkRows } from "./validate.js";
 
 export interface ForwardOptions {
@@ -28,7 +29,7 @@ export interface ForwardOptions {
   value?: Tensor | undefined;
   /** [tokens, numHeads, headSize]. A row without keys becomes 0. */
   output: Tensor;
-  /** float32 [tokens, numHeads]: log(sum(exp(score))) of each row, -inf without keys. */
+  /** float32 [tokens, numHeads]: log(sum(exp(score))) of each row, -inf without keys. Not of every backend. */
   lse?: Tensor | undefined;
   cache: KvCacheLayer;
   batch: Batch;
@@ -37,13 +38,6 @@ export interface ForwardOptions {
 }
 
 const FORWARD_KEYS = new Set(["query", "key", "value", "output", "lse", "cache", "batch", "stream"]);
-
-type Factory = (device: Device, config: ResolvedConfig, folder: KernelFolder) => AttentionBackend;
-
-/** Who makes a backend. Those of the selection's tables that are not here have no kernels yet. */
-const FACTORIES: Partial<Record<BackendName, Factory>> = {
-  TRITON_ATTN: (device, config, folder) => new TritonAttention(device, config, folder),
-};
 
 /** Attention of one shape over a paged KV cache, run by the backend that selection chose. */
 export class Attention {
@@ -55,6 +49,7 @@ export class Attention {
   readonly #config: ResolvedConfig;
   readonly #layout: CacheLayout;
   readonly #runner: AttentionBackend;
+  readonly #writesLse: boolean;
   #disposed = false;
 
   /** @internal */
@@ -65,6 +60,7 @@ export class Attention {
     this.explanation = explanation;
     this.#config = config;
     this.#runner = runner;
+    this.#writesLse = capabilitiesOf(this.backend)!.lse;
     this.#layout = { blockSize, numKvHeads, headSize, dtype };
     this.kvCacheBytesPerBlock = bytesPerBlock(this.#layout);
   }
@@ -109,6 +105,9 @@ export class Attention {
     const newRows = { ...rows, heads: numKvHeads };
     const key = options.key === undefined ? null : checkRows(options.key, "key", batch, newRows);
     const value = options.value === undefined ? null : checkRows(options.value, "value", batch, newRows);
+    if (options.lse !== undefined && !this.#writesLse) {
+      throw invalidArgument("lse", `undefined (${this.backend} does not compute it)`, options.lse);
+    }
     const lse = options.lse === undefined ? null : checkLse(options.lse, batch, numHeads);
     const cache = checkCache(options.cache, batch, this.#config, key !== null);
     this.#runner.forward({ query, key, value, output, lse, cache, batch, stream });
@@ -143,7 +142,6 @@ export function createAttention(device: Device, config: AttentionConfig): Attent
   if (typeof config === "object" && config !== null && isMlaConfig(config)) {
     throw invalidArgument("config", "the options of multi-head attention", "kvLoraRank, an option of MLA");
   }
-  const folder = kernelsFor(device.info.gcnArchName);
   const explanation = explain(config, {
     device,
     catalog: catalogOfManifests(installedKernels().map(({ manifest }) => manifest)),
@@ -153,14 +151,9 @@ export function createAttention(device: Device, config: AttentionConfig): Attent
     const { code, message, argument } = error!;
     throw new RocmAttentionError(code, message, argument === undefined ? {} : { argument });
   }
-  const factory = FACTORIES[backend];
-  if (factory === undefined) {
-    throw new RocmAttentionError(
-      "ERR_BACKEND_UNSUPPORTED",
-      `${backend} has no kernels in this version; available: ${Object.keys(FACTORIES).join(", ")}`,
-    );
-  }
-  const attention = new Attention(device, explanation, resolved!, factory(device, resolved!, folder));
+  const lack = kernelFailure(explanation);
+  if (lack !== null) throw lack;
+  const attention = new Attention(device, explanation, resolved!, makeBackend(backend, device, resolved!));
   announce(explanation);
   return attention;
 }

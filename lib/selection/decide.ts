@@ -3,7 +3,7 @@ import { type KernelIndex, kernelsOf } from "./catalog.js";
 import type { BackendName } from "./config.js";
 import type { Candidate, PhasePlan, Reason } from "./explanation.js";
 import { kernelStatus, planPhases, type Situation } from "./phases.js";
-import { backendNames, capabilitiesOf } from "./registry.js";
+import { backendNames, capabilitiesOf, originOf } from "./registry.js";
 import { considered } from "./rules.js";
 import { bareTarget } from "./targets.js";
 import { judge } from "./validate.js";
@@ -41,6 +41,7 @@ export function decide(situation: Situation, explicit: Explicit | null): Decisio
     const reasons = reasonsAgainst(capabilities, situation);
     const candidate: Candidate = {
       backend,
+      origin: originOf(backend),
       enabled: bringer !== null,
       eligible: reasons.length === 0,
       chosen: chosen === null && bringer !== null && reasons.length === 0,

@@ -9,7 +9,7 @@ import {
 } from "./config.js";
 import { decide, type Explicit, hasAiter } from "./decide.js";
 import type { Explanation } from "./explanation.js";
-import { failure, kernelNote } from "./failure.js";
+import { failure, kernelFailure } from "./failure.js";
 import { situationOf } from "./phases.js";
 import { PUBLISHED_CATALOG } from "./published.js";
 import { capabilitiesOf, invalidBackend, overridingBackend } from "./registry.js";
@@ -110,8 +110,8 @@ function select(explanation: Explanation, env: Environment, catalog: Catalog): v
   if (decision.chosen === null) throw failure(decision, explicit, arch);
   explanation.backend = decision.chosen.backend;
   explanation.phases = decision.phases;
-  const note = kernelNote(decision, arch);
-  if (note !== null) explanation.notes.push(note);
+  const lack = kernelFailure(explanation);
+  if (lack !== null) explanation.notes.push(`createAttention fails with ${lack.code}: ${lack.message}`);
 }
 
 function namedBackend(option: BackendName | null, env: Environment): Explicit | null {

@@ -1,10 +1,20 @@
 import type { ErrorCode } from "../errors.js";
 import type { Capability, Phase } from "./capabilities.js";
+import type { Provider, Verified } from "./catalog.js";
+import type { BackendName, ResolvedConfig } from "./config.js";
 
 export type { Phase };
 
-import type { Provider, Verified } from "./catalog.js";
-import type { BackendName, ResolvedConfig } from "./config.js";
+/** The phases as texts name them. */
+export const PHASE_TITLES: Readonly<Record<Phase, string>> = {
+  prefill: "prefill",
+  decode: "decode",
+  mixed: "mixed",
+  cacheWrite: "cache write",
+};
+
+/** "registered": the program's own; "replaced": its own under the name of a backend of this package. */
+export type BackendOrigin = "builtin" | "registered" | "replaced";
 
 /** Why a backend or a kernel cannot run a configuration. */
 export interface Reason {
@@ -16,6 +26,7 @@ export interface Reason {
 
 export interface Candidate {
   backend: BackendName;
+  origin: BackendOrigin;
   /** Whether the flags, the option or the variable let it be chosen. */
   enabled: boolean;
   /** Whether it can run the configuration: there are no reasons against it. */

@@ -1,7 +1,7 @@
 import { RocmAttentionError } from "../errors.js";
 import { kernelsFor } from "./catalog.js";
 import { type Decision, type Explicit, hasAiter } from "./decide.js";
-import type { Candidate } from "./explanation.js";
+import { type Candidate, type Explanation, PHASE_TITLES } from "./explanation.js";
 import { PUBLISHED_CATALOG } from "./published.js";
 import { capabilitiesOf } from "./registry.js";
 import { bareTarget, kernelCommand } from "./targets.js";
@@ -38,15 +38,21 @@ export function failure(
   );
 }
 
-/** Says that the choice has no kernels to run with, and what would change that; null where it has. */
-export function kernelNote({ chosen, phases }: Decision, arch: string): string | null {
-  if (chosen === null || chosen.kernels === "available") return null;
+/** The error of an attention whose backend lacks kernels, with what would change that; null where it has all. */
+export function kernelFailure({
+  candidates,
+  phases,
+  target,
+}: Pick<Explanation, "candidates" | "phases" | "target">): RocmAttentionError | null {
+  const chosen = candidates.find((candidate) => candidate.chosen);
+  if (chosen === undefined || chosen.kernels === "available") return null;
   const absent = phases.filter(({ kernel }) => kernel?.status !== "available");
-  const names = absent.map(({ phase }) => (phase === "cacheWrite" ? "cache write" : phase)).join(", ");
-  const what = `${names} of this configuration on ${bareTarget(arch)}`;
-  return chosen.kernels === "missing"
-    ? `the kernels for ${what} are not installed: createAttention fails with ERR_NO_KERNELS_FOR_ARCH. Add them with: ${kernelCommand(arch)}`
-    : `this version has no kernels yet for ${what}: createAttention fails with ERR_NO_KERNELS_FOR_ARCH`;
+  const names = absent.map(({ phase }) => PHASE_TITLES[phase]).join(", ");
+  const message =
+    chosen.kernels === "missing"
+      ? `${chosen.backend}'s kernels for ${names} of this configuration on ${bareTarget(target.arch)} are not installed. Add them with: ${kernelCommand(target.arch)}`
+      : `this version has no kernels of ${chosen.backend} yet for ${names} of this configuration on ${bareTarget(target.arch)}`;
+  return new RocmAttentionError("ERR_NO_KERNELS_FOR_ARCH", message);
 }
 
 function join(reasons: Candidate["reasons"]): string {

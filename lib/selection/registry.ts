@@ -2,34 +2,8 @@ import { invalidArgument, RocmAttentionError } from "../errors.js";
 import { BUILTIN_BACKENDS, isBuiltinBackend, OTHER_VLLM_BACKENDS } from "./backends.js";
 import type { Capabilities } from "./capabilities.js";
 import { BACKEND_NAMES, type BackendName } from "./config.js";
-
-/** What a program says of a backend of its own: what it leaves out is as narrow as the least of ours. */
-export type OwnCapabilities = Pick<Capabilities, "kind" | "summary"> & Partial<Capabilities>;
-
-const LEAST: Omit<Capabilities, "kind" | "summary"> = {
-  targets: ["gfx"],
-  dtypes: ["float16", "bfloat16"],
-  kvCacheDtypes: ["auto"],
-  headSizes: {},
-  numHeads: {},
-  queriesPerKv: {},
-  blockSizes: {},
-  attentionTypes: ["decoder"],
-  slidingWindow: false,
-  alibi: false,
-  logitsSoftCap: false,
-  sinks: false,
-  batchInvariant: false,
-  kvCacheLayout: "its own",
-  lse: false,
-  fp8Output: false,
-  graphs: "never",
-  prefill: [],
-  decode: [],
-  mixed: [],
-  cacheWrite: [],
-  differences: {},
-};
+import type { BackendOrigin } from "./explanation.js";
+import { completeCapabilities, type OwnCapabilities } from "./own-capabilities.js";
 
 interface Registered {
   readonly name: string;
@@ -43,8 +17,7 @@ let forced: BackendName | null = null;
 export interface BackendListing {
   name: BackendName;
   capabilities: Capabilities;
-  /** "replaced": registered under the name of a backend of this package. */
-  origin: "builtin" | "registered" | "replaced";
+  origin: BackendOrigin;
   /** `overrideBackend` has forced it for the whole process. */
   overriding: boolean;
 }
@@ -57,10 +30,7 @@ export function registerCapabilities(name: string, capabilities: OwnCapabilities
   if (typeof name !== "string" || !/^[A-Z][A-Z0-9_]*$/.test(name)) {
     throw invalidArgument("name", "capital letters, digits and underscores", name);
   }
-  if (capabilities?.kind !== "standard" && capabilities?.kind !== "mla") {
-    throw invalidArgument("capabilities.kind", '"standard" or "mla"', capabilities?.kind);
-  }
-  const entry = { name, capabilities: { ...LEAST, ...capabilities } };
+  const entry = { name, capabilities: completeCapabilities(capabilities) };
   registered = [...registered, entry];
   return () => {
     registered = registered.filter((other) => other !== entry);
@@ -95,11 +65,18 @@ export function backendNames(): BackendName[] {
 
 /** Every backend with what is in force for it. */
 export function listBackends(): BackendListing[] {
-  return backendNames().map((name) => {
-    const isOwn = registered.some((entry) => entry.name === name);
-    const origin = isOwn ? (isBuiltinBackend(name) ? "replaced" : "registered") : "builtin";
-    return { name, capabilities: capabilitiesOf(name)!, origin, overriding: forced === name };
-  });
+  return backendNames().map((name) => ({
+    name,
+    capabilities: capabilitiesOf(name)!,
+    origin: originOf(name),
+    overriding: forced === name,
+  }));
+}
+
+/** Whose backend a name stands for now. */
+export function originOf(name: BackendName): BackendOrigin {
+  if (!registered.some((entry) => entry.name === name)) return "builtin";
+  return isBuiltinBackend(name) ? "replaced" : "registered";
 }
 
 /** ERR_INVALID_BACKEND for a name that nobody has: the valid names, and the one that was probably meant. */

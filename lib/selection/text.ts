@@ -1,6 +1,12 @@
 import { styleText } from "node:util";
 import { columns, type Row, wrap } from "./columns.js";
-import type { Candidate, Explanation, PhasePlan, VariableReport } from "./explanation.js";
+import {
+  type Candidate,
+  type Explanation,
+  PHASE_TITLES,
+  type PhasePlan,
+  type VariableReport,
+} from "./explanation.js";
 import { kernelName } from "./phases.js";
 import { bareTarget } from "./targets.js";
 
@@ -10,8 +16,6 @@ export interface TextOptions {
   /** ANSI colours. Default false. */
   color?: boolean;
 }
-
-const PHASE_TITLES = { prefill: "prefill", decode: "decode", mixed: "mixed", cacheWrite: "cache write" };
 
 /** The explanation for people: the choice, then why, then the rest. Ends without a line break. */
 export function explanationText(explanation: Explanation, options: TextOptions = {}): string {
@@ -89,21 +93,24 @@ export function sourceText(source: string): string {
 
 function candidateRows({ candidates }: Explanation, paint: Paint): Row[] {
   return candidates.map((candidate) => {
-    const { backend, chosen, enabled, eligible, kernels } = candidate;
-    if (chosen) return { name: `${paint("green", "*")} ${backend}`, text: paint("green", "chosen") };
+    const { backend, origin, chosen, enabled, eligible, kernels } = candidate;
+    const own = { builtin: "", registered: ", registered here", replaced: ", replaced here" }[origin];
+    if (chosen) return { name: `${paint("green", "*")} ${backend}`, text: paint("green", `chosen${own}`) };
     const lack =
       kernels === "planned"
         ? " (it has no kernels yet)"
         : kernels === "missing"
           ? " (its kernels are not installed)"
           : "";
-    const against = eligible ? "" : reasonsOf(candidate);
+    const against = eligible ? "" : `${reasonsOf(candidate)}${own}`;
     if (enabled) {
       return eligible
-        ? { name: `  ${backend}`, text: `could run it too, and comes later${lack}` }
+        ? { name: `  ${backend}`, text: `could run it too, and comes later${lack}${own}` }
         : { name: `${paint("red", "x")} ${backend}`, text: against };
     }
-    const text = eligible ? `not enabled: set ${candidate.enable}${lack}` : `not enabled, and ${against}`;
+    const text = eligible
+      ? `not enabled: set ${candidate.enable}${lack}${own}`
+      : `not enabled, and ${against}`;
     return { name: `  ${backend}`, text: paint("dim", text) };
   });
 }

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { explain } from "../../../lib/selection/explain.js";
+import type { OwnCapabilities } from "../../../lib/selection/own-capabilities.js";
 import {
   backendNames,
   capabilitiesOf,
   listBackends,
-  type OwnCapabilities,
   overrideBackend,
   registerCapabilities,
 } from "../../../lib/selection/registry.js";
@@ -60,11 +60,37 @@ describe("registerCapabilities", () => {
     expect(listBackends().map(({ origin }) => origin)).toEqual(BUILTIN.map(() => "builtin"));
   });
 
-  it("refuses a name or a kind that selection could not use", () => {
-    expect(() => registerCapabilities("my backend", OWN)).toThrow(/capital letters/);
-    const wrong = { ...OWN, kind: "sparse" } as unknown as OwnCapabilities;
-    expect(() => registerCapabilities("MINE", wrong)).toThrow(/"standard" or "mla"/);
+  it.each<[string, string, object]>([
+    ["name", "my backend", OWN],
+    ["name", "", OWN],
+    ["capabilities", "MINE", null as unknown as object],
+    ["capabilities", "MINE", { ...OWN, headSize: 64 }],
+    ["capabilities.kind", "MINE", { ...OWN, kind: "sparse" }],
+    ["capabilities.kind", "MINE", { summary: "kind is missing" }],
+    ["capabilities.summary", "MINE", { kind: "standard" }],
+    ["capabilities.targets[0]", "MINE", { ...OWN, targets: ["mi300"] }],
+    ["capabilities.dtypes", "MINE", { ...OWN, dtypes: [] }],
+    ["capabilities.dtypes[1]", "MINE", { ...OWN, dtypes: ["float16", "float8"] }],
+    ["capabilities.kvCacheDtypes", "MINE", { ...OWN, kvCacheDtypes: "auto" }],
+    ["capabilities.headSizes", "MINE", { ...OWN, headSizes: 64 }],
+    ["capabilities.headSizes", "MINE", { ...OWN, headSizes: [64] }],
+    ["capabilities.blockSizes", "MINE", { ...OWN, blockSizes: { oneOf: [] } }],
+    ["capabilities.blockSizes", "MINE", { ...OWN, blockSizes: { multiple: 16 } }],
+    ["capabilities.numHeads", "MINE", { ...OWN, numHeads: { min: 0.5 } }],
+    ["capabilities.sinks", "MINE", { ...OWN, sinks: "yes" }],
+    ["capabilities.graphs", "MINE", { ...OWN, graphs: true }],
+  ])("refuses a wrong %s", (argument, name, capabilities) => {
+    expect(() => registerCapabilities(name, capabilities as OwnCapabilities)).toThrow(
+      expect.objectContaining({ code: "ERR_INVALID_ARGUMENT", argument }),
+    );
     expect(backendNames()).toEqual(BUILTIN);
+  });
+
+  it("keeps what was declared, whatever becomes of the object", () => {
+    const dtypes: ("float32" | "float16")[] = ["float32"];
+    register("MINE", { ...OWN, dtypes });
+    dtypes[0] = "float16";
+    expect(capabilitiesOf("MINE")?.dtypes).toEqual(["float32"]);
   });
 });
 

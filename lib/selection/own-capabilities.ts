@@ -1,0 +1,116 @@
+import { invalidArgument } from "../errors.js";
+import type { Capabilities, Limits } from "./capabilities.js";
+import { ATTENTION_TYPES, COMPUTE_DTYPES, KV_CACHE_DTYPES } from "./config.js";
+import type { Sizes } from "./sizes.js";
+
+/**
+ * What a program says of a backend of its own. What it leaves out is as narrow as the least of this package's backends:
+ * 16-bit dtypes, a cache in the same, causal self-attention, no feature; sizes and targets it leaves out are not limited.
+ */
+export type OwnCapabilities = Pick<Capabilities, "kind" | "summary"> &
+  Partial<Limits> &
+  Partial<Pick<Capabilities, "lse" | "graphs">>;
+
+const LEAST: Omit<Capabilities, "kind" | "summary"> = {
+  targets: ["gfx"],
+  dtypes: ["float16", "bfloat16"],
+  kvCacheDtypes: ["auto"],
+  headSizes: {},
+  numHeads: {},
+  queriesPerKv: {},
+  blockSizes: {},
+  attentionTypes: ["decoder"],
+  slidingWindow: false,
+  alibi: false,
+  logitsSoftCap: false,
+  sinks: false,
+  batchInvariant: false,
+  kvCacheLayout: "[numBlocks, 2, blockSize, numKvHeads, headSize]",
+  lse: false,
+  fp8Output: false,
+  graphs: "never",
+  prefill: [],
+  decode: [],
+  mixed: [],
+  cacheWrite: [],
+  differences: {},
+};
+
+type Check = (value: unknown, argument: string) => void;
+
+const CHECKS: Readonly<Record<keyof Required<OwnCapabilities>, Check>> = {
+  kind: oneOf(["standard", "mla"]),
+  summary: text,
+  targets: listOf((value, argument) => {
+    if (typeof value !== "string" || !/^gfx[0-9a-f]{0,5}$/.test(value))
+      throw invalidArgument(argument, 'a GPU target such as "gfx942", or a beginning of one', value);
+  }),
+  dtypes: listOf(oneOf(COMPUTE_DTYPES)),
+  kvCacheDtypes: listOf(oneOf(KV_CACHE_DTYPES)),
+  headSizes: sizes,
+  numHeads: sizes,
+  queriesPerKv: sizes,
+  blockSizes: sizes,
+  attentionTypes: listOf(oneOf(ATTENTION_TYPES)),
+  slidingWindow: flag,
+  alibi: flag,
+  logitsSoftCap: flag,
+  sinks: flag,
+  batchInvariant: flag,
+  lse: flag,
+  graphs: oneOf(["always", "decode", "never"]),
+};
+
+/** Checks what a program declares and fills in the rest. Throws ERR_INVALID_ARGUMENT. */
+export function completeCapabilities(own: OwnCapabilities): Capabilities {
+  if (typeof own !== "object" || own === null) throw invalidArgument("capabilities", "an object", own);
+  for (const key of Object.keys(own)) {
+    if (!Object.hasOwn(CHECKS, key)) {
+      throw invalidArgument("capabilities", `only ${Object.keys(CHECKS).join(", ")}`, key);
+    }
+  }
+  const given: Partial<Capabilities> = {};
+  for (const [key, check] of Object.entries(CHECKS)) {
+    const value = own[key as keyof OwnCapabilities];
+    const isRequired = key === "kind" || key === "summary";
+    if (value === undefined && !isRequired) continue;
+    check(value, `capabilities.${key}`);
+    Object.assign(given, { [key]: structuredClone(value) });
+  }
+  return { ...LEAST, ...(given as OwnCapabilities) };
+}
+
+function oneOf(words: readonly string[]): Check {
+  return (value, argument) => {
+    if (!words.includes(value as string)) {
+      throw invalidArgument(argument, `one of ${words.map((word) => `"${word}"`).join(", ")}`, value);
+    }
+  };
+}
+
+function listOf(check: Check): Check {
+  return (value, argument) => {
+    if (!Array.isArray(value) || value.length === 0) throw invalidArgument(argument, "a list", value);
+    for (const [index, entry] of value.entries()) check(entry, `${argument}[${index}]`);
+  };
+}
+
+function text(value: unknown, argument: string): void {
+  if (typeof value !== "string" || value === "") throw invalidArgument(argument, "a text", value);
+}
+
+function flag(value: unknown, argument: string): void {
+  if (typeof value !== "boolean") throw invalidArgument(argument, "true or false", value);
+}
+
+function sizes(value: unknown, argument: string): void {
+  const fields = Object.entries((value ?? {}) as Sizes);
+  const isCount = (size: unknown) => Number.isSafeInteger(size) && (size as number) > 0;
+  const isList = fields.length === 1 && fields[0]![0] === "oneOf";
+  const isRight = isList
+    ? Array.isArray(fields[0]![1]) && fields[0]![1].length > 0 && fields[0]![1].every(isCount)
+    : fields.every(([name, size]) => ["min", "max", "multipleOf"].includes(name) && isCount(size));
+  if (typeof value !== "object" || value === null || Array.isArray(value) || !isRight) {
+    throw invalidArgument(argument, "{ oneOf: sizes } or { min?, max?, multipleOf? } in integers", value);
+  }
+}
