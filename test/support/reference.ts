@@ -37,6 +37,8 @@ export interface Step {
   readonly keys: readonly Float64Array[];
   readonly values: readonly Float64Array[];
   readonly scale: number;
+  /** Whether a query token sees only what is not behind it (default), or its whole sequence. */
+  readonly causal?: boolean;
 }
 
 export interface Expected {
@@ -46,8 +48,8 @@ export interface Expected {
   readonly lse: Float64Array;
 }
 
-/** Causal softmax attention: query token t of a sequence sees its context and its query tokens up to t. */
-export function attend({ shape, lengths, query, keys, values, scale }: Step): Expected {
+/** Softmax attention. If causal, query token t of a sequence sees its context and its query tokens up to t. */
+export function attend({ shape, lengths, query, keys, values, scale, causal = true }: Step): Expected {
   const { numHeads, numKvHeads, headSize } = shape;
   const tokens = lengths.reduce((sum, [, length]) => sum + length, 0);
   const output = new Float64Array(tokens * numHeads * headSize);
@@ -59,10 +61,13 @@ export function attend({ shape, lengths, query, keys, values, scale }: Step): Ex
         const kvHead = Math.floor((head * numKvHeads) / numHeads);
         const q = query.subarray(row * headSize, (row + 1) * headSize);
         const at = (position: number) => (position * numKvHeads + kvHead) * headSize;
-        const scores = Float64Array.from({ length: context + t + 1 }, (_, position) => {
-          const key = keys[s]!.subarray(at(position), at(position) + headSize);
-          return q.reduce((sum, x, i) => sum + x * key[i]!, 0) * scale;
-        });
+        const scores = Float64Array.from(
+          { length: context + (causal ? t + 1 : queryLength) },
+          (_, position) => {
+            const key = keys[s]!.subarray(at(position), at(position) + headSize);
+            return q.reduce((sum, x, i) => sum + x * key[i]!, 0) * scale;
+          },
+        );
         const largest = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
         const weights = scores.map((score) => Math.exp(score - largest));
         const total = weights.reduce((a, b) => a + b, 0);
