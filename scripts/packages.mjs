@@ -1,0 +1,14 @@
+// `npm run packages`: builds everything that is published and leaves the tarballs in build/packages.
+import { join } from "node:path";
+import { kernelTargets, packKernels, packMain } from "./pack.mjs";
+import { kernels } from "./setup/kernels.mjs";
+import { packages } from "./setup/packages.mjs";
+import { root, shown } from "./setup/paths.mjs";
+import { kernelPython } from "./setup/python.mjs";
+import { performSteps } from "./setup/steps.mjs";
+import { toolchain } from "./setup/toolchain.mjs";
+
+await performSteps([packages, kernelPython, toolchain, ...kernelTargets.map((name) => kernels(name, "all"))]);
+const destination = join(root, "build", "packages");
+console.log(shown(await packMain(destination)));
+for (const target of kernelTargets) console.log(shown(await packKernels(target, destination)));
