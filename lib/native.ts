@@ -52,6 +52,7 @@ export interface NativeBinding {
   openEmulatedDevice(library: string, arch: string, computeUnits: number, memoryBytes: number): NativeDevice;
   /** Sets what the variable ROCM_EMULATOR_<name> would; false where there is no such option or value. */
   setEmulatorOption(library: string, name: string, value: string): boolean;
+  emulatedInstructions(library: string, ordinal: number): bigint;
 }
 
 export interface NativeDevice {

@@ -82,6 +82,8 @@ using hipHostFn_t = void (*)(void*);
   /** Text of the last fault on `device` (kernel, workgroup, wave, lane, pc, instruction, address), "" if \
    * none. */                                                                                             \
   EMULATOR_FUNCTION(const char*, rocmEmulatorLastFault, (int device))                                     \
+  /** The wave-instructions that finished launches on `device` have executed. */                          \
+  EMULATOR_FUNCTION(uint64_t, rocmEmulatorInstructions, (int device))                                     \
   /** Sets what the variable ROCM_EMULATOR_<name> would, for the launches and calls that follow. */       \
   EMULATOR_FUNCTION(hipError_t, rocmEmulatorSetOption, (const char* name, const char* value))             \
   /** The dwords of the instruction at `words` (of which `count` may be read), 0 where none is known; its \

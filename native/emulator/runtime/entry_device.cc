@@ -207,6 +207,11 @@ EMULATOR_EXPORT const char* rocmEmulatorLastFault(int device) {
   return found ? found->report() : "";
 }
 
+EMULATOR_EXPORT uint64_t rocmEmulatorInstructions(int device) {
+  const auto found = Devices::instance().get(device);
+  return found ? found->instructions.load() : 0;
+}
+
 EMULATOR_EXPORT hipError_t rocmEmulatorSetOption(const char* name, const char* value) {
   return enter("rocmEmulatorSetOption", [&] {
     if (!name || !value) return hipErrorInvalidValue;

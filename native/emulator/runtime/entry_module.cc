@@ -123,6 +123,7 @@ void execute(Stream& stream, const Function& function, const Geometry& geometry,
   WorkerPool::instance().forEach(geometry.workgroups(), options.threads, [&](uint64_t number) {
     if (!launch.stop && !device.cancelled()) runWorkgroup(launch, number);
   });
+  device.instructions += launch.instructions;
   if (!launch.fault) return;
   const bool memory =
       launch.fault->kind == FaultKind::illegalAddress || launch.fault->kind == FaultKind::ldsOutOfRange;

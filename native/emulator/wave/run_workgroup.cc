@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <numeric>
 
 #include "engine.h"
 #include "execute/delivery.h"
@@ -107,9 +108,9 @@ bool runTurn(Launch& launch, Wave& wave, uint64_t turn, uint64_t* executed) {
   return true;
 }
 
-void runWaves(Launch& launch, Workgroup& group) {
+/// `executed` counts each wave's instructions.
+void runWaves(Launch& launch, Workgroup& group, std::vector<uint64_t>& executed) {
   Turns turns(launch.options.schedule, group.waves.size());
-  std::vector<uint64_t> executed(group.waves.size());
   for (;;) {
     for (const size_t index : turns.nextRound()) {
       Wave& wave = *group.waves[index];
@@ -166,7 +167,10 @@ void runWorkgroup(Launch& launch, uint64_t number) {
     initialise(wave, launch, i);
     group.waves.push_back(&wave);
   }
-  runWaves(launch, group);
+  std::vector<uint64_t> executed(waves);
+  runWaves(launch, group, executed);
+  launch.instructions.fetch_add(std::accumulate(executed.begin(), executed.end(), uint64_t{0}),
+                                std::memory_order_relaxed);
   if (!group.fault) return;
   const std::lock_guard<std::mutex> lock(launch.faultMutex);
   launch.stop = true;
