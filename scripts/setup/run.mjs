@@ -6,6 +6,16 @@ import { logs, root, shown } from "./paths.mjs";
 /** A command of the set-up that did not succeed: the message holds all that is needed to act on it. */
 export class CommandFailure extends Error {}
 
+/** The commands under way, each in a process group of its own together with what it has started. */
+const running = new Set();
+let ended = false;
+
+/** Ends the commands under way and lets no new one start: their `run` fails, and steps tidy up as after any failure. */
+export function endCommands(signal) {
+  ended = true;
+  for (const child of running) process.kill(-child.pid, signal);
+}
+
 /** Lines of a failed command's output that are shown; the log has all of them. */
 const TAIL_LINES = 30;
 
@@ -19,13 +29,16 @@ const TAIL_LINES = 30;
  * @returns {Promise<string>} The output.
  */
 export async function run(log, command, args, { env = process.env, cwd = root, onLine } = {}) {
+  if (ended) throw new CommandFailure("interrupted");
   mkdirSync(logs, { recursive: true });
   const path = join(logs, `${log}.log`);
   const file = createWriteStream(path);
   const line = [command, ...args].map(quote).join(" ");
   file.write(`$ ${line}\n`);
 
-  const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  if (child.pid !== undefined) running.add(child);
+  child.on("exit", () => running.delete(child));
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text) => {

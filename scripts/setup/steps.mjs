@@ -1,6 +1,10 @@
-import { CommandFailure } from "./run.mjs";
+import { constants } from "node:os";
+import { CommandFailure, endCommands } from "./run.mjs";
 
 const live = process.stderr.isTTY;
+
+/** What asks the set-up to end: Ctrl-C, and what a terminal or a machine sends when it closes. */
+const INTERRUPTIONS = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /**
  * A part of the set-up.
@@ -12,21 +16,34 @@ const live = process.stderr.isTTY;
 
 /**
  * Performs the steps that are not done yet, each with its progress and time, on the standard error stream.
- * Ends the process where one fails: nothing after it could work.
+ * Ends the process where one fails: nothing after it could work. Interrupted, it lets the step that is under way tidy
+ * up first.
  * @param {Step[]} steps
  */
 export async function performSteps(steps) {
+  let interruption;
+  const interrupt = (signal) => {
+    interruption = signal;
+    endCommands(signal);
+  };
+  for (const signal of INTERRUPTIONS) process.on(signal, interrupt);
   for (const { title, isDone, perform } of steps) {
     if (isDone()) continue;
     const line = progressLine(title);
-    try {
-      line.end(await perform(line.update));
-    } catch (error) {
-      line.end("failed");
-      console.error(`\n${error instanceof CommandFailure ? error.message : error.stack}`);
-      process.exit(1);
+    let failure;
+    const remark = await perform(line.update).catch((error) => {
+      failure = error;
+    });
+    if (interruption !== undefined) {
+      line.end("interrupted; the same command goes on from here");
+      process.exit(128 + constants.signals[interruption]);
     }
+    line.end(failure === undefined ? remark : "failed");
+    if (failure === undefined) continue;
+    console.error(`\n${failure instanceof CommandFailure ? failure.message : failure.stack}`);
+    process.exit(1);
   }
+  for (const signal of INTERRUPTIONS) process.off(signal, interrupt);
 }
 
 /** One line that shows what goes on: rewritten in place on a terminal, printed twice elsewhere. */

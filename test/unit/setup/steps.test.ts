@@ -1,14 +1,18 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 
-/** Performs steps in a process of its own, since a failing one ends it. */
-function perform(steps: string) {
+/** A program that performs steps: for a process of its own, since a failing step ends it. */
+function program(steps: string): string[] {
   const script = `
     import { performSteps } from ${JSON.stringify(new URL("../../../scripts/setup/steps.mjs", import.meta.url))};
-    import { CommandFailure } from ${JSON.stringify(new URL("../../../scripts/setup/run.mjs", import.meta.url))};
+    import { CommandFailure, run } from ${JSON.stringify(new URL("../../../scripts/setup/run.mjs", import.meta.url))};
     await performSteps([${steps}]);
     console.log("after");`;
-  return spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  return ["--input-type=module", "-e", script];
+}
+
+function perform(steps: string) {
+  return spawnSync(process.execPath, program(steps), { encoding: "utf8" });
 }
 
 describe("performSteps", () => {
@@ -31,5 +35,35 @@ describe("performSteps", () => {
     expect(status).toBe(1);
     expect(stdout).toBe("");
     expect(stderr).toMatch(/one .* failed\n\ndo this\n$/);
+  });
+
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("ends the command under way at %s, lets its step tidy up and ends", async (signal, status) => {
+    const child = spawn(
+      process.execPath,
+      program(`
+        { title: "one", isDone: () => false, perform: async () => {
+          try {
+            console.log("begun");
+            await run("test-interrupted-${signal}", "sleep", ["1000"]);
+          } finally {
+            console.log("tidy");
+          }
+        } },
+        { title: "two", isDone: () => false, perform: async () => {} }`),
+    );
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (text) => {
+      if (stdout === "") child.kill(signal);
+      stdout += text;
+    });
+    child.stderr.on("data", (text) => {
+      stderr += text;
+    });
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(status);
+    expect(stdout).toBe("begun\ntidy\n");
+    expect(stderr).toMatch(/one .* interrupted; the same command goes on from here\n$/);
   });
 });
