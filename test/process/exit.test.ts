@@ -25,6 +25,25 @@ describe("a process ends", () => {
   );
 });
 
+describe.skipIf(noCompiler)("a process in which something fails ends", () => {
+  it("with the report of a device fault that it does not handle", async () => {
+    const { status, stdout, stderr } = await runProgram("fault-unhandled.mjs");
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toMatch(/RocmAttentionError: a fault ended .*^ +kernel +stray/ms);
+    expect(stderr).toContain("code: 'ERR_DEVICE_FAULT'");
+  });
+
+  it("as if nothing had been, where nobody asks for the kernel that failed", async () => {
+    expect(await runProgram("fault-ignored.mjs")).toEqual({ status: 0, stdout: "other 0 0\n", stderr: "" });
+  });
+
+  it("by an exception in the middle of a kernel", async () => {
+    const { status, stdout, stderr } = await runProgram("exception-pending.mjs");
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toContain("Error: uncaught");
+  });
+});
+
 describe("memory", () => {
   it("is freed when its tensors are collected or disposed of", async () => {
     const outcome = await runProgram("collected.mjs", { nodeOptions: ["--expose-gc"] });

@@ -11,4 +11,9 @@ describe.skipIf(noCompiler)("worker threads", () => {
     const stdout = `${"terminated 1\n".repeat(4)}passed 1\n`;
     expect(await runProgram("worker-terminate.mjs")).toEqual({ status: 0, stdout, stderr: "" });
   });
+
+  it("may end with work under way, or by a fault that is theirs alone", async () => {
+    const stdout = "gate 0\nfault ERR_DEVICE_FAULT\npassed 1\n";
+    expect(await runProgram("worker-ends.mjs")).toEqual({ status: 0, stdout, stderr: "" });
+  });
 });

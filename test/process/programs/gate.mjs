@@ -1,4 +1,4 @@
-// A device with a kernel that runs until it is let through.
+// A device with a kernel that runs until it is let through, or with one that goes astray.
 import { readFileSync } from "node:fs";
 import { Device } from "../../../dist/index.js";
 
@@ -15,4 +15,11 @@ export async function closeGate(device) {
   const key = device.createStream();
   const open = () => gate.view({ shape: [1] }).write(Int32Array.of(1), { stream: key });
   return { open, counter: gate.view({ shape: [1], byteOffset: 4 }) };
+}
+
+/** Enqueues a kernel on the default stream that writes where nothing is. */
+export function launchStray(device) {
+  const kernel = device.loadModule(readFileSync(process.env.KERNELS)).kernel("stray");
+  const kernargs = new BigUint64Array([device.zeros([4], "int32").pointer]);
+  device.defaultStream.launch(kernel, { grid: [1], block: 64, kernargs });
 }
