@@ -19,7 +19,7 @@ import { catalogOfManifests } from "../selection/installed.js";
 import { capabilitiesOf } from "../selection/registry.js";
 import { makeBackend } from "./backends.js";
 import type { Batch } from "./batch.js";
-import { checkBatch, checkCache, checkLse, checkRows } from "./validate.js";
+import { checkBatch, checkCache, checkLse, checkOutput, checkRows } from "./validate.js";
 
 export interface ForwardOptions {
   /** [tokens, numHeads, headSize] in the attention's dtype, tokens as `batch` says or more (padding is not read). */
@@ -66,15 +66,18 @@ export class Attention {
   }
 
   /** Allocates a cache of `numBlocks` blocks for each of `layers` layers. Blocks. ERR_OUT_OF_MEMORY. */
-  createKvCache({ numBlocks, layers = 1 }: { numBlocks: number; layers?: number }): KvCache {
+  createKvCache(options: { numBlocks: number; layers?: number }): KvCache {
     this.#check();
+    const { numBlocks, layers = 1 } = options ?? {};
     return new KvCache(this.device, this.#layout, numBlocks, layers);
   }
 
   /** Uses a tensor [numBlocks, 2, blockSize, numKvHeads, headSize] as one layer's cache. */
   wrapKvCache(tensor: Tensor): KvCacheLayer {
     this.#check();
-    return wrapLayer(tensor, this.#layout);
+    const layer = wrapLayer(tensor, this.#layout);
+    if (tensor.device === this.device) return layer;
+    throw invalidArgument("tensor", "a tensor on the attention's device", "one on another device");
   }
 
   /**
@@ -97,7 +100,7 @@ export class Attention {
     const { numTokens } = batch.shape;
     const rows = { dtype, numTokens, heads: numHeads, headSize };
     const query = checkRows(options.query, "query", batch, rows);
-    const output = checkRows(options.output, "output", batch, rows);
+    const output = checkOutput(options.output, batch, rows);
     if ((options.key === undefined) !== (options.value === undefined)) {
       const missing = options.key === undefined ? "key" : "value";
       throw invalidArgument(missing, "key and value together, or neither", undefined);

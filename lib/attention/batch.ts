@@ -3,7 +3,7 @@ import { enqueueWrite } from "../device/enqueue.js";
 import type { Stream } from "../device/stream.js";
 import type { Tensor } from "../device/tensor.js";
 import { PIECE_BYTES } from "../device/transfer.js";
-import { invalidArgument } from "../errors.js";
+import { invalidArgument, RocmAttentionError } from "../errors.js";
 
 export interface BatchLimits {
   maxSequences: number;
@@ -95,8 +95,19 @@ export class Batch {
     const blockTable = slotMapping + align(8 * maxTokens);
     const bytes = blockTable + align(4 * maxSequences * maxBlocksPerSequence);
     this.#offsets = { seqLens, slotMapping, blockTable };
-    this.#host = new ArrayBuffer(bytes);
     this.#memory = device.empty([bytes], "uint8", { category: "batch" });
+    try {
+      this.#host = new ArrayBuffer(bytes);
+    } catch (cause) {
+      this.#memory.dispose();
+      throw new RocmAttentionError(
+        "ERR_OUT_OF_MEMORY",
+        `the host has no ${bytes} bytes for a batch's metadata`,
+        {
+          cause,
+        },
+      );
+    }
   }
 
   /** The sizes of the step that the last `update` announced. */
@@ -155,7 +166,9 @@ export class Batch {
     this.dispose();
   }
 
-  #check({ queryStartLoc, seqLens, blockTable, slotMapping }: BatchUpdate): BatchShape {
+  #check(input: BatchUpdate): BatchShape {
+    if (typeof input !== "object" || input === null) throw invalidArgument("input", "an object", input);
+    const { queryStartLoc, seqLens, blockTable, slotMapping } = input;
     const numSequences = seqLens?.length;
     if (!(numSequences <= this.maxSequences)) {
       throw invalidArgument("seqLens", `the lengths of at most ${this.maxSequences} sequences`, numSequences);
@@ -212,8 +225,8 @@ export class Batch {
   }
 
   #checkSlots(slotMapping: ArrayLike<number> | BigInt64Array, numTokens: number): void {
-    if (slotMapping.length !== numTokens) {
-      throw invalidArgument("slotMapping", `${numTokens} slots, one per token`, slotMapping.length);
+    if (slotMapping?.length !== numTokens) {
+      throw invalidArgument("slotMapping", `${numTokens} slots, one per token`, slotMapping?.length);
     }
     for (let token = 0; token < numTokens; token++) {
       const slot = Number(slotMapping[token]);

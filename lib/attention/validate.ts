@@ -26,16 +26,11 @@ export function checkRows(value: unknown, argument: string, batch: Batch, expect
   }
   const multiple = ALIGNMENT_BYTES / itemSize(expected.dtype);
   const [token = 0, head = 0, element] = tensor.strides;
-  if (
-    element !== 1 ||
-    head % multiple !== 0 ||
-    token % multiple !== 0 ||
-    token >= 2 ** 31 ||
-    head >= 2 ** 31
-  ) {
+  const fits = (stride: number) => stride % multiple === 0 && stride < 2 ** 31;
+  if (element !== 1 || !fits(head) || !fits(token)) {
     throw invalidArgument(
       argument,
-      `strides [a multiple of ${multiple}, a multiple of ${multiple}, 1] (elements)`,
+      `strides [a multiple of ${multiple}, a multiple of ${multiple}, 1] (elements), each below 2^31`,
       tensor.strides,
     );
   }
@@ -47,6 +42,17 @@ export function checkRows(value: unknown, argument: string, batch: Batch, expect
     );
   }
   return tensor;
+}
+
+/** Checks the tensor for the result: token rows, no two of which share memory. */
+export function checkOutput(value: unknown, batch: Batch, expected: Expected): Tensor {
+  const tensor = checkRows(value, "output", batch, expected);
+  const [token = 0, head = 0] = tensor.strides;
+  const { numTokens, heads, headSize } = expected;
+  const headsWithinToken = head >= headSize && token >= (heads - 1) * head + headSize;
+  const tokensWithinHead = token >= headSize && head >= (numTokens - 1) * token + headSize;
+  if (numTokens > 1 ? headsWithinToken || tokensWithinHead : heads === 1 || head >= headSize) return tensor;
+  throw invalidArgument("output", "strides by which rows do not overlap", tensor.strides);
 }
 
 /** Checks the tensor for log-sum-exp: float32 [tokens, heads], contiguous. */

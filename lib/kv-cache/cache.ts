@@ -63,10 +63,11 @@ export function wrapLayer(tensor: Tensor, layout: CacheLayout): KvCacheLayer {
   }
   if (tensor.dtype !== dtype) throw invalidArgument("tensor", `dtype ${dtype}`, tensor.dtype);
   const alignment = 16 / itemSize(dtype);
-  if (tensor.strides[4] !== 1 || tensor.strides.slice(0, 4).some((stride) => stride % alignment !== 0)) {
+  const fits = (stride: number) => stride % alignment === 0 && stride < 2 ** 31;
+  if (tensor.strides[4] !== 1 || !tensor.strides.slice(0, 4).every(fits)) {
     throw invalidArgument(
       "tensor",
-      `a dense last dimension and other strides that are multiples of ${alignment} elements`,
+      `a dense last dimension and other strides that are multiples of ${alignment} elements, each below 2^31`,
       tensor.strides,
     );
   }

@@ -225,6 +225,27 @@ describe("a block pool", () => {
     expect(pool.match("the same block behind another", [4, 3, 2, 1, 5, 6, 7, 8, 9])).toBe(4);
   });
 
+  it("does not find tokens that have been overwritten", () => {
+    const pool = new BlockPool({ numBlocks: 4, blockSize: 4 });
+    pool.append("a", 4);
+    pool.commit("a", [1, 2, 3, 4]);
+    pool.truncate("a", 3);
+    expect(pool.match("b", [1, 2, 3, 4, 5])).toBe(4); // its contents are still there
+    pool.free("b");
+    pool.append("a", 1);
+    expect(pool.match("b", [1, 2, 3, 4, 5])).toBe(0);
+  });
+
+  it("needs a block for the copy of a shared one", () => {
+    const pool = new BlockPool({ numBlocks: 2, blockSize: 4 });
+    pool.append("a", 6);
+    pool.fork("a", "b");
+    expect(() => pool.append("b", 1)).toThrow(coded("ERR_OUT_OF_BLOCKS", "need 1 blocks", "0 of 2"));
+    expect(pool.length("b")).toBe(6);
+    pool.free("a");
+    expect(pool.append("b", 1)).toEqual([]);
+  });
+
   it("gives up the prefix that was least recently used first", () => {
     const pool = new BlockPool({ numBlocks: 2, blockSize: 2 });
     for (const [id, tokens] of [

@@ -1,0 +1,279 @@
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { type Batch, BlockPool, createBatch, type DType, Tensor } from "../../../lib/index.js";
+import { coded } from "../../support/coded.js";
+import { openTestDevice } from "../../support/device.js";
+
+const device = openTestDevice();
+afterAll(() => device.close());
+
+const LIMITS = { maxSequences: 4, maxTokens: 20, maxBlocksPerSequence: 3, blockSize: 4 };
+
+/** What lies on the device: numbers, so that int64 compares like int32. */
+async function contents(batch: Batch): Promise<Record<string, number[]>> {
+  const read = async (pointer: bigint, length: number, dtype: DType) => {
+    const options = { shape: [length], dtype, byteLength: length * (dtype === "int64" ? 8 : 4) };
+    return Array.from(await Tensor.fromPointer(device, pointer, options).read(), Number);
+  };
+  const { maxSequences, maxTokens, maxBlocksPerSequence } = batch;
+  return {
+    queryStartLoc: await read(batch.queryStartLocPointer, maxSequences + 1, "int32"),
+    seqLens: await read(batch.seqLensPointer, maxSequences, "int32"),
+    slotMapping: await read(batch.slotMappingPointer, maxTokens, "int64"),
+    blockTable: await read(batch.blockTablePointer, maxSequences * maxBlocksPerSequence, "int32"),
+  };
+}
+
+/** Sequences of a step: context and query tokens, within LIMITS (padding rows too), and blocks enough for them. */
+const step = fc
+  .array(fc.tuple(fc.nat(7), fc.constantFrom(0, 1, 1, 2, 5)), { maxLength: LIMITS.maxSequences })
+  .chain((lengths) =>
+    fc.record({
+      lengths: fc.constant(lengths),
+      blockTable: fc.tuple(
+        ...lengths.map(([context, query]) =>
+          fc.array(fc.nat(2 ** 31 - 1), { minLength: Math.ceil((context + query) / 4), maxLength: 5 }),
+        ),
+      ),
+    }),
+  );
+
+function update({ lengths, blockTable }: { lengths: [number, number][]; blockTable: number[][] }) {
+  const queryStartLoc = [0];
+  for (const [, query] of lengths) queryStartLoc.push(queryStartLoc.at(-1)! + query);
+  return { queryStartLoc, seqLens: lengths.map(([context, query]) => context + query), blockTable };
+}
+
+describe("a batch", () => {
+  it("brings a ragged step to the device, with each new token's slot behind its context", async () => {
+    using batch = createBatch(device, LIMITS);
+    await fc.assert(
+      fc.asyncProperty(step, async (drawn) => {
+        const input = update(drawn);
+        batch.update(input);
+        const found = await contents(batch);
+        const sequences = drawn.lengths.length;
+        const slots = drawn.lengths.flatMap(([context, query], s) =>
+          Array.from({ length: query }, (_, i) => {
+            const position = context + i;
+            return drawn.blockTable[s]![Math.floor(position / 4)]! * 4 + (position % 4);
+          }),
+        );
+        expect(found.queryStartLoc!.slice(0, sequences + 1)).toEqual(input.queryStartLoc);
+        expect(found.seqLens!.slice(0, sequences)).toEqual(input.seqLens);
+        expect(found.slotMapping!.slice(0, slots.length)).toEqual(slots);
+        for (const [s, length] of input.seqLens.entries()) {
+          const used = Math.ceil(length / 4);
+          expect(found.blockTable!.slice(3 * s, 3 * s + used)).toEqual(input.blockTable[s]!.slice(0, used));
+        }
+        const queries = drawn.lengths.map(([, query]) => query);
+        const decodes = input.seqLens.filter((_, s) => queries[s] === 1);
+        const usedBlocks = input.blockTable.flatMap((row, s) =>
+          row.slice(0, Math.ceil(input.seqLens[s]! / 4)),
+        );
+        expect(batch.shape).toEqual({
+          numSequences: sequences,
+          numTokens: slots.length,
+          maxQueryLen: Math.max(0, ...queries),
+          numDecodes: decodes.length,
+          maxDecodeLen: Math.max(0, ...decodes),
+          maxBlock: Math.max(-1, ...usedBlocks),
+          maxSlot: Math.max(-1, ...slots),
+        });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("takes slots, as Int32Array, BigInt64Array or numbers, -1 among them", async () => {
+    using batch = createBatch(device, LIMITS);
+    const input = { queryStartLoc: Int32Array.of(0, 3), seqLens: [3], blockTable: [[2]] };
+    for (const slotMapping of [[9, -1, 7], Int32Array.of(9, -1, 7), BigInt64Array.of(9n, -1n, 7n)]) {
+      batch.update({ ...input, slotMapping });
+      expect((await contents(batch)).slotMapping!.slice(0, 3)).toEqual([9, -1, 7]);
+      expect(batch.shape.maxSlot).toBe(9);
+    }
+  });
+
+  it("keeps its addresses, and arrays may be reused after the call", async () => {
+    using batch = createBatch(device, LIMITS);
+    const seqLens = Int32Array.of(2);
+    const before = batch.seqLensPointer;
+    batch.update({ queryStartLoc: [0, 1], seqLens, blockTable: [[0]] });
+    seqLens[0] = 99;
+    expect((await contents(batch)).seqLens![0]).toBe(2);
+    expect(batch.seqLensPointer).toBe(before);
+  });
+
+  it("takes what a pool says of a step", async () => {
+    using batch = createBatch(device, LIMITS);
+    const pool = new BlockPool({ numBlocks: 6, blockSize: 4 });
+    pool.append("a", 9);
+    pool.append("b", 2);
+    batch.update(
+      pool.batch([
+        { id: "a", queryLength: 9 },
+        { id: "b", queryLength: 1 },
+      ]),
+    );
+    const { slotMapping } = await contents(batch);
+    const [ofA, ofB] = pool.batch([
+      { id: "a", queryLength: 0 },
+      { id: "b", queryLength: 0 },
+    ]).blockTable;
+    const expected = Array.from({ length: 9 }, (_, i) => ofA![i >> 2]! * 4 + (i % 4));
+    expect(slotMapping!.slice(0, 10)).toEqual([...expected, ofB![0]! * 4 + 1]);
+  });
+});
+
+const literal = (text: string) => text.replace(/[[\]]/g, "\\$&");
+
+describe("what a batch refuses", () => {
+  const good = {
+    queryStartLoc: [0, 2, 3],
+    seqLens: [6, 5],
+    blockTable: [
+      [8, 9],
+      [10, 11],
+    ],
+  };
+
+  it.each<[string, Record<string, unknown>, string, ...string[]]>([
+    ["no sequences at all", { seqLens: undefined }, "seqLens", "at most 4", "undefined"],
+    ["more sequences than declared", { seqLens: [1, 1, 1, 1, 1] }, "seqLens", "at most 4", "5"],
+    ["too few boundaries", { queryStartLoc: [0, 2] }, "queryStartLoc", "3 entries", "2"],
+    ["no boundaries", { queryStartLoc: null }, "queryStartLoc", "3 entries", "undefined"],
+    ["a table of other rows", { blockTable: [[8, 9]] }, "blockTable", "2 rows", "1"],
+    ["a first boundary other than 0", { queryStartLoc: [1, 2, 3] }, "queryStartLoc[0]", "0", "1"],
+    ["a negative boundary", { queryStartLoc: [0, -2, 3] }, "queryStartLoc[1]", ">= 0", "-2"],
+    ["decreasing boundaries", { queryStartLoc: [0, 2, 1] }, "queryStartLoc[2]", ">= 2", "1"],
+    ["a boundary that is no integer", { queryStartLoc: [0, 1.5, 3] }, "queryStartLoc[1]", ">= 0", "1.5"],
+    ["NaN as boundary", { queryStartLoc: [0, Number.NaN, 3] }, "queryStartLoc[1]", ">= 0", "NaN"],
+    [
+      "more tokens than declared",
+      {
+        queryStartLoc: [0, 11, 21],
+        seqLens: [11, 10],
+        blockTable: [
+          [1, 2, 3],
+          [4, 5, 6],
+        ],
+      },
+      "queryStartLoc",
+      "at most 20",
+      "21",
+    ],
+    ["a sequence shorter than its query", { seqLens: [1, 5] }, "seqLens[0]", "from 2", "1"],
+    ["a sequence longer than its blocks", { seqLens: [6, 9] }, "seqLens[1]", "to 8 .*2 blocks", "9"],
+    [
+      "a sequence longer than a table row",
+      {
+        seqLens: [13, 5],
+        blockTable: [
+          [1, 2, 3, 4],
+          [10, 11],
+        ],
+      },
+      "seqLens[0]",
+      "to 12",
+      "13",
+    ],
+    ["a length that is no number", { seqLens: [6, "5"] }, "seqLens[1]", "an integer", '"5"'],
+    ["a row that is missing", { blockTable: [[8, 9], undefined] }, "seqLens[1]", "undefined blocks", "5"],
+    [
+      "a negative block id",
+      {
+        blockTable: [
+          [8, -1],
+          [10, 11],
+        ],
+      },
+      "blockTable[0][1]",
+      "a block id",
+      "-1",
+    ],
+    [
+      "a block id beyond int32",
+      {
+        blockTable: [
+          [8, 9],
+          [10, 2 ** 31],
+        ],
+      },
+      "blockTable[1][1]",
+      "a block id",
+      "2147483648",
+    ],
+    [
+      "a block id that is no integer",
+      {
+        blockTable: [
+          [8, 9],
+          [0.5, 11],
+        ],
+      },
+      "blockTable[1][0]",
+      "a block id",
+      "0.5",
+    ],
+    ["too few slots", { slotMapping: [1, 2] }, "slotMapping", "3 slots", "2"],
+    ["slots that are no list", { slotMapping: null }, "slotMapping", "3 slots", "undefined"],
+    ["a slot below -1", { slotMapping: [1, -2, 3] }, "slotMapping[1]", "a slot", "-2"],
+    ["a slot that is no integer", { slotMapping: [1, 2, 0.5] }, "slotMapping[2]", "a slot", "0.5"],
+    [
+      "a slot beyond int32",
+      { slotMapping: BigInt64Array.of(1n, 2n, 2n ** 31n) },
+      "slotMapping[2]",
+      "a slot",
+      "2147483648n",
+    ],
+  ])("%s, and nothing changes", async (_, change, argument, ...words) => {
+    using batch = createBatch(device, LIMITS);
+    batch.update({ queryStartLoc: [0, 1], seqLens: [3], blockTable: [[7]] });
+    const [shape, before] = [batch.shape, await contents(batch)];
+    expect(() => batch.update({ ...good, ...change } as never)).toThrow(
+      coded("ERR_INVALID_ARGUMENT", ...words.slice(0, -1), literal(argument), ...words.slice(-1)),
+    );
+    expect(batch.shape).toEqual(shape);
+    expect(await contents(batch)).toEqual(before);
+    batch.update(good);
+  });
+
+  it.each([
+    ["maxSequences", 0],
+    ["maxSequences", undefined],
+    ["maxTokens", -1],
+    ["maxTokens", 1.5],
+    ["maxBlocksPerSequence", 2 ** 31],
+    ["maxBlocksPerSequence", 2 ** 29],
+    ["blockSize", 0],
+    ["blockSize", "16"],
+  ])("limits with %s = %s", (name, value) => {
+    expect(() => createBatch(device, { ...LIMITS, [name]: value } as never)).toThrow(
+      coded("ERR_INVALID_ARGUMENT", name),
+    );
+  });
+
+  it("missing limits, a missing step, another device's stream, use after dispose()", async () => {
+    expect(() => createBatch(device, undefined as never)).toThrow(
+      coded("ERR_INVALID_ARGUMENT", "maxSequences"),
+    );
+    const batch = createBatch(device, LIMITS);
+    expect(() => batch.update(undefined as never)).toThrow(coded("ERR_INVALID_ARGUMENT", "input"));
+    await using other = openTestDevice();
+    expect(() => batch.update(good, { stream: other.defaultStream })).toThrow(
+      coded("ERR_INVALID_ARGUMENT", "stream", "another device"),
+    );
+    batch.dispose();
+    batch.dispose();
+    expect(batch.disposed).toBe(true);
+    expect(() => batch.update(good)).toThrow(coded("ERR_DISPOSED"));
+  });
+
+  it("more than the device's memory", () => {
+    const before = device.memory();
+    const huge = { maxSequences: 2 ** 20, maxTokens: 1, maxBlocksPerSequence: 2 ** 16 };
+    expect(() => createBatch(device, huge)).toThrow(coded("ERR_OUT_OF_MEMORY"));
+    expect(device.memory()).toEqual(before);
+  });
+});

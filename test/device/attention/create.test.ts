@@ -1,0 +1,164 @@
+import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { type AttentionConfig, createAttention, type Tensor } from "../../../lib/index.js";
+import { findKernelFolder } from "../../../lib/kernels/store.js";
+import { coded } from "../../support/coded.js";
+import { openTestDevice } from "../../support/device.js";
+
+const CONFIG = { numHeads: 4, numKvHeads: 2, headSize: 128, dtype: "bfloat16" } as const;
+const device = openTestDevice();
+const other = openTestDevice();
+afterAll(() => Promise.all([device.close(), other.close()]));
+
+const attention = createAttention(device, CONFIG);
+const cache = attention.createKvCache({ numBlocks: 4, layers: 2 });
+
+function dispose(tensor: Tensor): Tensor {
+  tensor.dispose();
+  return tensor;
+}
+
+describe("createAttention", () => {
+  it.each<[string, Partial<AttentionConfig>, string, ...string[]]>([
+    [
+      "a head size without kernel",
+      { headSize: 80 },
+      "ERR_BACKEND_UNSUPPORTED",
+      "head size 80",
+      "has: .*head size 128",
+    ],
+    ["a dtype without kernel", { dtype: "float32" }, "ERR_BACKEND_UNSUPPORTED", "float32", "has: .*bfloat16"],
+    ["an fp8 cache", { kvCacheDtype: "fp8" }, "ERR_BACKEND_UNSUPPORTED", "cache fp8"],
+    ["ALiBi", { alibiSlopes: [1, 1, 1, 1] }, "ERR_BACKEND_UNSUPPORTED", "alibi"],
+    ["a soft cap", { logitsSoftCap: 30 }, "ERR_BACKEND_UNSUPPORTED", "logitsSoftCap"],
+    ["sinks", { sinks: true }, "ERR_BACKEND_UNSUPPORTED", "sinks"],
+    ["a sliding window", { slidingWindow: 128 }, "ERR_BACKEND_UNSUPPORTED", "slidingWindow"],
+    ["cross attention", { attentionType: "encoder_decoder" }, "ERR_BACKEND_UNSUPPORTED", "encoder_decoder"],
+    ["encoder attention", { attentionType: "encoder" as never }, "ERR_NO_BACKEND"],
+    ["a block size that no kernel has", { blockSize: 24 }, "ERR_NO_BACKEND", "multiples of 16", "24"],
+    ["heads that the KV heads do not divide", { numHeads: 5 }, "ERR_INVALID_ARGUMENT", "numKvHeads"],
+    ["an option that there is not", { windowLeft: 5 } as never, "ERR_INVALID_ARGUMENT", "windowLeft"],
+  ])("refuses %s", (_, change, code, ...words) => {
+    expect(() => createAttention(device, { ...CONFIG, ...change })).toThrow(coded(code, ...words));
+  });
+
+  it("refuses what is no device and what is no configuration", () => {
+    expect(() => createAttention({} as never, CONFIG)).toThrow(coded("ERR_INVALID_ARGUMENT", "a Device"));
+    expect(() => createAttention(device, undefined as never)).toThrow(
+      coded("ERR_INVALID_ARGUMENT", "config"),
+    );
+  });
+
+  it("refuses damaged kernels: ERR_KERNEL_CORRUPT", () => {
+    const folder = mkdtempSync(join(tmpdir(), "damaged-kernels-"));
+    const { path } = findKernelFolder(device.info.arch)!;
+    cpSync(path, folder, { recursive: true });
+    process.env.ROCM_ATTENTION_KERNEL_PATH = folder;
+    try {
+      for (const file of readdirSync(folder)) {
+        if (!file.startsWith("triton.unified_attention_2d.bfloat16.d128")) continue;
+        const bytes = readFileSync(join(folder, file));
+        bytes[bytes.length >> 1]! ^= 1;
+        writeFileSync(join(folder, file), bytes);
+      }
+      expect(() => createAttention(device, CONFIG)).toThrow(
+        coded("ERR_KERNEL_CORRUPT", "unified_attention_2d", "SHA-256"),
+      );
+      copyFileSync(join(folder, readdirSync(folder)[1]!), join(folder, "manifest.json"));
+      expect(() => createAttention(device, CONFIG)).toThrow(coded("ERR_KERNEL_CORRUPT", "manifest.json"));
+    } finally {
+      delete process.env.ROCM_ATTENTION_KERNEL_PATH;
+      rmSync(folder, { recursive: true });
+    }
+    createAttention(device, CONFIG).dispose();
+  });
+});
+
+const bits = async (index: number) => (await cache.layer(index).tensor.read()) as Uint16Array;
+
+describe("a KV cache", () => {
+  it("refuses sizes that are none, and more than the device's memory, which stays free", () => {
+    const before = device.memory();
+    for (const options of [{ numBlocks: 0 }, { numBlocks: 1.5 }, { numBlocks: 1, layers: 0 }, undefined]) {
+      expect(() => attention.createKvCache(options as never)).toThrow(coded("ERR_INVALID_ARGUMENT"));
+    }
+    expect(() => attention.createKvCache({ numBlocks: 2 ** 24 })).toThrow(coded("ERR_OUT_OF_MEMORY"));
+    expect(device.memory()).toEqual(before);
+    expect(() => cache.layer(2)).toThrow(coded("ERR_INVALID_ARGUMENT", "between 0 and 1", "2"));
+    expect(() => cache.layer(-1)).toThrow(coded("ERR_INVALID_ARGUMENT"));
+  });
+
+  it.each<[string, () => unknown, ...string[]]>([
+    ["no tensor", () => null, "a Tensor", "null"],
+    ["another rank", () => device.zeros([4, 16, 2, 128], "bfloat16"), "shape"],
+    ["another block size", () => device.zeros([4, 2, 32, 2, 128], "bfloat16"), "2, 16, 2, 128", "2, 32"],
+    ["another dtype", () => device.zeros([4, 2, 16, 2, 128], "float16"), "bfloat16", "float16"],
+    [
+      "gaps between elements",
+      () =>
+        device
+          .zeros([2 ** 16], "bfloat16")
+          .view({ shape: [1, 2, 16, 2, 128], strides: [32768, 16384, 512, 256, 2] }),
+      "dense last dimension",
+    ],
+    [
+      "rows at odd places",
+      () =>
+        device
+          .zeros([2 ** 16], "bfloat16")
+          .view({ shape: [1, 2, 16, 2, 128], strides: [32768, 16384, 260, 130, 1] }),
+      "multiples of 8",
+    ],
+    [
+      "misaligned memory",
+      () => device.zeros([2 ** 16], "bfloat16").view({ shape: [1, 2, 16, 2, 128], byteOffset: 8 }),
+      "aligned to 16 bytes",
+    ],
+    ["disposed memory", () => dispose(device.zeros([4, 2, 16, 2, 128], "bfloat16"))],
+    ["memory of another device", () => other.zeros([4, 2, 16, 2, 128], "bfloat16"), "another"],
+  ])("does not wrap %s", (_, tensor, ...words) => {
+    const code = words.length > 0 ? "ERR_INVALID_ARGUMENT" : "ERR_DISPOSED";
+    expect(() => attention.wrapKvCache(tensor() as Tensor)).toThrow(coded(code, ...words));
+  });
+
+  it("copies whole blocks in every layer, in the order given", async () => {
+    const blockElements = 2 * 16 * 2 * 128;
+    for (const index of [0, 1]) {
+      const contents = new Uint16Array(4 * blockElements).map(
+        (_, i) => 8 * index + Math.floor(i / blockElements),
+      );
+      await cache.layer(index).tensor.write(contents);
+    }
+    cache.copyBlocks([
+      { from: 0, to: 2 },
+      { from: 2, to: 3 },
+    ]);
+    for (const index of [0, 1]) {
+      const contents = await bits(index);
+      const blocks = [0, 1, 2, 3].map(
+        (block) => new Set(contents.subarray(block * blockElements, (block + 1) * blockElements)),
+      );
+      expect(blocks).toEqual([0, 1, 0, 0].map((block) => new Set([8 * index + block])));
+    }
+  });
+
+  it("copies blocks of its own only, and otherwise none", async () => {
+    const before = await bits(0);
+    const wrong = [
+      { from: 0, to: 4 },
+      { from: -1, to: 0 },
+      { from: 0.5, to: 1 },
+    ];
+    for (const copy of wrong) {
+      expect(() => cache.copyBlocks([{ from: 0, to: 1 }, copy])).toThrow(
+        coded("ERR_INVALID_ARGUMENT", "block ids"),
+      );
+    }
+    expect(() => cache.copyBlocks([], { stream: other.defaultStream })).toThrow(
+      coded("ERR_INVALID_ARGUMENT"),
+    );
+    expect([...(await bits(0))]).toEqual([...before]);
+  });
+});
