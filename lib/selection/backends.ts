@@ -14,7 +14,17 @@ function launches(...names: `${Provider}:${string}`[]): Launch[] {
   });
 }
 
-const unifiedDecode = launches("triton:unified_attention_3d", "triton:reduce_segments");
+/** Decodes that leave compute units idle are split over their keys, beside the prefills that may be in the batch. */
+function unified(provider: "triton" | "aiter"): Pick<Capabilities, "prefill" | "decode" | "mixed"> {
+  const whole: KernelChoice = { launches: launches(`${provider}:unified_attention_2d`) };
+  const split = launches(`${provider}:unified_attention_3d`, `${provider}:reduce_segments`);
+  const note = "decodes split over their keys";
+  return {
+    prefill: [whole],
+    decode: [{ launches: split, note }, whole],
+    mixed: [{ launches: [...split, ...whole.launches], note }, whole],
+  };
+}
 
 const TRITON_ATTN: Capabilities = {
   summary: "Unified attention in Triton for prefill and decode. The default.",
@@ -34,11 +44,9 @@ const TRITON_ATTN: Capabilities = {
   batchInvariant: true,
   kvCacheLayout: "[numBlocks, 2, blockSize, numKvHeads, headSize]",
   lse: true,
-  fp8Output: true,
+  fp8Output: "planned",
   graphs: "always",
-  prefill: [{ launches: launches("triton:unified_attention_2d") }],
-  decode: [{ launches: unifiedDecode }],
-  mixed: [{ launches: launches("triton:unified_attention_2d") }],
+  ...unified("triton"),
   cacheWrite: [{ launches: launches("triton:reshape_and_cache_flash") }],
   differences: {
     kvCacheDtypes: "vLLM declares fp8_e5m2 too, and on ROCm stores e4m3 for it. Here it is refused.",
@@ -204,9 +212,7 @@ const ROCM_AITER_UNIFIED_ATTN: Capabilities = {
   fp8Output: true,
   graphs: "always",
   aiter: [launches("aiter:unified_attention_2d", "aiter:unified_attention_3d")],
-  prefill: [{ launches: launches("aiter:unified_attention_2d") }],
-  decode: [{ launches: launches("aiter:unified_attention_3d", "aiter:reduce_segments") }],
-  mixed: [{ launches: launches("aiter:unified_attention_2d") }],
+  ...unified("aiter"),
   cacheWrite: [{ launches: launches("hip:reshape_and_cache_flash") }],
   differences: {},
 };

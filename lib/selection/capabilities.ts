@@ -46,7 +46,7 @@ export interface KernelChoice {
   readonly limits?: Partial<Limits>;
   /** Variables that switch it off: `when` is the value (on or off) that all of them must have. */
   readonly switchedOff?: readonly { readonly variables: readonly FlagName[]; readonly when: boolean }[];
-  /** What else bounds it, known only with the batch. */
+  /** The batches for which it is, where it is not for all: the next choice is for the others. */
   readonly note?: string;
 }
 
@@ -59,7 +59,7 @@ export interface Capabilities extends Limits {
   /** `forward` can write the log-sum-exp of each row. */
   readonly lse: boolean;
   /** `forward` can write fp8 with a static scale. */
-  readonly fp8Output: boolean;
+  readonly fp8Output: boolean | "planned";
   /** Which calls of `forward` can stand in a captured graph. */
   readonly graphs: "always" | "decode" | "never";
   /** AITER's kernels that must be there: of each group at least one. */

@@ -1,4 +1,4 @@
-import type { ComputeDType, KvCacheDType } from "./config.js";
+import type { AttentionType, ComputeDType, KvCacheDType } from "./config.js";
 import { matches, type Sizes } from "./sizes.js";
 import { bareTarget } from "./targets.js";
 
@@ -26,7 +26,8 @@ export interface CatalogKernel {
   kvCacheDtypes?: readonly KvCacheDType[];
   headSizes?: Sizes;
   blockSizes?: Sizes;
-  /** Features that it can do; absent: all. */
+  attentionTypes?: readonly AttentionType[];
+  /** Features that are compiled in: it serves who asks for exactly these. */
   features?: readonly Feature[];
   verified: Verified;
   /** This version is to have it and has not yet. */
@@ -45,6 +46,7 @@ export interface KernelNeeds {
   kvCacheDtype: KvCacheDType;
   headSize: number;
   blockSize: number;
+  attentionType: AttentionType;
   features: readonly Feature[];
 }
 
@@ -101,13 +103,22 @@ export function serves(kernel: CatalogKernel, needs: KernelNeeds): boolean {
     (kernel.kvCacheDtypes?.includes(storedAs(needs.kvCacheDtype, needs.dtype)) ?? true) &&
     (kernel.headSizes === undefined || matches(kernel.headSizes, needs.headSize)) &&
     (kernel.blockSizes === undefined || matches(kernel.blockSizes, needs.blockSize)) &&
-    needs.features.every((feature) => doesFeature(kernel, feature))
+    (kernel.attentionTypes?.includes(needs.attentionType) ?? true) &&
+    hasFeatures(kernel, needs.features)
   );
 }
 
-function doesFeature({ operation, features }: CatalogKernel, feature: Feature): boolean {
-  if (FEATURES_OF_OPERATION[operation]?.includes(feature) === false) return true;
-  return features?.includes(feature) ?? true;
+function hasFeatures({ operation, features }: CatalogKernel, needed: readonly Feature[]): boolean {
+  if (features === undefined) return true;
+  const ofOperation = FEATURES_OF_OPERATION[operation] ?? FEATURES;
+  return ofOperation.every((feature) => features.includes(feature) === needed.includes(feature));
+}
+
+/** Those of an operation's kernels that run for what is needed: made for its very block size before made for any. */
+export function suiting(kernels: readonly CatalogKernel[], needs: KernelNeeds): readonly CatalogKernel[] {
+  const serving = kernels.filter((kernel) => serves(kernel, needs));
+  const exact = serving.filter(({ blockSizes }) => blockSizes !== undefined && "oneOf" in blockSizes);
+  return exact.length > 0 ? exact : serving;
 }
 
 /** Kernels know a cache in the dtype of the model ("auto"), and fp8; "bfloat16" and "fp8_e4m3" are other words for these. */

@@ -48,7 +48,7 @@ export interface PhaseKernel {
   status: KernelStatus;
   /** How far the least verified of them is verified on this target. */
   verified: Verified;
-  /** What else bounds it, known only with the batch. */
+  /** The batches for which it is, where it is not for all. */
   note?: string;
 }
 
@@ -62,8 +62,11 @@ export interface LaunchReport {
 
 export interface PhasePlan {
   phase: Phase;
-  /** What will run; null where none of the backend's kernels takes this configuration. */
-  kernel: PhaseKernel | null;
+  /**
+   * What will run: the first whose `note` admits the batch; the last is for all others. Empty where none of the backend's
+   * kernels takes this configuration.
+   */
+  kernels: PhaseKernel[];
   /** Kernels that would come before it, and why they do not run. */
   passedOver: { kernel: string; reasons: string[] }[];
 }

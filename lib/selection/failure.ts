@@ -46,7 +46,7 @@ export function kernelFailure({
 }: Pick<Explanation, "candidates" | "phases" | "target">): RocmAttentionError | null {
   const chosen = candidates.find((candidate) => candidate.chosen);
   if (chosen === undefined || chosen.kernels === "available") return null;
-  const absent = phases.filter(({ kernel }) => kernel?.status !== "available");
+  const absent = phases.filter(({ kernels }) => kernels[0]?.status !== "available");
   const names = absent.map(({ phase }) => PHASE_TITLES[phase]).join(", ");
   const message =
     chosen.kernels === "missing"

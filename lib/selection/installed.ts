@@ -32,6 +32,7 @@ export function catalogOfManifests(manifests: readonly ManifestView[]): Catalog 
         kvCacheDtypes: known(KV_CACHE_DTYPES, kvCacheDtypes),
         headSizes: { oneOf: headSizes },
         blockSizes: blockSize === null ? { multipleOf: 16 } : { oneOf: [blockSize] },
+        attentionTypes: ["decoder"], // manifests have no word for others yet
         features: known(FEATURES, features),
         verified: known(VERIFIED, [verified])[0] ?? "none",
       }));

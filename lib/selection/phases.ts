@@ -8,7 +8,9 @@ import {
   kernelsFor,
   kernelsOf,
   serves,
+  suiting,
   VERIFIED,
+  type Verified,
 } from "./catalog.js";
 import type { ResolvedConfig } from "./config.js";
 import type { KernelStatus, LaunchReport, PhaseKernel, PhasePlan } from "./explanation.js";
@@ -42,23 +44,36 @@ export function situationOf(config: ResolvedConfig, flags: Flags, arch: string, 
 
 /** Which kernels of a backend will run each phase, and why none that would come before. */
 export function planPhases(capabilities: Capabilities, situation: Situation): PhasePlan[] {
-  return PHASES.filter((phase) => capabilities[phase].length > 0).map((phase) => {
-    const passedOver: PhasePlan["passedOver"] = [];
-    const fitting: PhaseKernel[] = [];
-    for (const choice of capabilities[phase]) {
-      const reasons = obstacles(choice, situation);
-      const kernel = lookUp(choice, situation);
-      if (reasons.length === 0) fitting.push(kernel);
-      if (reasons.length === 0 && kernel.status === "available") break;
-      passedOver.push({
-        kernel: kernelName(choice.launches),
-        reasons: reasons.length > 0 ? reasons : [absence(kernel, situation.arch)],
-      });
-    }
-    const kernel = fitting.find(({ status }) => status === "available") ?? fitting[0] ?? null;
-    const isTheChosen = (name: string) => kernel !== null && name === kernelName(kernel.launches);
-    return { phase, kernel, passedOver: passedOver.filter((other) => !isTheChosen(other.kernel)) };
+  return PHASES.filter((phase) => capabilities[phase].length > 0).map((phase) => ({
+    phase,
+    ...planPhase(capabilities[phase], situation),
+  }));
+}
+
+function planPhase(choices: readonly KernelChoice[], situation: Situation): Omit<PhasePlan, "phase"> {
+  const tried = choices.map((choice) => {
+    const reasons = obstacles(choice, situation);
+    const kernel = reasons.length === 0 ? lookUp(choice, situation) : null;
+    return { name: kernelName(choice.launches), reasons, kernel };
   });
+  const fitting = tried.flatMap(({ kernel }) => kernel ?? []);
+  const available = fitting.filter(({ status }) => status === "available");
+  const kernels = upToTheOneForAll(available.length > 0 ? available : fitting);
+  const last = tried.findIndex(({ kernel }) => kernel === kernels.at(-1));
+  const passedOver = tried
+    .slice(0, kernels.length === 0 ? undefined : last)
+    .filter(({ kernel }) => kernel === null || !kernels.includes(kernel))
+    .map(({ name, reasons, kernel }) => ({
+      kernel: name,
+      reasons: kernel === null ? reasons : [absence(kernel, situation.arch)],
+    }));
+  return { kernels, passedOver };
+}
+
+/** Those for some batches, and the first that is for all others. */
+function upToTheOneForAll(kernels: readonly PhaseKernel[]): PhaseKernel[] {
+  const end = kernels.findIndex(({ note }) => note === undefined);
+  return kernels.slice(0, end === -1 ? undefined : end + 1);
 }
 
 /** "triton unified_attention_3d + reduce_segments". */
@@ -96,12 +111,11 @@ function absence(kernel: PhaseKernel, arch: string): string {
 
 function lookUp({ launches, note }: KernelChoice, situation: Situation): PhaseKernel {
   const reports = launches.map((launch): LaunchReport => {
-    const row = findKernel(situation.kernels, launch, situation.needs);
-    const status = statusOf(launch, situation);
-    return { ...launch, status, verified: row?.verified ?? "none" };
+    const verified = leastVerified(suiting(kernelsOf(situation.kernels, launch) ?? [], situation.needs));
+    return { ...launch, status: statusOf(launch, situation), verified };
   });
   const status = worst(reports.map((report) => report.status));
-  const verified = VERIFIED[Math.min(...reports.map((report) => VERIFIED.indexOf(report.verified)))]!;
+  const verified = leastVerified(reports);
   return { launches: reports, status, verified, ...(note === undefined ? {} : { note }) };
 }
 
@@ -130,6 +144,11 @@ function statusOf(launch: Launch, { kernels, published, needs }: Situation): Ker
 
 function findKernel(index: KernelIndex, launch: Launch, needs: KernelNeeds): CatalogKernel | undefined {
   return kernelsOf(index, launch)?.find((row) => serves(row, needs));
+}
+
+/** What is true of all of them; "none" where there are none. */
+function leastVerified(kernels: readonly { readonly verified: Verified }[]): Verified {
+  return VERIFIED.find((level) => kernels.some(({ verified }) => verified === level)) ?? "none";
 }
 
 function worst(statuses: readonly KernelStatus[]): KernelStatus {

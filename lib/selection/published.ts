@@ -1,28 +1,42 @@
 import { BUILTIN_BACKENDS } from "./backends.js";
 import { type Capabilities, type Launch, PHASES } from "./capabilities.js";
 import { type Catalog, type CatalogKernel, FEATURES } from "./catalog.js";
+import type { Sizes } from "./sizes.js";
 import { isTargetOf } from "./targets.js";
 
 /** The targets that have a package of kernels. */
 export const PACKAGED_TARGETS = ["gfx90a", "gfx942", "gfx950"] as const;
 
-/** What the kernels of this version have in common on a target. */
-const TRITON = {
-  provider: "triton",
-  dtypes: ["bfloat16", "float16"],
-  kvCacheDtypes: ["auto"],
-  headSizes: { oneOf: [64, 128] },
-  blockSizes: { multipleOf: 16 },
-  features: [],
-  verified: "emulator",
-} as const satisfies Partial<CatalogKernel>;
+type Cell = Pick<Required<CatalogKernel>, "target" | "dtypes" | "headSizes" | "verified">;
 
-/** The kernels that the packages of this version hold; a test compares them with what the build makes. */
-const PUBLISHED: readonly CatalogKernel[] = PACKAGED_TARGETS.flatMap((target) =>
-  ["unified_attention_2d", "unified_attention_3d", "reduce_segments", "reshape_and_cache_flash"].map(
-    (operation) => ({ ...TRITON, target, operation }),
+/** What the attention kernels are compiled for; kernels/triton/provider.py has the same in its `instances`. */
+const CELLS: readonly Cell[] = PACKAGED_TARGETS.flatMap((target) =>
+  (["bfloat16", "float16"] as const).flatMap((dtype) =>
+    [64, 128].map((headSize): Cell => {
+      const isTested = target === "gfx942" || (dtype === "bfloat16" && headSize === 128);
+      return {
+        ...{ target, dtypes: [dtype], headSizes: { oneOf: [headSize] } },
+        verified: isTested ? "emulator" : "none",
+      };
+    }),
   ),
 );
+
+/** The kernels that the packages of this version hold; a test compares them with what the build makes. */
+const PUBLISHED: readonly CatalogKernel[] = CELLS.flatMap((cell) => {
+  const row = (operation: string, blockSizes: Sizes, verified = cell.verified): CatalogKernel => ({
+    ...cell,
+    ...{ provider: "triton", operation, kvCacheDtypes: ["auto"], blockSizes },
+    ...{ attentionTypes: ["decoder"], features: [], verified },
+  });
+  return [
+    ...["unified_attention_2d", "unified_attention_3d"].flatMap((operation) => [
+      row(operation, { oneOf: [16] }),
+      row(operation, { multipleOf: 16 }, cell.target === "gfx942" ? "emulator" : "none"),
+    ]),
+    ...["reduce_segments", "reshape_and_cache_flash"].map((operation) => row(operation, { multipleOf: 16 })),
+  ];
+});
 
 /** A row for every kernel that a capability table names, as wide as the table says: what there is to come. */
 function plannedKernels(capabilities: Capabilities): CatalogKernel[] {
@@ -39,6 +53,7 @@ function plannedKernels(capabilities: Capabilities): CatalogKernel[] {
           kvCacheDtypes: limits.kvCacheDtypes,
           headSizes: limits.headSizes,
           blockSizes: limits.blockSizes,
+          attentionTypes: limits.attentionTypes,
           features: FEATURES.filter((feature) => limits[feature]),
           verified: "none" as const,
           planned: true,

@@ -4,6 +4,7 @@ import {
   type Candidate,
   type Explanation,
   PHASE_TITLES,
+  type PhaseKernel,
   type PhasePlan,
   type VariableReport,
 } from "./explanation.js";
@@ -119,19 +120,22 @@ function reasonsOf({ reasons }: Candidate): string {
   return reasons.map(({ message }) => message).join("; ");
 }
 
-function phaseRow({ phase, kernel, passedOver }: PhasePlan, paint: Paint): Row {
+function phaseRow({ phase, kernels, passedOver }: PhasePlan, paint: Paint): Row {
+  const [text = paint("red", "none"), ...otherwise] = kernels.map((kernel) => kernelText(kernel, paint));
   // What a mixed batch passes over stands under decode already.
-  const below = (phase === "mixed" ? [] : passedOver).map((other) =>
+  const not = (phase === "mixed" ? [] : passedOver).map((other) =>
     paint("dim", `not ${other.kernel}: ${other.reasons.join("; ")}`),
   );
-  if (kernel === null) return { name: PHASE_TITLES[phase], text: paint("red", "none"), below };
+  return { name: PHASE_TITLES[phase], text, below: [...otherwise.map((other) => `else ${other}`), ...not] };
+}
+
+function kernelText({ launches, status, verified, note }: PhaseKernel, paint: Paint): string {
   const state = {
-    available: VERIFIED_TEXT[kernel.verified],
+    available: VERIFIED_TEXT[verified],
     planned: paint("yellow", "planned"),
-    missing: paint("yellow", "missing"),
-  }[kernel.status];
-  const note = kernel.note === undefined ? "" : `, for ${kernel.note}`;
-  return { name: PHASE_TITLES[phase], text: `${kernelName(kernel.launches)} (${state}${note})`, below };
+    missing: paint("yellow", "not installed"),
+  }[status];
+  return `${kernelName(launches)} (${state})${note === undefined ? "" : `, for ${note}`}`;
 }
 
 const VERIFIED_TEXT = {

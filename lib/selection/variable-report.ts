@@ -100,7 +100,9 @@ function switches(capabilities: Capabilities, flag: FlagName): boolean {
 }
 
 function kernelsOf(phases: readonly PhasePlan[]): string {
-  return phases.map(({ kernel }) => (kernel === null ? "" : kernelName(kernel.launches))).join("|");
+  return phases
+    .map(({ kernels }) => kernels.map(({ launches }) => kernelName(launches)).join(", "))
+    .join("|");
 }
 
 /** Why a flag does nothing. */

@@ -2,6 +2,8 @@ import { GENERATED, table } from "./markdown.mjs";
 
 const PHASES = { prefill: "prefill", decode: "decode", mixed: "mixed", cacheWrite: "cache write" };
 
+const LEVELS = { hardware: "on hardware", emulator: "on the emulator", none: "not yet" };
+
 /** The rows of the comparison: the entry, its title, how its value reads, and how what has a kernel is read from a row. */
 const entries = (sizes) => [
   ["targets", "GPU targets", list, ({ target }) => [target]],
@@ -11,7 +13,7 @@ const entries = (sizes) => [
   ["numHeads", "query heads per GPU", sizes],
   ["queriesPerKv", "query heads per key-value head", sizes],
   ["blockSizes", "block sizes", sizes, ({ blockSizes }) => blockSizes],
-  ["attentionTypes", "attention types", list],
+  ["attentionTypes", "attention types", list, ({ attentionTypes }) => attentionTypes],
   ["slidingWindow", "sliding window", yesNo, feature("slidingWindow")],
   ["alibi", "ALiBi", yesNo, feature("alibi")],
   ["logitsSoftCap", "logits soft cap", yesNo, feature("logitsSoftCap")],
@@ -84,7 +86,29 @@ ${capabilities.summary}${aiterText(capabilities)}${built.length === 0 ? " Planne
 ${table(["", "accepts", ...(built.length === 0 ? [] : ["today"])], rows)}
 
 ${table(["phase", "kernels, the preferred first", "there", "for"], phases)}
-${footnotes.length === 0 ? "" : `\n${footnotes.join("\n")}\n`}`.trimEnd();
+${verification(built, entries)}${footnotes.length === 0 ? "" : `\n${footnotes.join("\n")}\n`}`.trimEnd();
+}
+
+/** Which of the kernels that exist are verified, and on what: a cell as far as the least verified of its kernels. */
+function verification(built, entries) {
+  const texts = Object.fromEntries(entries.map(([entry, , write]) => [entry, write]));
+  const targets = new Map();
+  for (const { target, verified, dtypes, headSizes, blockSizes } of built) {
+    const sizes = `head size ${texts.headSizes(headSizes)}, block size ${texts.blockSizes(blockSizes)}`;
+    const cell = `${list(dtypes)}, ${sizes}`;
+    const cells = targets.get(target) ?? new Map();
+    targets.set(target, cells.set(cell, cells.get(cell) === "none" ? "none" : verified));
+  }
+  const lines = [...targets].map(([target, cells]) => {
+    const levels = Object.keys(LEVELS).flatMap((level) => {
+      const ofLevel = [...cells].filter(([, own]) => own === level).map(([cell]) => cell);
+      if (ofLevel.length === 0) return [];
+      const rest = level === "none" ? "the others" : ofLevel.join("; ");
+      return [`${ofLevel.length === cells.size ? "all" : rest} ${LEVELS[level]}`];
+    });
+    return `- \`${target}\`: ${levels.join("; ")}`;
+  });
+  return lines.length === 0 ? "" : `\nHow far the kernels are verified:\n\n${lines.join("\n")}\n`;
 }
 
 /** The kernels of the catalog that exist and belong to a backend. */
@@ -108,7 +132,7 @@ function today(value, write, read, built) {
   // In the table's order, then what it covers by a prefix (gfx1100 of gfx11).
   const parts = Array.isArray(value) ? [[...value.filter((one) => there.delete(one)), ...there]] : values;
   const texts = [...new Set(parts.map((part) => write(part)))];
-  return texts.length === 0 || texts[0] === write(value) ? "" : texts.join(" or ");
+  return texts.length === 0 || texts.includes(write(value)) ? "" : texts.join(" or ");
 }
 
 function conditions({ limits = {}, switchedOff = [], note }, entries) {
@@ -137,6 +161,7 @@ function list(values) {
 }
 
 function yesNo(value) {
+  if (value === "planned") return value;
   return value ? "yes" : "no";
 }
 

@@ -148,7 +148,7 @@ describe("selection", () => {
 });
 
 function outcome({ backend, phases }: Explanation) {
-  return { backend, kernels: phases.map(({ kernel }) => kernel?.launches) };
+  return { backend, kernels: phases.map(({ kernels }) => kernels.map(({ launches }) => launches)) };
 }
 
 /** The entries of a backend's table that deny a configuration, read anew from the table. */

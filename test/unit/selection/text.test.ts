@@ -41,8 +41,12 @@ describe("the text of an explanation", () => {
 
       Kernels
         prefill      triton unified_attention_2d (not verified)
-        decode       triton unified_attention_3d + reduce_segments (not verified)
-        mixed        triton unified_attention_2d (not verified)
+        decode       triton unified_attention_3d + reduce_segments (not verified), for decodes split over
+                     their keys
+                     else triton unified_attention_2d (not verified)
+        mixed        triton unified_attention_3d + reduce_segments + unified_attention_2d (not verified),
+                     for decodes split over their keys
+                     else triton unified_attention_2d (not verified)
         cache write  triton reshape_and_cache_flash (not verified)
 
       Variables

@@ -1,0 +1,58 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { Device, EMULATED_ARCHS, traceLaunches } from "../../../lib/index.js";
+import type { KernelRow } from "../../../lib/kernels/manifest.js";
+import { findKernelFolder } from "../../../lib/kernels/store.js";
+import { PagedCase } from "../../support/paged-case.js";
+import { isAccurate, type Lengths } from "../../support/reference.js";
+
+/** Batches that between them launch every kernel of a backend: a split decode beside a long prefill, and a short one. */
+const BATCHES: readonly Lengths[] = [
+  [
+    [300, 1],
+    [20, 40],
+  ],
+  [[20, 3]],
+];
+
+describe.each(EMULATED_ARCHS)("the kernels for %s", (arch) => {
+  const folder = findKernelFolder(arch)!;
+  const device = Device.open({ emulate: arch, computeUnits: 8 });
+  afterAll(() => device.close());
+
+  it("that are marked as verified on the emulator compute what float64 does, each of them", async () => {
+    const marked = folder.manifest.kernels.filter(({ verified }) => verified === "emulator");
+    expect(marked.length).toBeGreaterThan(0);
+    const launched = new Set<string>();
+    for (const row of new Map(marked.map((row) => [kind(row), row])).values()) {
+      for (const id of await kernelsThatRun(row)) launched.add(id);
+    }
+    expect([...launched].sort()).toEqual(marked.map(({ id }) => id).sort());
+  });
+
+  /** Runs attention with the kernels of a row's kind and compares it with float64; gives the kernels' ids. */
+  async function kernelsThatRun({ capabilities }: KernelRow): Promise<string[]> {
+    const { dtypes, headSizes, blockSize, features } = capabilities;
+    expect(features).toEqual([]); // PagedCase has none yet
+    const shape = { numHeads: 8, numKvHeads: 2, headSize: headSizes[0]!, blockSize: blockSize ?? 48 };
+    const dtype = dtypes[0] as "bfloat16" | "float16";
+    const ids: string[] = [];
+    for (const lengths of BATCHES) {
+      await using paged = await PagedCase.create(device, { shape, dtype, lengths, seed: 17 });
+      traceLaunches(({ id, start, end }) => {
+        ids.push(id);
+        start.dispose();
+        end.dispose();
+      });
+      const { output } = await paged.run().finally(() => traceLaunches(null));
+      expect(paged.errors(output)).toSatisfy((errors) => isAccurate(errors, dtype));
+    }
+    return ids;
+  }
+});
+
+/** Rows of one kind run in the same attention. What has no block size of its own runs beside one that has. */
+function kind({ operation, capabilities }: KernelRow): string {
+  const { dtypes, headSizes, blockSize, features } = capabilities;
+  const block = operation.startsWith("unified_attention") ? blockSize : 16;
+  return [dtypes, headSizes, block, features].join("|");
+}
