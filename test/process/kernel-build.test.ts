@@ -1,0 +1,73 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { programPath } from "../../scripts/setup/kernels.mjs";
+import { root } from "../../scripts/setup/paths.mjs";
+
+const TARGET = "gfx950";
+const scratch = mkdtempSync(join(tmpdir(), "kernel-build-"));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** Runs kernels/build with a cache of its own; without the compilers on request. */
+function build(args: string[], { compilers = true, cache = join(scratch, "cache") } = {}) {
+  const PATH = compilers ? programPath : "/usr/local/bin:/usr/bin:/bin";
+  const { status, stdout, stderr } = spawnSync(join(root, "kernels", "build"), args, {
+    encoding: "utf8",
+    env: { ...process.env, PATH, ROCM_ATTENTION_CACHE: cache },
+  });
+  return { status, stdout, stderr };
+}
+
+const smoke = (out: string) => ["--target", TARGET, "--set", "smoke", "--out", join(scratch, out)];
+const contents = (folder: string) =>
+  Object.fromEntries(
+    readdirSync(folder).map((file) => [file, readFileSync(join(folder, file)).toString("base64")]),
+  );
+
+describe("kernels/build", () => {
+  it("makes the same bytes from nothing as were made before, and nothing anew when all is there", () => {
+    const first = build(smoke("first"));
+    expect(first).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining(`${TARGET}: 5 kernels, 5 built`),
+    });
+    const made = contents(join(scratch, "first", TARGET));
+    expect(Object.keys(made)).toHaveLength(6);
+    expect(made).toEqual(contents(join(root, "build", "kernels", TARGET)));
+
+    const times = () =>
+      readdirSync(join(scratch, "first", TARGET)).map(
+        (file) => statSync(join(scratch, "first", TARGET, file)).mtimeMs,
+      );
+    const before = times();
+    // Without compilers: where there is nothing to do, none is even looked for.
+    expect(build(smoke("first"), { compilers: false }).stdout).toContain("5 kernels, 0 built");
+    expect(times()).toEqual(before);
+    expect(build(smoke("second"), { compilers: false }).stdout).toContain("5 kernels, 0 built");
+    expect(contents(join(scratch, "second", TARGET))).toEqual(made);
+
+    const damagedCache = join(scratch, "damaged cache");
+    cpSync(join(scratch, "cache"), damagedCache, { recursive: true });
+    const kernels = join(damagedCache, "kernels");
+    const file = join(kernels, readdirSync(kernels).find((name) => name.endsWith(".co"))!);
+    writeFileSync(file, readFileSync(file).subarray(1));
+    const failed = build(smoke("third"), { compilers: false, cache: damagedCache });
+    expect(failed.status).not.toBe(0);
+    expect(failed.stderr).toContain("pip install -r kernels/requirements.txt");
+  }, 300_000);
+
+  it.each([
+    [["--target", "gfx1234"], "unknown target 'gfx1234': expected gfx90a, gfx942, gfx950"],
+    [["--target", "gfx942,gfx1234"], "unknown target 'gfx1234'"],
+    [["--target", ""], "unknown target ''"],
+    [["--target", "gfx942", "--set", "some"], "invalid choice: 'some'"],
+    [[], "--target"],
+  ])("refuses %j", (args, message) => {
+    const { status, stderr, stdout } = build([...args, "--out", join(scratch, "none")], { compilers: false });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toContain(message);
+    expect(readdirSync(scratch)).not.toContain("none");
+  });
+});
