@@ -5,7 +5,6 @@ import type { Tensor } from "../device/tensor.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 import { installedKernels } from "../kernels/store.js";
 import { bytesPerBlock, type CacheLayout, KvCache, type KvCacheLayer, wrapLayer } from "../kv-cache/cache.js";
-import { log } from "../log.js";
 import {
   type AttentionConfig,
   type BackendName,
@@ -17,6 +16,7 @@ import type { Explanation } from "../selection/explanation.js";
 import { kernelFailure } from "../selection/failure.js";
 import { catalogOfManifests } from "../selection/installed.js";
 import { capabilitiesOf } from "../selection/registry.js";
+import { announce } from "./announce.js";
 import { makeBackend } from "./backends.js";
 import type { Batch } from "./batch.js";
 import { checkBatch, checkCache, checkLse, checkOutput, checkRows } from "./validate.js";
@@ -159,21 +159,4 @@ export function createAttention(device: Device, config: AttentionConfig): Attent
   const attention = new Attention(device, explanation, resolved!, makeBackend(backend, device, resolved!));
   announce(explanation);
   return attention;
-}
-
-const announced = new Set<string>();
-
-/** Tells the logger of a choice, once per distinct configuration. */
-function announce({ backend, rule, source, config, target, candidates }: Explanation): void {
-  const rejected = candidates
-    .filter(({ chosen, reasons }) => !chosen && reasons.length > 0)
-    .map(({ backend: name, reasons }) => `${name} (${reasons.map(({ message }) => message).join("; ")})`);
-  const message =
-    `attention backend ${backend} on ${target.arch}: chosen by ${source}` +
-    `${rule === null || rule === backend ? "" : `, vLLM would take ${rule}`}` +
-    `${rejected.length === 0 ? "" : `; rejected: ${rejected.join(", ")}`}`;
-  const key = JSON.stringify([config, message]);
-  if (announced.has(key)) return;
-  announced.add(key);
-  log("info", message);
 }

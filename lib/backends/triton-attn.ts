@@ -28,12 +28,6 @@ export class TritonAttention implements AttentionBackend {
   readonly #split: SplitDecode;
 
   constructor(device: Device, config: ResolvedConfig, folder: KernelFolder) {
-    if (config.attentionType !== "decoder") {
-      throw new RocmAttentionError(
-        "ERR_BACKEND_UNSUPPORTED",
-        `TRITON_ATTN has no kernels for attention type ${config.attentionType} in this version; it has for decoder`,
-      );
-    }
     this.#device = device;
     this.#config = config;
     this.#group = config.numHeads / config.numKvHeads;

@@ -41,15 +41,26 @@ export function explanationText(explanation: Explanation, options: TextOptions =
     .join("\n\n");
 }
 
-/** One line for a log: what was asked for, what runs, why, and what was rejected. */
-export function explanationLine(explanation: Explanation): string {
-  const { backend, source, rule, error, target } = explanation;
-  if (backend === null) return `no attention backend on ${target.arch}: ${error!.message}`;
-  const rejected = explanation.candidates
-    .filter(({ enabled, eligible }) => enabled && !eligible)
+/** One line for a log: what was requested, what it is resolved to, why, and what was rejected. */
+export function explanationLine({ backend, source, error, target, candidates }: Explanation): string {
+  const enabled = candidates.filter((candidate) => candidate.enabled);
+  const isRequested = source !== "default" || enabled.length > 1;
+  const requested = isRequested ? enabled[0]?.backend : "none";
+  const resolved = backend === null ? `none: ${error!.message}` : `${backend}, ${sourceText(source)}`;
+  const rejected = enabled
+    .filter(({ eligible }) => backend !== null && !eligible)
     .map((candidate) => `; rejected ${candidate.backend}: it ${reasonsOf(candidate)}`);
-  const asked = rule === null || rule === backend ? "" : `; vLLM's rule says ${rule}`;
-  return `attention backend ${backend} on ${bareTarget(target.arch)}, ${sourceText(source)}${asked}${rejected.join("")}`;
+  return `attention backend on ${bareTarget(target.arch)}: requested ${requested}, resolved to ${resolved}${rejected.join("")}`;
+}
+
+/** "VLLM_MLA_DISABLE=1: no effect: nothing in this package depends on it". */
+export function variableText({ name, value, effect, note }: VariableReport): string {
+  return `${name}=${value}: ${effectText(effect, note)}`;
+}
+
+function effectText(effect: string | null, note: string | undefined): string {
+  if (effect === null) return `no effect: ${note}`;
+  return note === undefined ? effect : `${effect}; ${note}`;
 }
 
 type Style = "bold" | "dim" | "green" | "red" | "yellow";
@@ -150,7 +161,7 @@ function variableLines(
   width: number,
 ): string[] {
   const mark = level === "warning" ? paint("yellow", "!") : " ";
-  const text = effect === null ? `no effect: ${note}` : note === undefined ? effect : `${effect}; ${note}`;
+  const text = effectText(effect, note);
   const lines = wrap(effect === null ? paint("dim", text) : text, width - 6);
   return [`  ${mark} ${name}=${value}`, ...lines.map((line) => `      ${line}`)];
 }

@@ -56,7 +56,7 @@ export function reportVariables(
       const note = [unknown, why].filter((text) => text !== undefined).join("; ");
       report(effect, unknown === undefined && isQuiet ? "info" : "warning", note === "" ? undefined : note);
     } else {
-      report(null, "warning", "has no effect in this package");
+      report(null, "warning", "nothing in this package depends on it");
     }
   }
   return reports;
@@ -113,7 +113,7 @@ function idleness(
   { chosen, candidates }: Decision,
 ): string {
   const variable: Variable = VARIABLES[name];
-  if (variable.effect === null) return "has no effect in this package";
+  if (variable.effect === null) return "nothing in this package depends on it";
   if (situation.flags[name] === variable.default) return `${variable.default ? "on" : "off"}, as without it`;
   if (isForOtherKind(variable, situation)) {
     return `acts on ${variable.kind === "mla" ? "multi-head latent" : "standard"} attention alone`;

@@ -10,6 +10,7 @@ import { hasAiter } from "../../selection/decide.js";
 import { explain } from "../../selection/explain.js";
 import { catalogOfManifests } from "../../selection/installed.js";
 import { kernelCommand } from "../../selection/targets.js";
+import { variableText } from "../../selection/text.js";
 import { PROBE_BOUND, probeAttention } from "./attention-probe.js";
 
 /** One thing that was looked at. */
@@ -118,9 +119,7 @@ function checkAiter(folders: ReadonlyMap<string, FolderCheck>): Check {
 function checkVariables(): Check[] {
   const llama = { numHeads: 32, numKvHeads: 8, headSize: 128, dtype: "bfloat16" } as const;
   const { error, variables } = explain(llama);
-  const lines = variables.map(({ name, value, effect, note }) =>
-    effect === null ? `${name}=${value}: no effect, ${note}` : `${name}=${value}: ${effect}`,
-  );
+  const lines = variables.map(variableText);
   for (const [name, value] of Object.entries(process.env)) {
     if (name.startsWith("ROCM_ATTENTION_")) lines.push(`${name}=${value}`);
   }

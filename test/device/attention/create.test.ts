@@ -30,7 +30,7 @@ describe("createAttention", () => {
     ["a soft cap", { logitsSoftCap: 30 }, ...noKernels],
     ["sinks", { sinks: true }, ...noKernels],
     ["a sliding window", { slidingWindow: 128 }, ...noKernels],
-    ["cross attention", { attentionType: "encoder_decoder" }, "ERR_BACKEND_UNSUPPORTED", "encoder_decoder"],
+    ["cross attention", { attentionType: "encoder_decoder" }, ...noKernels],
     ["encoder attention", { attentionType: "encoder" as never }, "ERR_NO_BACKEND"],
     ["a block size that no kernel has", { blockSize: 24 }, "ERR_NO_BACKEND", "multiples of 16", "24"],
     ["heads that the KV heads do not divide", { numHeads: 5 }, "ERR_INVALID_ARGUMENT", "numKvHeads"],

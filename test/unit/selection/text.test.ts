@@ -149,13 +149,13 @@ describe("the text of an explanation", () => {
 describe("the line for a log", () => {
   it("names the choice, its source and what was rejected", () => {
     expect(explanationLine(FALLBACK)).toMatchInlineSnapshot(
-      `"attention backend TRITON_ATTN on gfx942, the default; vLLM's rule says ROCM_AITER_FA; rejected ROCM_AITER_FA: it needs AITER's kernels, which are not there for gfx942"`,
+      `"attention backend on gfx942: requested ROCM_AITER_FA, resolved to TRITON_ATTN, the default; rejected ROCM_AITER_FA: it needs AITER's kernels, which are not there for gfx942"`,
     );
     expect(explanationLine(HYBRID)).toMatchInlineSnapshot(
-      `"attention backend ROCM_ATTN on gfx942, because of VLLM_ATTENTION_BACKEND"`,
+      `"attention backend on gfx942: requested ROCM_ATTN, resolved to ROCM_ATTN, because of VLLM_ATTENTION_BACKEND"`,
     );
     expect(explanationLine(FAILURE)).toMatchInlineSnapshot(
-      `"no attention backend on gfx1100: ROCM_AITER_FA cannot run this configuration on gfx1100: it runs on gfx90a, gfx942 or gfx950, not on gfx1100; takes head size 64, 128 or 256, not 80; does not support a logits soft cap. TRITON_ATTN could: set VLLM_ATTENTION_BACKEND=TRITON_ATTN."`,
+      `"attention backend on gfx1100: requested ROCM_AITER_FA, resolved to none: ROCM_AITER_FA cannot run this configuration on gfx1100: it runs on gfx90a, gfx942 or gfx950, not on gfx1100; takes head size 64, 128 or 256, not 80; does not support a logits soft cap. TRITON_ATTN could: set VLLM_ATTENTION_BACKEND=TRITON_ATTN."`,
     );
   });
 });
