@@ -16,17 +16,18 @@ export function check(name, command, args) {
 }
 
 /**
- * Runs vitest in `folder` and returns its counts. Whatever else goes wrong, a vitest that dies too, is one failure.
- * @returns {{ passed: number, failed: number, skipped: { name: string, reason: string }[] }}
+ * Runs vitest in `folder` and returns its counts; a reason is null where the test does not say why it was skipped.
+ * Whatever else goes wrong, a vitest that dies too, is one failure.
+ * @returns {{ passed: number, failed: number, skipped: { file: string, name: string, reason: string | null }[] }}
  */
-export function runVitest(folder = root, args = [], stdio = "inherit") {
+export function runVitest(args = [], { folder = root, stdio = "inherit", device } = {}) {
   const report = join(folder, "build", "test.json");
   rmSync(report, { force: true });
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
   const reporters = ["--reporter=default", `--reporter=${reporter}`];
   const { status } = spawnSync(process.execPath, [vitest, "run", ...reporters, ...args], {
     cwd: folder,
-    env,
+    env: device === undefined ? env : { ...env, ROCM_ATTENTION_TEST_DEVICE: device },
     stdio,
   });
   if (!existsSync(report)) return { passed: 0, failed: 1, skipped: [] };

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 
-/** A vitest reporter that writes build/test.json: how many tests passed and failed, and which were skipped and why. */
+/** A vitest reporter that writes build/test.json: how many tests passed and failed, and which were skipped. */
 export default class Counts {
   onTestRunEnd(modules, unhandledErrors) {
     const counts = { passed: 0, failed: unhandledErrors.length, skipped: [] };
@@ -11,7 +11,8 @@ export default class Counts {
         const { state, note } = test.result();
         if (state === "passed") counts.passed++;
         else if (state === "failed") counts.failed++;
-        else counts.skipped.push({ name: test.fullName, reason: note ?? "no reason given" });
+        else
+          counts.skipped.push({ file: module.relativeModuleId, name: test.fullName, reason: note ?? null });
       }
     }
     mkdirSync("build", { recursive: true });

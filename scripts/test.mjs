@@ -1,8 +1,10 @@
 // `npm test`: everything that a fresh clone needs, then every check, then one line: "N passed, N failed".
+// `npm run test:all`: besides that every kernel of every target, and attention on each of them.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { check, runVitest } from "./checks.mjs";
 import { aiter } from "./setup/aiter.mjs";
+import { gpuTarget } from "./setup/gpu.mjs";
 import { kernels } from "./setup/kernels.mjs";
 import { native } from "./setup/native.mjs";
 import { packages } from "./setup/packages.mjs";
@@ -12,6 +14,10 @@ import { performSteps } from "./setup/steps.mjs";
 import { toolchain } from "./setup/toolchain.mjs";
 import { typescript } from "./setup/typescript.mjs";
 
+const everything = process.argv.includes("--all");
+const onGpu = process.env.ROCM_ATTENTION_TEST_DEVICE === "gpu";
+const complete = (target) => everything || (onGpu && gpuTarget() === target);
+
 await performSteps([
   packages,
   typescript,
@@ -19,8 +25,8 @@ await performSteps([
   lintPython,
   toolchain,
   kernels("gfx942", "all"),
-  kernels("gfx950", "smoke"),
-  kernels("gfx90a", "smoke"),
+  kernels("gfx950", complete("gfx950") ? "all" : "smoke"),
+  kernels("gfx90a", complete("gfx90a") ? "all" : "smoke"),
   aiter,
   native,
 ]);
@@ -33,11 +39,32 @@ const checks = [
   check("types of the tests", process.execPath, ["node_modules/typescript/bin/tsc", "-p", "test"]),
   check("clang-format", join(lintPython.bin, "clang-format"), ["--dry-run", "-Werror", ...cppSources]),
 ];
-const tests = runVitest();
+const runs = [runVitest()];
+if (everything) {
+  for (const target of ["gfx950", "gfx90a"]) {
+    const folders = ["test/device/attention", "test/device/demo"];
+    runs.push(runVitest(["--project", "device", ...folders], { device: `emulator:${target}` }));
+  }
+}
 
-if (tests.skipped.length > 0) console.log(`${tests.skipped.length} skipped:`);
-for (const { name, reason } of tests.skipped) console.log(`  ${name}: ${reason}`);
-const passed = tests.passed + checks.filter((ok) => ok).length;
-const failed = tests.failed + checks.filter((ok) => !ok).length;
+printSkipped(runs.flatMap(({ skipped }) => skipped));
+const count = (outcome) => runs.reduce((sum, run) => sum + run[outcome], 0);
+const passed = count("passed") + checks.filter((ok) => ok).length;
+const failed = count("failed") + checks.filter((ok) => !ok).length;
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
+
+/** How many tests of each file were skipped, and for what reason: their own, or what this machine lacks. */
+function printSkipped(tests) {
+  const lacking = [toolchain, aiter]
+    .filter((step) => !step.isDone())
+    .map(({ title }) => `${title} is missing`);
+  if (onGpu) lacking.push("tests of the emulator do not run on a GPU");
+  const counts = new Map();
+  for (const { file, reason } of tests) {
+    const line = `${file}: ${reason ?? (lacking.join("; ") || "no reason given")}`;
+    counts.set(line, (counts.get(line) ?? 0) + 1);
+  }
+  if (counts.size > 0) console.log(`${tests.length} skipped:`);
+  for (const [line, number] of counts) console.log(`  ${String(number).padStart(4)} in ${line}`);
+}

@@ -45,8 +45,9 @@ function missing() {
 }
 
 function without() {
+  const sudo = process.getuid() === 0 ? "" : "sudo ";
   return [
-    `    To install it: apt-get install ${DEBIAN_PACKAGES.join(" ")}   (or set ROCM_PATH to a ROCm with LLVM >= 20)`,
+    `    To install it: ${sudo}apt-get install ${DEBIAN_PACKAGES.join(" ")}   (or set ROCM_PATH to a ROCm with LLVM >= 20)`,
     "    Without it: kernels in HIP C++ are not built, and the tests that need them or compare the emulator's",
     "    decoder with LLVM's are skipped. Triton brings its own compiler and is not affected.",
   ].join("\n");

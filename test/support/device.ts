@@ -1,10 +1,16 @@
-import { Device, type EmulatedDeviceOptions } from "../../lib/device/device.js";
+import { Device, EMULATED_ARCHS, type EmulatedDeviceOptions } from "../../lib/device/device.js";
 
-/** Whether the device tests run on GPU 0 (ROCM_ATTENTION_TEST_DEVICE=gpu) or, by default, on the emulator. */
-export const onGpu = process.env.ROCM_ATTENTION_TEST_DEVICE === "gpu";
+const choice = process.env.ROCM_ATTENTION_TEST_DEVICE || "emulator:gfx942";
+const emulated = EMULATED_ARCHS.find((arch) => choice === `emulator:${arch}`);
 
-/** The device of the tests: GPU 0, or an emulated gfx942 with 8 compute units and 4 GiB. */
+/** Whether the device tests run on GPU 0 (ROCM_ATTENTION_TEST_DEVICE=gpu) or on the emulator (emulator:gfx942). */
+export const onGpu = choice === "gpu";
+if (!onGpu && emulated === undefined) {
+  throw new Error(`expected gpu or emulator:<arch> in ROCM_ATTENTION_TEST_DEVICE, received ${choice}`);
+}
+
+/** The device of the tests: GPU 0, or an emulated one, by default a gfx942, with 8 compute units and 4 GiB. */
 export function openTestDevice(options: Partial<EmulatedDeviceOptions> = {}): Device {
   if (onGpu) return Device.open(0);
-  return Device.open({ emulate: "gfx942", computeUnits: 8, memoryBytes: 4 * 2 ** 30, ...options });
+  return Device.open({ emulate: emulated!, computeUnits: 8, memoryBytes: 4 * 2 ** 30, ...options });
 }

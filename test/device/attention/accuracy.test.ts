@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { Device } from "../../../lib/index.js";
+import { openTestDevice } from "../../support/device.js";
 import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
 import { type AttentionShape, isAccurate, type Lengths } from "../../support/reference.js";
 
-const device = Device.open({ emulate: "gfx942", computeUnits: 8 });
+const device = openTestDevice();
 afterAll(() => device.close());
 
 const LLAMA: AttentionShape = { numHeads: 8, numKvHeads: 2, headSize: 128, blockSize: 16 };

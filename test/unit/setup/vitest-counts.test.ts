@@ -15,7 +15,7 @@ writeFileSync(
 function countsOf(name: string, source: string) {
   const imports = 'import { beforeAll, describe, expect, it } from "vitest";\n';
   writeFileSync(join(folder, `${name}.test.ts`), imports + source);
-  return runVitest(folder, [name], "ignore");
+  return runVitest([name], { folder, stdio: "ignore" });
 }
 
 const passing = 'it("passes", () => {});\n';
@@ -29,8 +29,8 @@ it("counts what passed, failed and was skipped, with reasons", () => {
     passed: 1,
     failed: 1,
     skipped: [
-      { name: "skips", reason: "no such device" },
-      { name: "never runs", reason: "no reason given" },
+      { file: "mixed.test.ts", name: "skips", reason: "no such device" },
+      { file: "mixed.test.ts", name: "never runs", reason: null },
     ],
   });
 });
@@ -49,5 +49,9 @@ it.each([
 });
 
 it("counts a failure for a vitest that leaves no report", () => {
-  expect(runVitest(folder, ["--no-such-option"], "ignore")).toEqual({ passed: 0, failed: 1, skipped: [] });
+  expect(runVitest(["--no-such-option"], { folder, stdio: "ignore" })).toEqual({
+    passed: 0,
+    failed: 1,
+    skipped: [],
+  });
 });
