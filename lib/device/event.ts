@@ -31,7 +31,8 @@ export class DeviceEvent {
 
   /** Milliseconds on the device's clock from `since` to this event, after waiting for both. */
   async elapsedMs(since: DeviceEvent): Promise<number> {
-    await Promise.all([this.native.reached(), since.native.reached()]);
+    await since.native.reached();
+    await this.native.reached();
     return this.native.elapsedMs(since.native);
   }
 
