@@ -34,6 +34,7 @@ function metadataNote(view: DataView): DataView {
   if (view.byteLength < 64 || view.getUint32(0) !== 0x7f454c46) throw new Error("no ELF header");
   if (view.getUint8(4) !== 2 || view.getUint8(5) !== 1) throw new Error("not 64-bit little-endian");
   if (view.getUint16(18, true) !== EM_AMDGPU) throw new Error("ELF for another machine than AMDGPU");
+  requireSections(view);
   const headers = Number(view.getBigUint64(32, true));
   const size = view.getUint16(54, true);
   const count = view.getUint16(56, true);
@@ -55,13 +56,19 @@ function metadataNote(view: DataView): DataView {
   throw new Error("no AMDGPU metadata note");
 }
 
+/** The section headers end an object; HIP is told no size and finds the end of the bytes by them. */
+function requireSections(view: DataView): void {
+  const end = Number(view.getBigUint64(40, true)) + view.getUint16(58, true) * view.getUint16(60, true);
+  if (end > view.byteLength) throw new Error(`cut short: its sections end at byte ${end}`);
+}
+
 function checkedLength(view: DataView, offset: number, length: number): number {
   if (offset + length > view.byteLength) throw new Error("the metadata note runs past the end");
   return length;
 }
 
 function align4(value: number): number {
-  return (value + 3) & ~3;
+  return Math.ceil(value / 4) * 4;
 }
 
 interface ArgumentMetadata {

@@ -14,6 +14,8 @@ constexpr uint32_t kSymbolTable = 2, kRela = 4, kDynamicSymbols = 11;  // sectio
 constexpr uint32_t kMetadataNote = 32;                                 // NT_AMDGPU_METADATA
 constexpr uint32_t kRelative64 = 13;                                   // R_AMDGPU_RELATIVE64
 constexpr uint64_t kLargestImage = uint64_t{1} << 31;
+/// The most private memory of a wave: 8191 times 1 KiB, what COMPUTE_TMPRING_SIZE.WAVESIZE can say.
+constexpr uint64_t kLargestScratch = 8191 * 1024;
 
 struct ElfHeader {
   uint8_t ident[16];
@@ -196,7 +198,9 @@ class CodeObjectReader {
       Descriptor descriptor;
       if (!atAddress(address, &descriptor)) return false;
       const uint64_t entry = address + static_cast<uint64_t>(descriptor.entryOffset);
-      if (entry < object_.codeBegin_ || entry >= object_.codeEnd_ || entry % 4) return false;
+      const uint64_t lastEntry = entry + (descriptor.preload & 0x7f ? kPreloadedEntryOffset : 0);
+      if (entry < object_.codeBegin_ || lastEntry >= object_.codeEnd_ || entry % 4) return false;
+      if (uint64_t{descriptor.scratchBytes} * kLanes > kLargestScratch) return false;
       KernelDescriptor& kernel = object_.kernels_[name];
       kernel.name = name;
       kernel.ldsBytes = descriptor.ldsBytes;

@@ -17,6 +17,9 @@ struct KernelArgument {
   uint32_t bytes;
 };
 
+/// Kernels that take preloaded kernargs start here, behind their entry, when they have been preloaded.
+constexpr uint64_t kPreloadedEntryOffset = 256;
+
 /// A kernel's descriptor (64 bytes, LLVM's AMDGPU usage guide, "Kernel Descriptor") and its metadata.
 struct KernelDescriptor {
   std::string name;

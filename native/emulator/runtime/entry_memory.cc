@@ -10,17 +10,18 @@ namespace {
 
 enum CopyKind : int { hostToHost, hostToDevice, deviceToHost, deviceToDevice, byAddress };
 
-bool onDevice(const void* pointer, size_t bytes) {
-  const Allocation* row = AddressSpace::instance().map()->find(reinterpret_cast<uint64_t>(pointer), bytes);
-  return row && row->kind == MemoryKind::device;
+/// Whether `bytes` from `pointer` lie in one allocation of a kind.
+bool lieIn(MemoryKind kind, const void* pointer, size_t bytes) {
+  const std::shared_ptr<const AddressMap> map = AddressSpace::instance().map();  // keeps the row
+  const Allocation* row = map->find(reinterpret_cast<uint64_t>(pointer), bytes);
+  return row && row->kind == kind;
 }
+
+bool onDevice(const void* pointer, size_t bytes) { return lieIn(MemoryKind::device, pointer, bytes); }
 
 /// Host memory that stays until the program frees it; all other host memory is its caller's again when a call
 /// returns.
-bool pinned(const void* pointer, size_t bytes) {
-  const Allocation* row = AddressSpace::instance().map()->find(reinterpret_cast<uint64_t>(pointer), bytes);
-  return row && row->kind == MemoryKind::pinnedHost;
-}
+bool pinned(const void* pointer, size_t bytes) { return lieIn(MemoryKind::pinnedHost, pointer, bytes); }
 
 bool plausible(int kind, const void* to, const void* from, size_t bytes) {
   switch (kind) {

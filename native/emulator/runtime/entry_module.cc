@@ -98,7 +98,8 @@ Status checkGeometry(const LoadedKernel& kernel, const Geometry& shape) {
   }
   const uint64_t ldsBytes = uint64_t{kernel.descriptor->ldsBytes} + shape.dynamicLdsBytes;
   if (ldsBytes > traits(kernel.target).ldsBytes) return hipErrorInvalidValue;
-  if (kernel.descriptor->kernargBytes + kPacketBytes > Stream::kKernargBytes) return hipErrorInvalidValue;
+  if (uint64_t{kernel.descriptor->kernargBytes} + kPacketBytes > Stream::kKernargBytes)
+    return hipErrorInvalidValue;
   return hipSuccess;
 }
 

@@ -12,8 +12,6 @@ namespace {
 // KERNEL_CODE_PROPERTIES, in the order in which the user SGPRs are laid out.
 constexpr uint16_t kPrivateSegmentBuffer = 1, kDispatchPointer = 2, kQueuePointer = 4, kKernargPointer = 8,
                    kDispatchId = 16, kFlatScratchInit = 32, kPrivateSegmentSize = 64;
-/// Where kernels that take preloaded kernargs start when they have been preloaded.
-constexpr uint64_t kPreloadedEntryOffset = 256;
 
 class ScalarWriter {
  public:
