@@ -98,7 +98,7 @@ export function invalidBackend(name: string, where: string, argument?: string): 
   );
 }
 
-/** The name within a third of the letters' changes, case and a "_VLLM_V1" behind it set aside. */
+/** The name within a third of the letters' changes, or that begins so; case and a "_VLLM_V1" behind it set aside. */
 export function nearestName(name: string, names: readonly string[]): string | null {
   const spelled = (word: string) =>
     word
@@ -113,7 +113,8 @@ export function nearestName(name: string, names: readonly string[]): string | nu
     const distance = editDistance(wanted, spelled(candidate));
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
-  return wanted === "" ? null : best;
+  if (wanted === "") return null;
+  return best ?? names.find((candidate) => spelled(candidate).startsWith(wanted)) ?? null;
 }
 
 /** Levenshtein's distance; a very long text is not worth measuring. */

@@ -1,17 +1,24 @@
-import { dirname, relative } from "node:path";
+import { existsSync } from "node:fs";
+import { delimiter, dirname, join, relative } from "node:path";
 import { Device, type DeviceInfo } from "../../device/device.js";
 import { hipLibrary } from "../../device/hip-library.js";
 import { RocmAttentionError } from "../../errors.js";
-import { findKernelFolder, KERNEL_TARGETS, type KernelFolder, readKernel } from "../../kernels/store.js";
+import {
+  findKernelFolder,
+  KERNEL_TARGETS,
+  type KernelFolder,
+  kernelLocations,
+  readKernel,
+} from "../../kernels/store.js";
 import { emulatorLibrary } from "../../native.js";
 import { BUILTIN_BACKENDS } from "../../selection/backends.js";
 import { kernelsFor } from "../../selection/catalog.js";
 import { hasAiter } from "../../selection/decide.js";
 import { explain } from "../../selection/explain.js";
 import { catalogOfManifests } from "../../selection/installed.js";
-import { kernelCommand } from "../../selection/targets.js";
 import { variableText } from "../../selection/text.js";
 import { PROBE_BOUND, probeAttention } from "./attention-probe.js";
+import { afterAttentionFailure, GET_ADDON, gpuAccess, replaceKernels, USE_EMULATOR } from "./remedies.js";
 
 /** One thing that was looked at. */
 export interface Check {
@@ -23,8 +30,6 @@ export interface Check {
   /** What to type next, where it is a problem. */
   next?: string;
 }
-
-const EMULATE = "ROCM_ATTENTION_DEVICE=emulator:gfx942";
 
 /** Looks at everything that attention needs, in the order in which it is needed. Stops where nothing can go on. */
 export async function runChecks(): Promise<Check[]> {
@@ -52,7 +57,7 @@ function checkAddon(): Check {
     return check("addon", "ok", shown(dirname(emulatorLibrary())));
   } catch (error) {
     const [text, ...details] = coded(error).message.split("\n");
-    return { ...check("addon", "problem", text!, details), next: "npx cmake-js build" };
+    return { ...check("addon", "problem", text!, details), next: GET_ADDON };
   }
 }
 
@@ -61,7 +66,9 @@ function checkHip(): Check {
   if (path !== null) {
     return check("HIP runtime", "ok", `${path}, version ${hipVersion(version)}`);
   }
-  const tried = attempts.map(({ library, error }) => `${library}: ${error}`);
+  const tried = attempts.map(({ library, error }) =>
+    error?.startsWith(library) ? error : `${library}: ${error}`,
+  );
   return check("HIP runtime", "info", "none; GPUs cannot be used, the emulator can. Tried:", tried);
 }
 
@@ -76,9 +83,15 @@ function checkDevices(gpus: readonly DeviceInfo[], requested: string | null): Ch
       `GPU ${ordinal}: ${name}, ${gcnArchName}, ${computeUnits} compute units, ${(totalMemory / 2 ** 30).toFixed(0)} GiB`,
   );
   if (requested !== null) lines.push(`ROCM_ATTENTION_DEVICE=${requested}: what Device.open() opens`);
-  const [text = "no GPU, and ROCM_ATTENTION_DEVICE asks for no emulated one", ...details] = lines;
-  const found = check("devices", lines.length > 0 ? "ok" : "problem", text, details);
-  return lines.length > 0 ? found : { ...found, next: `${EMULATE} npx rocm-attention doctor` };
+  const [text, ...details] = lines;
+  if (text !== undefined) return check("devices", "ok", text, details);
+  const none = "no GPU, and ROCM_ATTENTION_DEVICE asks for no emulated one";
+  if (hipLibrary().path !== null) {
+    const { text, next } = gpuAccess();
+    return { ...check("devices", "problem", none, [text]), next };
+  }
+  const next = process.env.ROCM_ATTENTION_HIP_LIBRARY ? "unset ROCM_ATTENTION_HIP_LIBRARY" : USE_EMULATOR;
+  return { ...check("devices", "problem", none), next };
 }
 
 interface FolderCheck {
@@ -98,7 +111,7 @@ function checkFolder(target: string): FolderCheck {
     return { folder, check: check(title, "ok", `${shown(folder.path)}: ${count}`) };
   } catch (error) {
     const damaged = check(title, "problem", coded(error).message);
-    return { folder: null, check: { ...damaged, next: kernelCommand(target) } };
+    return { folder: null, check: { ...damaged, next: replaceKernels(target) } };
   }
 }
 
@@ -123,6 +136,7 @@ function checkVariables(): Check[] {
   for (const [name, value] of Object.entries(process.env)) {
     if (name.startsWith("ROCM_ATTENTION_")) lines.push(`${name}=${value}`);
   }
+  for (const folder of foldersWithoutKernels()) lines.push(`there are no kernels in ${folder}`);
   if (error?.code === "ERR_INVALID_BACKEND") {
     const invalid = check("variables", "problem", error.message, lines);
     return [{ ...invalid, next: "unset VLLM_ATTENTION_BACKEND" }];
@@ -131,44 +145,34 @@ function checkVariables(): Check[] {
   return [check("variables", "info", text, details)];
 }
 
+/** The folders of ROCM_ATTENTION_KERNEL_PATH that say nothing about any target. */
+function foldersWithoutKernels(): string[] {
+  const folders = (process.env.ROCM_ATTENTION_KERNEL_PATH ?? "").split(delimiter).filter(Boolean);
+  const paths = KERNEL_TARGETS.flatMap((target) => kernelLocations(target).map(({ path }) => path));
+  const present = paths.filter((path) => existsSync(join(path, "manifest.json")));
+  return folders.filter((folder) => !present.some((path) => [path, dirname(path)].includes(join(folder))));
+}
+
 /** Opens a device, runs attention on it and compares the numbers. */
 async function checkAttention(open: () => Device): Promise<Check> {
-  let title = "attention";
   let device: Device | undefined;
+  let where = "";
   try {
     device = open();
     const { arch, emulated, ordinal } = device.info;
-    title = `attention on ${emulated ? "emulated " : ""}${arch}${emulated ? "" : ` (GPU ${ordinal})`}`;
+    where = emulated ? `emulated ${arch}, ` : `GPU ${ordinal} (${arch}), `;
     const { backend, milliseconds, deviation } = await probeAttention(device);
-    const text = `${backend}: ${deviation.toExponential(1)} from float64, in ${milliseconds.toFixed(0)} ms`;
-    if (deviation <= PROBE_BOUND) return check(title, "ok", text);
-    const wrong = check(
-      title,
-      "problem",
-      `${text}. It must stay below ${PROBE_BOUND}: the numbers are wrong`,
-    );
-    return { ...wrong, next: "npx rocm-attention explain --json" };
+    const text = `${where}${backend}: ${deviation.toExponential(1)} from float64, in ${milliseconds.toFixed(0)} ms`;
+    if (deviation <= PROBE_BOUND) return check("attention", "ok", text);
+    const wrong = `${text}. It must stay below ${PROBE_BOUND}: the numbers are wrong`;
+    return { ...check("attention", "problem", wrong), next: "npx rocm-attention explain --json" };
   } catch (error) {
     const { code, message } = coded(error);
-    const [text, ...details] = `${code}: ${message}`.split("\n");
-    return { ...check(title, "problem", text!, details), next: remedy(code, device?.info.arch) };
+    const [text, ...details] = `${where}${code}: ${message}`.split("\n");
+    const next = device === undefined ? USE_EMULATOR : afterAttentionFailure(code, device.info.arch);
+    return { ...check("attention", "problem", text!, details), next };
   } finally {
     await device?.close();
-  }
-}
-
-function remedy(code: string, arch: string | undefined): string {
-  switch (code) {
-    case "ERR_NO_KERNELS_FOR_ARCH":
-    case "ERR_KERNEL_CORRUPT":
-    case "ERR_KERNEL_NOT_FOUND":
-      return kernelCommand(arch ?? "gfx942");
-    case "ERR_HIP_LIBRARY":
-    case "ERR_NO_DEVICE":
-    case "ERR_INVALID_ARGUMENT":
-      return `${EMULATE} npx rocm-attention doctor`;
-    default:
-      return "npx rocm-attention explain";
   }
 }
 

@@ -81,6 +81,7 @@ describe("a name that no backend has", () => {
     ["TRITON_ATTN_VLLM_V1", "Did you mean TRITON_ATTN?"],
     ["ROCM_AITER_UNIFIED", "Did you mean ROCM_AITER_UNIFIED_ATTN?"],
     ["ROCM-AITER-FA", "Did you mean ROCM_AITER_FA?"],
+    ["ROCM_AITER", "Did you mean ROCM_AITER_FA?"],
     ["", "An empty value is not the same as none"],
     ["FLASHINFER", "vLLM has FLASHINFER, this package has not."],
   ])("%j: %s", (value, hint) => {
