@@ -98,7 +98,7 @@ export function invalidBackend(name: string, where: string, argument?: string): 
   );
 }
 
-/** The name within a third of the letters' changes, or that begins so; case and a "_VLLM_V1" behind it set aside. */
+/** The name that begins so, else one within a third of the letters' changes; case and a "_VLLM_V1" behind it set aside. */
 export function nearestName(name: string, names: readonly string[]): string | null {
   const spelled = (word: string) =>
     word
@@ -107,14 +107,15 @@ export function nearestName(name: string, names: readonly string[]): string | nu
       .replaceAll("-", "_")
       .replace(/_VLLM_V1$/, "");
   const wanted = spelled(name);
+  const longer = names.find((candidate) => wanted.length > 3 && spelled(candidate).startsWith(wanted));
+  if (longer !== undefined) return longer;
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of names) {
     const distance = editDistance(wanted, spelled(candidate));
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
-  if (wanted === "") return null;
-  return best ?? names.find((candidate) => spelled(candidate).startsWith(wanted)) ?? null;
+  return wanted === "" ? null : best;
 }
 
 /** Levenshtein's distance; a very long text is not worth measuring. */
