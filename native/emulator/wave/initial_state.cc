@@ -79,8 +79,10 @@ void writeUserScalars(Wave& wave, const Launch& launch) {
   if (kernel.rsrc2 & 1) scalars.put(0);  // offset of the wave's private memory: its base already counts it
 }
 
-/// v0 = x | y << 10 | z << 20 of each lane's work-item; lanes beyond the last one are off.
-void writeWorkItems(Wave& wave, const Geometry& geometry) {
+/// v0 = x | y << 10 | z << 20 of each lane's work-item, y and z where the kernel asks for them (a kernel that
+/// does not takes all of v0 for x); lanes beyond the last one are off.
+void writeWorkItems(Wave& wave, const KernelDescriptor& kernel, const Geometry& geometry) {
+  const uint32_t dimensions = kernel.rsrc2 >> 11 & 3;  // ENABLE_VGPR_WORKITEM_ID: 0 x, 1 x and y, 2 all
   const uint32_t first = wave.index * kLanes;
   uint64_t exec = 0;
   for (uint32_t lane = 0; lane < kLanes; lane++) {
@@ -89,7 +91,7 @@ void writeWorkItems(Wave& wave, const Geometry& geometry) {
     exec |= uint64_t{1} << lane;
     const uint32_t x = item % geometry.block[0], y = item / geometry.block[0] % geometry.block[1],
                    z = item / (geometry.block[0] * geometry.block[1]);
-    wave.vector[0][lane] = x | y << 10 | z << 20;
+    wave.vector[0][lane] = x | (dimensions >= 1 ? y << 10 : 0) | (dimensions >= 2 ? z << 20 : 0);
   }
   wave.setExec(exec);
 }
@@ -135,7 +137,7 @@ void initialise(Wave& wave, const Launch& launch, uint32_t index) {
     wave.setScalar64(reg::flatScratchLo, reinterpret_cast<uint64_t>(wave.scratch));
   }
   writeUserScalars(wave, launch);
-  writeWorkItems(wave, launch.geometry);
+  writeWorkItems(wave, kernel, launch.geometry);
 }
 
 }  // namespace emulator

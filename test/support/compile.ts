@@ -1,0 +1,45 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const folder = fileURLToPath(new URL("../../build/test/compiled", import.meta.url));
+
+/** clang++ for AMD GPUs: ROCm's, on PATH, or as the set-up unpacked it. */
+function compiler(): string | undefined {
+  const cache =
+    process.env.ROCM_ATTENTION_CACHE ||
+    join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rocm-attention");
+  const rocm = process.env.ROCM_PATH;
+  return [
+    ...(rocm ? [join(rocm, "llvm", "bin", "clang++")] : []),
+    ...[...(process.env.PATH ?? "").split(":"), join(cache, "llvm-22", "bin")].map((path) =>
+      join(path, "clang++-22"),
+    ),
+  ].find(existsSync);
+}
+
+/** Why kernels cannot be compiled, or null. */
+export const noCompiler = compiler() === undefined ? "no clang++ for AMD GPUs (clang++-22)" : null;
+
+/** The code object of a source in this folder for `arch`, freestanding C++; kept by content under build/test. */
+export function compileKernels(source: string, arch: string, flags: readonly string[] = []): Buffer {
+  const path = join(here, source);
+  const hash = createHash("sha256")
+    .update([arch, ...flags].join(" "))
+    .update(readFileSync(path));
+  const object = join(folder, `${source}-${arch}-${hash.digest("hex").slice(0, 16)}.co`);
+  if (!existsSync(object)) {
+    mkdirSync(folder, { recursive: true });
+    const made = `${object}.${process.pid}`;
+    execFileSync(compiler()!, [
+      ...["-x", "c++", "-std=c++17", "--target=amdgcn-amd-amdhsa", `-mcpu=${arch}`, "-O2", "-nogpulib"],
+      ...["-mcode-object-version=5", ...flags, path, "-o", made],
+    ]);
+    renameSync(made, object);
+  }
+  return readFileSync(object);
+}
