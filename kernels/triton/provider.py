@@ -17,6 +17,8 @@ FP32_PARAMETERS = {"scale", "soft_cap"}
 POINTER_DTYPES = {"block_table": "int32", "seq_lens": "int32", "query_start_loc": "int32", "slot_mapping": "int64",
                   "lse": "float32", "partial": "float32", "partial_max": "float32", "partial_sum": "float32",
                   "alibi_slopes": "float32", "key_scale": "float32", "value_scale": "float32"}
+# Pointers that need not be multiples of 16.
+ANY_ALIGNMENT = {"lse_ptr"}
 # Elements by which these strides can be divided: 16 bytes of a 16-bit dtype, so that rows load in whole 16-byte pieces.
 DIVISIBLE_STRIDES = 8
 
@@ -41,8 +43,6 @@ class Instance:
         parts = [NAME, self.operation, self.dtype, f"d{self.constants['HEAD_SIZE']}"]
         if "rows" in self.tile:
             parts.append(f"m{self.tile['rows']}")
-        if self.block_size:
-            parts.append(f"b{self.block_size}")
         return ".".join(parts + list(self.features))
 
     def describe(self):
@@ -64,16 +64,17 @@ def absent_parameters(features):
     return tuple(absent)
 
 
-def attention(operation, dtype, head_size, rows, keys, warps, block_size, features, stages=1):
+def attention(operation, dtype, head_size, features, rows, keys, warps, stages=2):
     is_split = operation == "unified_attention_3d"
-    constants = {"BLOCK_SIZE": block_size or 0, "BLOCK_M": rows, "TILE": keys, "HEAD_SIZE": head_size,
+    constants = {"BLOCK_M": rows, "TILE": keys, "HEAD_SIZE": head_size,
                  "HEAD_PADDED": 1 << (head_size - 1).bit_length(), "SCALED_CACHE": False, **feature_constants(features)}
     if not is_split:
         constants["SINKS"] = "sinks" in features
     return Instance(
         operation, "unified_attention", dtype, constants,
+        # waves_per_eu is what the registers must leave room for, and no more than that will run.
         {"num_warps": warps, "num_stages": stages, "waves_per_eu": 2, "matrix_instr_nonkdim": 16},
-        absent_parameters(features) + (("block_size",) if block_size else ()), block_size,
+        absent_parameters(features), None,
         tuple(feature for feature in features if not (is_split and feature == "sinks")), {"rows": rows, "keys": keys},
         "(numKvHeads, numSequences * ceil(group / rows), maxSegments)" if is_split
         else "(numKvHeads, floor(numTokens * group / rows) + numSequences)")
@@ -100,10 +101,11 @@ def instances(target, chosen):
         (dtype, size) for dtype in ("bfloat16", "float16") for size in (64, 128)]
     made = []
     for dtype, head_size in sizes:
-        for block_size in (16,) if chosen in ("demo", "smoke") else (16, None):
-            made.append(attention("unified_attention_2d", dtype, head_size, 16, 32, 2, block_size, ()))
-            made.append(attention("unified_attention_2d", dtype, head_size, 64, 64, 4, block_size, ()))
-            made.append(attention("unified_attention_3d", dtype, head_size, 16, 32, 2, block_size, ()))
+        # One wave for 16 rows, two for 64: each computes scores of its own rows, and has the next tile's loads under way.
+        # With 64 rows these fit into the registers on gfx942 alone.
+        made.append(attention("unified_attention_2d", dtype, head_size, (), 16, 32, 1))
+        made.append(attention("unified_attention_2d", dtype, head_size, (), 64, 32, 2, 2 if target == "gfx942" else 1))
+        made.append(attention("unified_attention_3d", dtype, head_size, (), 16, 32, 1))
         made.append(reduction(dtype, head_size, ()))
         made.append(cache_write(dtype, head_size))
     return made
@@ -132,6 +134,7 @@ def parameter_type(name, instance):
 def compile_instance(instance, target):
     """Returns the code object's bytes and what the manifest says of it."""
     import triton
+    from triton import knobs
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
@@ -142,10 +145,12 @@ def compile_instance(instance, target):
     signature, attributes = {}, {}
     for index, name in enumerate(kernel.arg_names):
         signature[name] = "constexpr" if name in constants else parameter_type(name, instance)
-        if signature[name].startswith("*"):
+        if signature[name].startswith("*") and name not in ANY_ALIGNMENT:
             attributes[(index,)] = [["tt.divisibility", 16]]
         elif name.startswith("stride_") and name != "stride_table" and signature[name] == "i32":
             attributes[(index,)] = [["tt.divisibility", DIVISIBLE_STRIDES]]
+    # Buffer loads where the offsets from a scalar base provably fit: no address arithmetic, and masks without branches.
+    knobs.amd.buffer_ops_analyze_small_tensor_range = True
     source = ASTSource(fn=kernel, signature=signature, constexprs=constants, attrs=attributes)
     compiled = triton.compile(source, target=GPUTarget("hip", target, 64), options=instance.options)
 
@@ -157,11 +162,10 @@ def compile_instance(instance, target):
         offset = (offset + size - 1) // size * size
         kernargs.append({"name": name.removesuffix(POINTER_SUFFIX), "type": kind, "offset": offset, "size": size})
         offset += size
-    # Behind them stand two pointers to scratch memory that these kernels have none of: they stay null.
-    kernarg_bytes = (offset + 7) // 8 * 8 + 16
     assembly = compiled.asm["amdgcn"]
-    count = lambda what: int(re.search(rf"\.{what}:\s+(\d+)", assembly).group(1))
-    facts = {"symbol": compiled.metadata.name, "kernargs": kernargs, "kernargBytes": kernarg_bytes,
+    number = lambda pattern: int(re.search(rf"{pattern}\s+(\d+)", assembly).group(1))
+    facts = {"symbol": compiled.metadata.name, "kernargs": kernargs, "kernargBytes": number(r"\.kernarg_segment_size:"),
              "block": 64 * compiled.metadata.num_warps, "ldsBytes": compiled.metadata.shared,
-             "vgprs": count("vgpr_count"), "scratchBytes": count("private_segment_fixed_size")}
+             # What a wave gets, which waves_per_eu can make more than what it uses.
+             "vgprs": number(r"\.amdhsa_next_free_vgpr"), "scratchBytes": number(r"\.private_segment_fixed_size:")}
     return compiled.asm["hsaco"], facts

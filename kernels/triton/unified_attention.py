@@ -4,6 +4,10 @@ A program attends for BLOCK_M rows of one sequence and one KV head. A row is a (
 sequence is token r // group, head r % group of the KV head's group, so that any ratio of query to KV heads fills the
 tiles. Keys are visited TILE at a time with the online softmax of FlashAttention, in base 2.
 
+A tile consists of parts of 16 keys, the granule of block sizes. A part lies in one block, so its address is a scalar:
+one look-up in the block table, one 64-bit base; what lanes add to it is 32 bits wide and the same in every tile. Tiles
+that all rows see whole come first and need no masks; those at the end of the sequence and on the diagonal follow.
+
 Both kernels load nothing behind a sequence's end, and no entry of the block table behind its last block: what lies in
 unused slots, NaN included, has no influence. Block ids are 32-bit, addresses in the cache 64-bit.
 """
@@ -13,57 +17,127 @@ import triton.language as tl
 
 LOG2_E = tl.constexpr(1.4426950408889634)
 LN_2 = tl.constexpr(0.6931471805599453)
+PART = tl.constexpr(16)
 
 
 @triton.jit
-def scores_of(query, key, keys, positions, alibi_slopes, scale, soft_cap,
-              WINDOW: tl.constexpr, ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr, window):
-    """Scores of a tile in base 2, -inf where a row must not see a key. Order: scale, soft cap, ALiBi, masks."""
-    scores = tl.dot(query, key, input_precision="ieee") * scale
-    if SOFT_CAP:  # scale is then without log2(e): cap * tanh(score / cap)
-        scores = soft_cap * (1.0 - 2.0 / (1.0 + tl.math.exp2(scores * (2.0 * LOG2_E) / soft_cap))) * LOG2_E
-    if ALIBI:
-        scores += alibi_slopes[:, None] * LOG2_E * (keys[None, :] - positions[:, None]).to(tl.float32)
-    visible = keys[None, :] <= positions[:, None]
+def masked_scores(scores, keys, positions, end_key, window, WINDOW: tl.constexpr):
+    """-inf where a row must not see a key."""
+    visible = (keys[None, :] <= positions[:, None]) & (keys < end_key)[None, :]
     if WINDOW:
         visible &= keys[None, :] > positions[:, None] - window
     return tl.where(visible, scores, float("-inf"))
 
 
 @triton.jit
-def attend(query, positions, first_key, end_key, alibi_slopes,
-           key_ptr, value_ptr, block_table_ptr, scale, soft_cap, window, block_size,
-           stride_block, stride_slot, BLOCK_SIZE: tl.constexpr,
-           BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr,
-           WINDOW: tl.constexpr, ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr):
-    """Online softmax of BLOCK_M rows over keys [first_key, end_key). Returns the unnormalised sum of values, the largest
-    score (base 2) and the sum of weights of each row."""
-    largest = tl.full([BLOCK_M], float("-inf"), tl.float32)
-    total = tl.zeros([BLOCK_M], tl.float32)
-    accumulated = tl.zeros([BLOCK_M, HEAD_PADDED], tl.float32)
+def biased_scores(scores, keys, positions, alibi_slopes, scale, soft_cap, ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr):
+    """Scores in base 2 that are more than products. Order: scale, soft cap, ALiBi."""
+    scores *= scale
+    if SOFT_CAP:  # scale is then without log2(e): cap * tanh(score / cap)
+        scores = soft_cap * (1.0 - 2.0 / (1.0 + tl.math.exp2(scores * (2.0 * LOG2_E) / soft_cap))) * LOG2_E
+    if ALIBI:
+        scores += alibi_slopes[:, None] * LOG2_E * (keys[None, :] - positions[:, None]).to(tl.float32)
+    return scores
+
+
+@triton.jit
+def to_operand(weights, dtype: tl.constexpr):
+    """Rounds weights to the dtype of the values, to the nearest even. For bfloat16, which gfx942 cannot convert to, without
+    the compiler's care for NaN, half of the work: a NaN is in the sum of weights too, and so reaches the result."""
+    if dtype == tl.bfloat16:
+        bits = weights.to(tl.uint32, bitcast=True)
+        bits += 0x7FFF + ((bits >> 16) & 1)
+        return (bits >> 16).to(tl.uint16).to(tl.bfloat16, bitcast=True)
+    return weights.to(dtype)
+
+
+@triton.jit
+def attend_tiles(query, positions, first_key, last_key, end_key, accumulated, largest, sums, alibi_slopes,
+                 key_ptr, value_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block, stride_slot,
+                 PARTS: tl.constexpr, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr,
+                 WINDOW: tl.constexpr, ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr, MASKED: tl.constexpr):
+    """Online softmax over the tiles of keys [first_key, last_key), of which those behind end_key do not exist. `largest`
+    is in units of the scores as tl.dot gives them, where nothing is added to them: the scale then costs nothing beside
+    the subtraction. `sums` holds one partial sum of weights for each key of a part."""
+    tl.assume(stride_slot >= 0)
+    tl.assume(stride_slot < 1 << 20)  # with this the compiler knows that the lanes' offsets fit into a buffer load's
+    in_part = tl.arange(0, PART)
     elements = tl.arange(0, HEAD_PADDED)
     in_head = elements < HEAD_SIZE
-    size = BLOCK_SIZE if BLOCK_SIZE else block_size
-    for tile in range(first_key, end_key, TILE):
-        keys = tile + tl.arange(0, TILE)
-        exists = keys < end_key
-        block = tl.load(block_table_ptr + keys // size, mask=exists, other=0).to(tl.int64)
-        slot = block * stride_block + (keys % size) * stride_slot
-        key = tl.load(key_ptr + slot[None, :] + elements[:, None], mask=exists[None, :] & in_head[:, None], other=0.0)
-        value = tl.load(value_ptr + slot[:, None] + elements[None, :], mask=exists[:, None] & in_head[None, :], other=0.0)
-        scores = scores_of(query, key.to(query.dtype), keys, positions, alibi_slopes, scale, soft_cap,
-                           WINDOW, ALIBI, SOFT_CAP, window)
-        scores = tl.where(exists[None, :], scores, float("-inf"))
-        new_largest = tl.maximum(largest, tl.max(scores, 1))
-        # A row that has seen nothing yet must not compute (-inf) - (-inf).
-        shift = tl.where(new_largest == float("-inf"), 0.0, new_largest)
-        weights = tl.math.exp2(scores - shift[:, None])
-        keep = tl.math.exp2(largest - shift)
-        total = total * keep + tl.sum(weights, 1)
-        accumulated = accumulated * keep[:, None]
-        accumulated += tl.dot(weights.to(query.dtype), value.to(query.dtype), input_precision="ieee")
+    key_offsets = in_part[None, :] * stride_slot + elements[:, None]
+    value_offsets = in_part[:, None] * stride_slot + elements[None, :]
+    factor = 1.0 if ALIBI or SOFT_CAP else scale
+    block = first_key // block_size
+    slot = first_key % block_size
+    last_block = (end_key - 1) // block_size
+    for tile in range(first_key, last_key, PARTS * PART):
+        keys = ()
+        values = ()
+        for part in tl.static_range(PARTS):
+            base = tl.load(block_table_ptr + tl.minimum(block, last_block)).to(tl.int64) * stride_block + slot * stride_slot
+            if MASKED:
+                exists = tile + part * PART + in_part < end_key
+                key = tl.load(key_ptr + base + key_offsets, mask=exists[None, :] & in_head[:, None], other=0.0)
+                value = tl.load(value_ptr + base + value_offsets, mask=exists[:, None] & in_head[None, :], other=0.0)
+            elif HEAD_SIZE != HEAD_PADDED:
+                key = tl.load(key_ptr + base + key_offsets, mask=in_head[:, None], other=0.0)
+                value = tl.load(value_ptr + base + value_offsets, mask=in_head[None, :], other=0.0)
+            else:
+                key = tl.load(key_ptr + base + key_offsets)
+                value = tl.load(value_ptr + base + value_offsets)
+            keys = keys + (key,)
+            values = values + (value,)
+            slot += PART
+            block += (slot == block_size).to(tl.int32)
+            slot = tl.where(slot == block_size, 0, slot)
+
+        scores = ()
+        best = None
+        for part in tl.static_range(PARTS):
+            score = tl.dot(query, keys[part].to(query.dtype), input_precision="ieee")
+            part_keys = tile + part * PART + in_part
+            if ALIBI or SOFT_CAP:
+                score = biased_scores(score, part_keys, positions, alibi_slopes, scale, soft_cap, ALIBI, SOFT_CAP)
+            if MASKED:
+                score = masked_scores(score, part_keys, positions, end_key, window, WINDOW)
+            scores = scores + (score,)
+            best = score if part == 0 else tl.maximum(best, score)
+        new_largest = tl.maximum(largest, tl.max(best, 1))
+        shift = new_largest
+        if MASKED:  # a row that has seen nothing yet must not compute (-inf) - (-inf)
+            shift = tl.where(new_largest == float("-inf"), 0.0, new_largest)
+        keep = tl.math.exp2((largest - shift) * factor)[:, None]
+        accumulated *= keep
+        sums *= keep
+        for part in tl.static_range(PARTS):
+            weights = tl.math.exp2(scores[part] * factor - (shift * factor)[:, None])
+            sums += weights
+            accumulated += tl.dot(to_operand(weights, query.dtype), values[part].to(query.dtype), input_precision="ieee")
         largest = new_largest
-    return accumulated, largest, total
+    return accumulated, largest, sums
+
+
+@triton.jit
+def attend(query, positions, first_key, full_end, end_key, alibi_slopes,
+           key_ptr, value_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block, stride_slot,
+           BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr,
+           WINDOW: tl.constexpr, ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr):
+    """Attends for BLOCK_M rows to keys [first_key, end_key); all rows see those before full_end, whole tiles. Returns the
+    unnormalised sum of values, the largest score (base 2) and the sum of weights of each row."""
+    largest = tl.full([BLOCK_M], float("-inf"), tl.float32)
+    sums = tl.zeros([BLOCK_M, PART], tl.float32)
+    accumulated = tl.zeros([BLOCK_M, HEAD_PADDED], tl.float32)
+    accumulated, largest, sums = attend_tiles(
+        query, positions, first_key, full_end, end_key, accumulated, largest, sums, alibi_slopes,
+        key_ptr, value_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block, stride_slot,
+        TILE // PART, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP, False)
+    accumulated, largest, sums = attend_tiles(
+        query, positions, full_end, end_key, end_key, accumulated, largest, sums, alibi_slopes,
+        key_ptr, value_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block, stride_slot,
+        TILE // PART, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP, True)
+    if not (ALIBI or SOFT_CAP):
+        largest *= scale
+    return accumulated, largest, tl.sum(sums, 1)
 
 
 @triton.jit
@@ -79,9 +153,9 @@ def store_rows(output_ptr, lse_ptr, write_lse, accumulated, largest, total, valu
                num_heads, stride_output_token, stride_output_head, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr):
     """Writes normalised rows and, where write_lse is not 0, log(sum(exp(score))): 0 and -inf where a row has seen nothing."""
     elements = tl.arange(0, HEAD_PADDED)
-    seen = total > 0.0
+    seen = total != 0.0  # NaN has been seen
     output = accumulated / tl.where(seen, total, 1.0)[:, None] * value_scale
-    address = output_ptr + tokens.to(tl.int64)[:, None] * stride_output_token + heads[:, None] * stride_output_head
+    address = output_ptr + tokens.to(tl.int64)[:, None] * stride_output_token + heads.to(tl.int64)[:, None] * stride_output_head
     tl.store(address + elements[None, :], output.to(output_ptr.dtype.element_ty),
              mask=rows_valid[:, None] & (elements < HEAD_SIZE)[None, :])
     lse = tl.where(seen, (largest + tl.math.log2(tl.where(seen, total, 1.0))) * LN_2, float("-inf"))
@@ -110,7 +184,7 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_ptr, value_ptr, sin
                          scale, soft_cap, window, write_lse, min_query_len, num_sequences, group, num_heads, block_size,
                          stride_table, stride_query_token, stride_query_head, stride_output_token, stride_output_head,
                          stride_block, stride_slot, stride_head,
-                         BLOCK_SIZE: tl.constexpr, BLOCK_M: tl.constexpr, TILE: tl.constexpr,
+                         BLOCK_M: tl.constexpr, TILE: tl.constexpr,
                          HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr, WINDOW: tl.constexpr,
                          ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr, SINKS: tl.constexpr, SCALED_CACHE: tl.constexpr):
     """Prefill, chunked prefill and short decode. Grid: (KV heads, total tokens * group // BLOCK_M + sequences).
@@ -137,7 +211,7 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_ptr, value_ptr, sin
     tokens = query_start + row_token
     positions = context + row_token
     elements = tl.arange(0, HEAD_PADDED)
-    query = tl.load(query_ptr + tokens.to(tl.int64)[:, None] * stride_query_token + heads[:, None] * stride_query_head
+    query = tl.load(query_ptr + tokens.to(tl.int64)[:, None] * stride_query_token + heads.to(tl.int64)[:, None] * stride_query_head
                     + elements[None, :], mask=rows_valid[:, None] & (elements < HEAD_SIZE)[None, :], other=0.0)
     alibi_slopes = tl.load(alibi_slopes_ptr + heads, mask=rows_valid, other=0.0) if ALIBI else None
     value_scale = 1.0
@@ -150,11 +224,12 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_ptr, value_ptr, sin
     first_key = 0
     if WINDOW:
         first_key = tl.maximum(context + first_row // group - window + 1, 0) // TILE * TILE
+    full_end = first_key if WINDOW else (context + first_row // group + 1) // TILE * TILE
     accumulated, largest, total = attend(
-        query, positions, first_key, end_key, alibi_slopes,
+        query, positions, first_key, full_end, end_key, alibi_slopes,
         key_ptr + kv_head * stride_head, value_ptr + kv_head * stride_head,
         block_table_ptr + sequence.to(tl.int64) * stride_table, scale, soft_cap, window, block_size,
-        stride_block, stride_slot, BLOCK_SIZE, BLOCK_M, TILE, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP)
+        stride_block, stride_slot, BLOCK_M, TILE, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP)
     if SINKS:
         sink = tl.load(sinks_ptr + heads, mask=rows_valid, other=0.0).to(tl.float32) * LOG2_E
         accumulated, largest, total = add_sink(accumulated, largest, total, sink)
@@ -167,7 +242,7 @@ def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_pt
                          alibi_slopes_ptr, key_scale_ptr, block_table_ptr, seq_lens_ptr, query_start_loc_ptr,
                          scale, soft_cap, window, segment_tokens, max_segments, group, num_heads, block_size,
                          stride_table, stride_query_token, stride_query_head, stride_block, stride_slot, stride_head,
-                         BLOCK_SIZE: tl.constexpr, BLOCK_M: tl.constexpr, TILE: tl.constexpr,
+                         BLOCK_M: tl.constexpr, TILE: tl.constexpr,
                          HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr, WINDOW: tl.constexpr,
                          ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr, SCALED_CACHE: tl.constexpr):
     """Decode, split over the keys: each program attends to one segment of segment_tokens keys (a multiple of TILE), for
@@ -194,18 +269,19 @@ def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_pt
     positions = seq_len - 1 + tl.zeros([BLOCK_M], tl.int32)
     elements = tl.arange(0, HEAD_PADDED)
     in_head = (elements < HEAD_SIZE)[None, :]
-    query = tl.load(query_ptr + token.to(tl.int64) * stride_query_token + heads[:, None] * stride_query_head
+    query = tl.load(query_ptr + token.to(tl.int64) * stride_query_token + heads.to(tl.int64)[:, None] * stride_query_head
                     + elements[None, :], mask=rows_valid[:, None] & in_head, other=0.0)
     alibi_slopes = tl.load(alibi_slopes_ptr + heads, mask=rows_valid, other=0.0) if ALIBI else None
     if SCALED_CACHE:
         scale *= tl.load(key_scale_ptr)
     if WINDOW:
         first_key = tl.maximum(first_key, tl.maximum(seq_len - window, 0) // TILE * TILE)
+    full_end = first_key if WINDOW else first_key + (end_key - first_key) // TILE * TILE
     accumulated, largest, total = attend(
-        query, positions, first_key, end_key, alibi_slopes,
+        query, positions, first_key, full_end, end_key, alibi_slopes,
         key_ptr + kv_head * stride_head, value_ptr + kv_head * stride_head,
         block_table_ptr + sequence.to(tl.int64) * stride_table, scale, soft_cap, window, block_size,
-        stride_block, stride_slot, BLOCK_SIZE, BLOCK_M, TILE, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP)
+        stride_block, stride_slot, BLOCK_M, TILE, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP)
 
     part = (sequence.to(tl.int64) * num_heads + heads) * max_segments + segment
     tl.store(partial_max_ptr + part, largest, mask=rows_valid)

@@ -63,11 +63,13 @@ export function wrapLayer(tensor: Tensor, layout: CacheLayout): KvCacheLayer {
   }
   if (tensor.dtype !== dtype) throw invalidArgument("tensor", `dtype ${dtype}`, tensor.dtype);
   const alignment = 16 / itemSize(dtype);
-  const fits = (stride: number) => stride % alignment === 0 && stride < 2 ** 31;
+  // Kernels reach the tokens of a block by 32-bit offsets from its first.
+  const limits = [2 ** 31, 2 ** 31, 2 ** 20, 2 ** 20, 2];
+  const fits = (stride: number, axis: number) => stride % alignment === 0 && stride < limits[axis]!;
   if (tensor.strides[4] !== 1 || !tensor.strides.slice(0, 4).every(fits)) {
     throw invalidArgument(
       "tensor",
-      `a dense last dimension and other strides that are multiples of ${alignment} elements, each below 2^31`,
+      `a dense last dimension and other strides that are multiples of ${alignment}, within a block below 2^20 (elements)`,
       tensor.strides,
     );
   }

@@ -1,0 +1,49 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { readCodeObject } from "../../../lib/device/code-object.js";
+import type { KernelRow } from "../../../lib/kernels/manifest.js";
+import { findKernelFolder, KERNEL_TARGETS } from "../../../lib/kernels/store.js";
+import { packageRoot } from "../../../lib/native.js";
+import { readKernelDescriptor } from "../../support/kernel-descriptor.js";
+
+const LDS_BYTES = { gfx90a: 64 << 10, gfx942: 64 << 10, gfx950: 160 << 10 } as const;
+/** A compute unit has 4 SIMDs, each with 512 vector registers and room for 8 waves. */
+const [SIMDS, VGPRS, MAX_WAVES, WAVE] = [4, 512, 8, 64];
+
+/**
+ * Waves that a SIMD must hold at least. A wave of attention has the loads of a whole tile under way while it computes, and
+ * 16 KiB of LDS for them, so that few waves suffice; the others live by many.
+ */
+function intendedWaves({ operation, tile, capabilities }: KernelRow): number {
+  if (!operation.startsWith("unified_attention")) return 8;
+  return tile.rows === 16 && capabilities.headSizes[0] === 128 ? 1 : 2;
+}
+
+describe.each(KERNEL_TARGETS)("the kernels for %s", (target) => {
+  const { path, manifest } = findKernelFolder(target, {})!;
+  it("are those of this clone", () => {
+    expect(path).toBe(join(packageRoot, "build", "kernels", target));
+    expect(manifest.kernels.length).toBeGreaterThanOrEqual(5);
+  });
+
+  it.each(manifest.kernels.map((row) => [row.id, row] as const))("%s: resources", (_, row) => {
+    const code = readFileSync(join(path, row.file));
+    const descriptor = readKernelDescriptor(code, row.symbol);
+    const metadata = readCodeObject(code).kernels.get(row.symbol)!;
+
+    expect(row.scratchBytes).toBe(0);
+    expect(descriptor.scratchBytes).toBe(0);
+    expect(row.ldsBytes + descriptor.ldsBytes).toBeLessThanOrEqual(LDS_BYTES[target]);
+    expect(Math.ceil(row.vgprs / 8) * 8).toBe(descriptor.allocatedVgprs);
+    expect(row.kernargBytes).toBe(descriptor.kernargBytes);
+    const { offset, size } = row.kernargs.at(-1)!;
+    expect(metadata.explicitKernargBytes).toBeGreaterThanOrEqual(offset + size);
+
+    const byRegisters = Math.min(MAX_WAVES, Math.floor(VGPRS / descriptor.allocatedVgprs));
+    const workgroups = row.ldsBytes === 0 ? Infinity : Math.floor(LDS_BYTES[target] / row.ldsBytes);
+    const byLds = Math.floor((workgroups * (row.block / WAVE)) / SIMDS);
+    expect(row.wavesPerSimd).toBe(Math.min(byRegisters, byLds));
+    expect(row.wavesPerSimd).toBeGreaterThanOrEqual(intendedWaves(row));
+  });
+});
