@@ -9,6 +9,9 @@ if (!onGpu && emulated === undefined) {
   throw new Error(`expected gpu or emulator:<arch> in ROCM_ATTENTION_TEST_DEVICE, received ${choice}`);
 }
 
+/** The device of the tests as the demo's option --device names it. */
+export const testDeviceName = onGpu ? "0" : choice;
+
 /** The device of the tests: GPU 0, or an emulated one, by default a gfx942, with 8 compute units and 4 GiB. */
 export function openTestDevice(options: Partial<EmulatedDeviceOptions> = {}): Device {
   if (onGpu) return Device.open(0);

@@ -1,13 +1,14 @@
 import { spawn, spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import type { DemoReport } from "../../../lib/cli/demo/report.js";
-import { onGpu } from "../../support/device.js";
+import { onGpu, testDeviceName } from "../../support/device.js";
 
 const main = new URL("../../../dist/cli/main.js", import.meta.url).pathname;
-const device = onGpu ? "0" : "emulator:gfx942";
 
 function demo(...options: string[]) {
-  return spawnSync(process.execPath, [main, "demo", "--device", device, ...options], { encoding: "utf8" });
+  return spawnSync(process.execPath, [main, "demo", "--device", testDeviceName, ...options], {
+    encoding: "utf8",
+  });
 }
 
 function report(...options: string[]): DemoReport {
@@ -30,7 +31,10 @@ describe("rocm-attention demo", () => {
     }
     expect(new Set(result.sequences.map(({ text }) => text)).size).toBe(3);
     expect(result).toMatchObject({ backend: "TRITON_ATTN", tokens: 36, seed: 4, temperature: 0.7 });
-    if (!onGpu) expect(result.device).toMatchObject({ arch: "gfx942", emulated: true, computeUnits: 8 });
+    if (!onGpu) {
+      const arch = testDeviceName.replace("emulator:", "");
+      expect(result.device).toMatchObject({ arch, emulated: true, computeUnits: 8 });
+    }
     // Every layer writes to the cache once per step.
     const writes = result.kernels.find(({ id }) => id.includes("reshape_and_cache"));
     expect(writes).toMatchObject({ provider: "triton", launches: 4 * result.steps });
@@ -74,7 +78,7 @@ describe("rocm-attention demo", () => {
   });
 
   it("ends at Ctrl-C after the current step, with the table of what it has done", async () => {
-    const child = spawn(process.execPath, [main, "demo", "--device", device, "--tokens", "4000"]);
+    const child = spawn(process.execPath, [main, "demo", "--device", testDeviceName, "--tokens", "4000"]);
     let output = "";
     let errors = "";
     let interrupted = false;
