@@ -15,6 +15,7 @@ const ITEM_SIZES = {
 /** The element type of a tensor. */
 export type DType = keyof typeof ITEM_SIZES;
 
+/** All element types. */
 export const DTYPES = Object.keys(ITEM_SIZES) as readonly DType[];
 
 /** Bytes of one element. */

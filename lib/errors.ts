@@ -17,6 +17,7 @@ export type ErrorCode =
   | "ERR_DISPOSED"
   | "ERR_OUT_OF_BLOCKS";
 
+/** What an error knows beside its code and message. */
 export interface ErrorDetails {
   /** The argument that was wrong, as the caller knows it ("query", "numHeads", "blockTable[3]"). */
   argument?: string;

@@ -2,13 +2,22 @@
 import { join } from "node:path";
 import { kernelTargets, packKernels, packMain } from "./pack.mjs";
 import { kernels } from "./setup/kernels.mjs";
+import { native } from "./setup/native.mjs";
 import { packages } from "./setup/packages.mjs";
 import { root, shown } from "./setup/paths.mjs";
 import { kernelPython } from "./setup/python.mjs";
 import { performSteps } from "./setup/steps.mjs";
 import { toolchain } from "./setup/toolchain.mjs";
+import { typescript } from "./setup/typescript.mjs";
 
-await performSteps([packages, kernelPython, toolchain, ...kernelTargets.map((name) => kernels(name, "all"))]);
+await performSteps([
+  packages,
+  typescript,
+  kernelPython,
+  toolchain,
+  ...kernelTargets.map((target) => kernels(target, "all")),
+  native,
+]);
 const destination = join(root, "build", "packages");
 console.log(shown(await packMain(destination)));
 for (const target of kernelTargets) console.log(shown(await packKernels(target, destination)));

@@ -21,6 +21,7 @@ import { makeBackend } from "./backends.js";
 import type { Batch } from "./batch.js";
 import { checkBatch, checkCache, checkLse, checkOutput, checkRows } from "./validate.js";
 
+/** The tensors of one layer in one step, and where they stand: in a cache, in a batch, on a stream. */
 export interface ForwardOptions {
   /** [tokens, numHeads, headSize] in the attention's dtype, tokens as `batch` says or more (padding is not read). */
   query: Tensor;

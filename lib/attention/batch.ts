@@ -5,6 +5,7 @@ import type { Tensor } from "../device/tensor.js";
 import { PIECE_BYTES } from "../device/transfer.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 
+/** The largest step that a batch will hold: its device memory is allocated for that once. */
 export interface BatchLimits {
   maxSequences: number;
   /** Query tokens of a step, over all sequences. */
@@ -14,6 +15,7 @@ export interface BatchLimits {
   blockSize?: number;
 }
 
+/** One step on the host: which tokens of which sequences, and where the cache has them. `BlockPool.batch` makes it. */
 export interface BatchUpdate {
   /** [sequences + 1], from 0, never decreasing: where each sequence's query tokens begin. Equal neighbours: no tokens. */
   queryStartLoc: ArrayLike<number>;

@@ -15,6 +15,7 @@ import { type HostBytes, hostBytes } from "./transfer.js";
 export const EMULATED_ARCHS = ["gfx942", "gfx950", "gfx90a"] as const;
 export type EmulatedArch = (typeof EMULATED_ARCHS)[number];
 
+/** What is known of a device without opening it. */
 export interface DeviceInfo {
   /** HIP's number of the device. */
   readonly ordinal: number;
@@ -33,6 +34,7 @@ export interface DeviceInfo {
   readonly emulated: boolean;
 }
 
+/** What an emulated device is to look like. */
 export interface EmulatedDeviceOptions {
   emulate: EmulatedArch;
   /** Default: what the real GPU has. */
@@ -120,6 +122,7 @@ export class Device {
     return this.native.lost;
   }
 
+  /** A stream of its own, which waits for no other unless told to. ERR_HIP, ERR_DEVICE_FAULT. */
   createStream(): Stream {
     this.check();
     return new Stream(this, this.native.createStream());
@@ -191,6 +194,7 @@ export class Device {
     return new Module(this, this.native.loadModule(image), codeObject);
   }
 
+  /** The device memory in use now, in bytes, by what it is for. */
   memory(): MemoryReport {
     this.check({ evenIfLost: true });
     const [free, total, reserved, allocated, peak, staging, ...categories] = this.native.memory() as [

@@ -36,6 +36,7 @@ export class DeviceEvent {
     return this.native.elapsedMs(since.native);
   }
 
+  /** Returns at once; streams that wait for the event still do. Idempotent. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;

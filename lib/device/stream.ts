@@ -6,6 +6,7 @@ import { Graph } from "./graph.js";
 import { Kernel } from "./module.js";
 import { hostBytes } from "./transfer.js";
 
+/** How a kernel is launched. */
 export interface LaunchOptions {
   /** Workgroups in x, y and z; what is left out is 1. */
   grid: readonly number[];

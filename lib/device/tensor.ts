@@ -8,6 +8,7 @@ import { Storage } from "./memory.js";
 import type { Stream } from "./stream.js";
 import { type HostBytes, hostBytes, readPieces, writePieces } from "./transfer.js";
 
+/** What there is at a pointer, and whose it is. */
 export interface FromPointerOptions {
   shape: readonly number[];
   dtype: DType;
@@ -21,6 +22,7 @@ export interface FromPointerOptions {
   release?: () => void;
 }
 
+/** Which of a tensor's elements a view has. */
 export interface ViewOptions {
   /** Default: the tensor's own. */
   shape?: readonly number[];

@@ -13,6 +13,7 @@ export interface KernelLaunch {
   readonly end: DeviceEvent;
 }
 
+/** Hears of every launch, when it has been enqueued. */
 export type LaunchListener = (launch: KernelLaunch) => void;
 
 let listener: LaunchListener | null = null;

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 import type { BlockCopy } from "./cache.js";
 
+/** What a program calls a sequence by. */
 export type SequenceId = string | number;
 
 /** What a step needs to know of its sequences: the input of `batch.update`. */

@@ -17,6 +17,7 @@ import { upstreamRule } from "./rules.js";
 import { reportVariables } from "./variable-report.js";
 import { readFlags, readVariables } from "./variables.js";
 
+/** What selection looks at beside the configuration. */
 export interface SelectionOptions {
   /** Where the variables are read when the configuration has no `env`. Default `process.env`. */
   env?: Environment | undefined;

@@ -24,6 +24,7 @@ export interface Reason {
   message: string;
 }
 
+/** A backend and why it was chosen or not. */
 export interface Candidate {
   backend: BackendName;
   origin: BackendOrigin;
@@ -60,6 +61,7 @@ export interface LaunchReport {
   verified: Verified;
 }
 
+/** The kernels that run in a phase, and those that could have. */
 export interface PhasePlan {
   phase: Phase;
   /**

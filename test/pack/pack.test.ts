@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { packKernels, packMain } from "../../scripts/pack.mjs";
 import { root } from "../../scripts/setup/paths.mjs";
@@ -67,6 +68,27 @@ describe("the main package", () => {
       `${prebuilds}/librocm_emulator.so`,
       `${prebuilds}/rocm_attention.glibc.node`,
     ]);
+  });
+
+  it("documents every function, class, interface and method in its declarations", () => {
+    const declarations = join(root, "dist", "index.d.ts");
+    const options = { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2022, types: ["node"] };
+    const program = ts.createProgram([declarations], options);
+    const checker = program.getTypeChecker();
+    const isDocumented = (symbol: ts.Symbol) => symbol.getDocumentationComment(checker).length > 0;
+    const kinds = ts.SymbolFlags;
+    const exported = checker
+      .getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(declarations)!)!)
+      .map((symbol) => (symbol.flags & kinds.Alias ? checker.getAliasedSymbol(symbol) : symbol))
+      .filter(({ flags }) => flags & (kinds.Function | kinds.Class | kinds.Interface));
+    const methods = exported
+      .flatMap(({ members, exports }) => [...(members?.values() ?? []), ...(exports?.values() ?? [])])
+      .filter(({ flags, name }) => flags & kinds.Method && !name.startsWith("__@"));
+    expect(exported.length).toBeGreaterThan(40);
+    expect(methods.length).toBeGreaterThan(40);
+    expect(
+      [...exported, ...methods].filter((symbol) => !isDocumented(symbol)).map(({ name }) => name),
+    ).toEqual([]);
   });
 
   it("runs no script when it is installed", () => {
