@@ -52,6 +52,8 @@ export interface NativeBinding {
   openEmulatedDevice(library: string, arch: string, computeUnits: number, memoryBytes: number): NativeDevice;
   /** Sets what the variable ROCM_EMULATOR_<name> would; false where there is no such option or value. */
   setEmulatorOption(library: string, name: string, value: string): boolean;
+  /** What the emulator has counted of launches on its device `ordinal` since the last call, as JSON. */
+  takeEmulatorCounters(library: string, ordinal: number): string;
   emulatedInstructions(library: string, ordinal: number): bigint;
 }
 

@@ -121,6 +121,13 @@ Napi::Value emulatedInstructions(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value takeEmulatorCounters(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const hip::Functions& functions = emulator(info[0].ToString()).functions;
+    return Napi::String::New(info.Env(), functions.rocmEmulatorTakeCounters(integer(info[1], 65535)));
+  });
+}
+
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   auto* environment = new Environment(env);
   env.SetInstanceData(environment);
@@ -140,6 +147,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("openDevice", Napi::Function::New<openDevice>(env));
   exports.Set("setEmulatorOption", Napi::Function::New<setEmulatorOption>(env));
   exports.Set("emulatedInstructions", Napi::Function::New<emulatedInstructions>(env));
+  exports.Set("takeEmulatorCounters", Napi::Function::New<takeEmulatorCounters>(env));
   exports.Set("openEmulatedDevice", Napi::Function::New<openEmulatedDevice>(env));
   return exports;
 }

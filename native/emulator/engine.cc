@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "execute/float_mode.h"
+#include "isa/clocks.h"
 #include "isa/decoder.h"
 #include "isa/disassembler.h"
 #include "wave/workgroup.h"
@@ -120,7 +121,7 @@ uint64_t run(Wave& wave, uint64_t budget, uint64_t* counts) {
 #define EMULATOR_NAME(name) EMULATOR_TEXT(name)
 
 const Engine& levelEngine() {
-  static const Engine engine{EMULATOR_NAME(EMULATOR_LEVEL), decode, disassemble, run};
+  static const Engine engine{EMULATOR_NAME(EMULATOR_LEVEL), decode, disassemble, clocks, run};
   return engine;
 }
 

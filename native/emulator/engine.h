@@ -19,6 +19,8 @@ struct Engine {
   /// Writes the instruction's text as llvm-objdump prints it (mnemonic with encoding suffix, registers and
   /// constants of its operands) into `text`, always ended by a zero.
   void (*disassemble)(const Instruction& instruction, char* text, size_t size);
+  /// The clocks for which one execution occupies its SIMD's vector or matrix ALU; 0 for other instructions.
+  uint32_t (*clocks)(Target target, const Instruction& instruction);
   /// Runs `wave` until it is no longer running or has executed `budget` instructions; returns how many it
   /// executed. Entries of `wave.code` that are undecoded (Program) are decoded on the way, safely beside
   /// other threads. `counts`, where not null, has one counter per dword of code.

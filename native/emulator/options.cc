@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include <cstdio>
 #include <cstdlib>
 #include <mutex>
 
@@ -38,12 +39,56 @@ bool parseChoice(const std::string& text, const char* no, const char* yes, bool*
   return true;
 }
 
+bool parseCounting(const std::string& text, Counting* out) {
+  if (text == "off") {
+    *out = Counting::off;
+  } else if (text == "basic") {
+    *out = Counting::basic;
+  } else if (text == "full") {
+    *out = Counting::full;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/// off | KERNEL:WORKGROUP:WAVE
+bool parseTrace(const std::string& text, std::shared_ptr<const TraceRequest>* out) {
+  if (text == "off") {
+    out->reset();
+    return true;
+  }
+  const size_t last = text.rfind(':');
+  const size_t first = last == std::string::npos || last == 0 ? std::string::npos : text.rfind(':', last - 1);
+  uint64_t workgroup, wave;
+  if (first == std::string::npos || !parseNumber(text.substr(first + 1, last - first - 1), &workgroup) ||
+      !parseNumber(text.substr(last + 1), &wave) || wave > 15) {
+    return false;
+  }
+  *out = std::make_shared<TraceRequest>(
+      TraceRequest{text.substr(0, first), workgroup, static_cast<uint32_t>(wave)});
+  return true;
+}
+
+bool parseTraceFile(const std::string& path, std::string* out) {
+  if (!path.empty()) {
+    std::FILE* file = std::fopen(path.c_str(), "a");
+    if (!file) return false;
+    std::fclose(file);
+  }
+  *out = path;
+  return true;
+}
+
 bool apply(const std::string& name, const std::string& value, Options* options) {
   uint64_t number;
   if (name == "SCHEDULE") return parseSchedule(value, &options->schedule);
   if (name == "DELIVERY") return parseChoice(value, "early", "late", &options->lateDelivery);
   if (name == "PRELOAD") return parseChoice(value, "off", "on", &options->kernargPreload);
   if (name == "INSTRUCTION_LIMIT") return parseNumber(value, &options->instructionLimit);
+  if (name == "COUNTERS") return parseCounting(value, &options->counters);
+  if (name == "TRACE") return parseTrace(value, &options->trace);
+  if (name == "TRACE_FILE") return parseTraceFile(value, &options->traceFile);
   if (name == "THREADS") {
     if (!parseNumber(value, &number) || number > 1024) return false;
     options->threads = static_cast<unsigned>(number);
@@ -57,7 +102,8 @@ struct Shared {
   Options options;
 
   Shared() {
-    for (const char* name : {"SCHEDULE", "DELIVERY", "PRELOAD", "INSTRUCTION_LIMIT", "THREADS"}) {
+    for (const char* name : {"SCHEDULE", "DELIVERY", "PRELOAD", "INSTRUCTION_LIMIT", "COUNTERS", "TRACE",
+                             "TRACE_FILE", "THREADS"}) {
       const char* value = std::getenv((std::string("ROCM_EMULATOR_") + name).c_str());
       if (value) apply(name, value, &options);
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace emulator {
@@ -13,14 +14,31 @@ struct Schedule {
   uint64_t seed = 0;  ///< of Order::seeded: the order of the waves and the length of every turn
 };
 
+/// What is counted of each launch. A level includes those before it.
+enum class Counting : uint8_t {
+  off,
+  basic,  ///< instructions and the clocks that they take
+  full,   ///< what memory instructions move and touch, and all of it for each instruction
+};
+
+/// The wave whose instructions are written out.
+struct TraceRequest {
+  std::string kernel;  ///< part of its name
+  uint64_t workgroup;
+  uint32_t wave;
+};
+
 /// How the emulator runs kernels, from ROCM_EMULATOR_* variables (docs/emulator.md) and
 /// rocmEmulatorSetOption.
 struct Options {
   Schedule schedule;
-  bool lateDelivery = false;      ///< DELIVERY=late: memory instructions take effect at their s_waitcnt
-  bool kernargPreload = true;     ///< PRELOAD=off: start at the entry for firmware that does not preload
-  uint64_t instructionLimit = 0;  ///< per wave; 0: none
-  unsigned threads = 0;           ///< host threads that run workgroups; 0: one per processor
+  bool lateDelivery = false;          ///< DELIVERY=late: memory instructions take effect at their s_waitcnt
+  bool kernargPreload = true;         ///< PRELOAD=off: start at the entry for firmware that does not preload
+  uint64_t instructionLimit = 0;      ///< per wave; 0: none
+  Counting counters = Counting::off;  ///< COUNTERS=off|basic|full
+  std::shared_ptr<const TraceRequest> trace;  ///< TRACE=KERNEL:WORKGROUP:WAVE; null: none
+  std::string traceFile;                      ///< what traces are appended to; "": standard error
+  unsigned threads = 0;                       ///< host threads that run workgroups; 0: one per processor
 };
 
 /// The options as they are now. A launch takes them when it is enqueued.

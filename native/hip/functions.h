@@ -73,20 +73,23 @@ using hipHostFn_t = void (*)(void*);
 
 // What the emulator exports beyond HIP. The addon asks for them with dlsym and never needs them on a GPU.
 /// EMULATOR_FUNCTION(return type, name, (parameters))
-#define EMULATOR_FUNCTIONS(EMULATOR_FUNCTION)                                                             \
-  /** Adds a device; `arch` "gfx942" | "gfx950" | "gfx90a", 0 compute units / bytes = that GPU's own. */  \
-  EMULATOR_FUNCTION(hipError_t, rocmEmulatorCreateDevice,                                                 \
-                    (const char* arch, int computeUnits, uint64_t memoryBytes, int* device))              \
-  /** Cancels the device's work, frees its memory; its ordinal is not used again. */                      \
-  EMULATOR_FUNCTION(hipError_t, rocmEmulatorDestroyDevice, (int device))                                  \
-  /** Text of the last fault on `device` (kernel, workgroup, wave, lane, pc, instruction, address), "" if \
-   * none. */                                                                                             \
-  EMULATOR_FUNCTION(const char*, rocmEmulatorLastFault, (int device))                                     \
-  /** The wave-instructions that finished launches on `device` have executed. */                          \
-  EMULATOR_FUNCTION(uint64_t, rocmEmulatorInstructions, (int device))                                     \
-  /** Sets what the variable ROCM_EMULATOR_<name> would, for the launches and calls that follow. */       \
-  EMULATOR_FUNCTION(hipError_t, rocmEmulatorSetOption, (const char* name, const char* value))             \
-  /** The dwords of the instruction at `words` (of which `count` may be read), 0 where none is known; its \
-   * text. */                                                                                             \
-  EMULATOR_FUNCTION(int, rocmEmulatorDisassemble,                                                         \
+#define EMULATOR_FUNCTIONS(EMULATOR_FUNCTION)                                                              \
+  /** Adds a device; `arch` "gfx942" | "gfx950" | "gfx90a", 0 compute units / bytes = that GPU's own. */   \
+  EMULATOR_FUNCTION(hipError_t, rocmEmulatorCreateDevice,                                                  \
+                    (const char* arch, int computeUnits, uint64_t memoryBytes, int* device))               \
+  /** Cancels the device's work, frees its memory; its ordinal is not used again. */                       \
+  EMULATOR_FUNCTION(hipError_t, rocmEmulatorDestroyDevice, (int device))                                   \
+  /** Text of the last fault on `device` (kernel, workgroup, wave, lane, pc, instruction, address), "" if  \
+   * none. */                                                                                              \
+  EMULATOR_FUNCTION(const char*, rocmEmulatorLastFault, (int device))                                      \
+  /** The wave-instructions that finished launches on `device` have executed. */                           \
+  EMULATOR_FUNCTION(uint64_t, rocmEmulatorInstructions, (int device))                                      \
+  /** What option COUNTERS had counted of the last 256 launches that have ended on `device` since the last \
+   * call: a JSON array (lib/device/counters.ts), valid until this thread calls again. */                  \
+  EMULATOR_FUNCTION(const char*, rocmEmulatorTakeCounters, (int device))                                   \
+  /** Sets what the variable ROCM_EMULATOR_<name> would, for the launches and calls that follow. */        \
+  EMULATOR_FUNCTION(hipError_t, rocmEmulatorSetOption, (const char* name, const char* value))              \
+  /** The dwords of the instruction at `words` (of which `count` may be read), 0 where none is known; its  \
+   * text. */                                                                                              \
+  EMULATOR_FUNCTION(int, rocmEmulatorDisassemble,                                                          \
                     (const char* arch, const uint32_t* words, uint64_t count, char* text, size_t size))

@@ -38,15 +38,15 @@ using Perform = void (*)(Wave&, const Instruction&, const Access&);
 
 namespace EMULATOR_LEVEL {
 
-/// Queues an access for late delivery and poisons its result registers (delivery.cc).
-void defer(Wave& wave, const Instruction& instruction, const Access& access, Perform perform,
-           uint8_t counters);
+/// Counts an access, and performs it or queues it for late delivery, as the wave's options are (delivery.cc).
+void intercept(Wave& wave, const Instruction& instruction, const Access& access, Perform perform,
+               uint8_t counters);
 
 /// The one door to memory: every access passes here, checked and ready to take effect.
 template <Perform kPerform>
 inline void issue(Wave& wave, const Instruction& instruction, const Access& access, uint8_t counters) {
-  if (__builtin_expect(wave.pending != nullptr, 0)) {
-    defer(wave, instruction, access, kPerform, counters);
+  if (__builtin_expect(wave.intercepts, 0)) {
+    intercept(wave, instruction, access, kPerform, counters);
   } else {
     kPerform(wave, instruction, access);
   }

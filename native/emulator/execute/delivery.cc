@@ -1,5 +1,6 @@
 #include "execute/delivery.h"
 
+#include "counting/tally.h"
 #include "execute/registers.h"
 
 namespace emulator {
@@ -64,8 +65,7 @@ void poison(Wave& wave, const Instruction& instruction, uint64_t lanes) {
   }
 }
 
-}  // namespace
-
+/// Queues an access for late delivery and poisons its result registers.
 void defer(Wave& wave, const Instruction& instruction, const Access& access, Perform perform,
            uint8_t counters) {
   PendingAccesses& pending = *wave.pending;
@@ -90,6 +90,18 @@ void defer(Wave& wave, const Instruction& instruction, const Access& access, Per
     entry.access.data1 = entry.secondData;
   }
   if (!instruction.toLds) poison(wave, instruction, access.lanes);
+}
+
+}  // namespace
+
+void intercept(Wave& wave, const Instruction& instruction, const Access& access, Perform perform,
+               uint8_t counters) {
+  if (wave.tally) countAccess(wave, instruction, access);
+  if (wave.pending) {
+    defer(wave, instruction, access, perform, counters);
+  } else {
+    perform(wave, instruction, access);
+  }
 }
 
 void waitForAccesses(Wave& wave, unsigned vm, unsigned lgkm) {

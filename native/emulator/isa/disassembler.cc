@@ -1,40 +1,14 @@
 #include "isa/disassembler.h"
 
-#include <cstdarg>
-#include <cstdio>
 #include <cstring>
 
 #include "execute/operands.h"
 #include "isa/decoder.h"
+#include "isa/operand_text.h"
 
 namespace emulator {
 namespace EMULATOR_LEVEL {
 namespace {
-
-/// Text of limited length.
-class Writer {
- public:
-  Writer(char* text, size_t size) : text_(text), left_(size) {
-    if (size) *text = 0;
-  }
-  __attribute__((format(printf, 2, 3))) void write(const char* format, ...) {
-    if (left_ == 0) return;
-    va_list arguments;
-    va_start(arguments, format);
-    const int length = std::vsnprintf(text_, left_, format, arguments);
-    va_end(arguments);
-    const size_t written = length < 0 ? 0 : static_cast<size_t>(length) < left_ ? length : left_ - 1;
-    text_ += written;
-    left_ -= written;
-  }
-  /// ", " from the second operand on.
-  void separate() { write(first_ ? " " : ", "), first_ = false; }
-
- private:
-  char* text_;
-  size_t left_;
-  bool first_ = true;
-};
 
 void writeRegisters(Writer* out, const char* file, int first, int count) {
   if (count == 1)
@@ -42,6 +16,8 @@ void writeRegisters(Writer* out, const char* file, int first, int count) {
   else
     out->write("%s[%d:%d]", file, first, first + count - 1);
 }
+
+}  // namespace
 
 void writeOperand(Writer* out, int code, int registers, uint32_t literal) {
   static const char* const kPairs[] = {"flat_scratch", "xnack_mask", "vcc"};
@@ -83,6 +59,8 @@ void writeOperand(Writer* out, int code, int registers, uint32_t literal) {
       return out->write("?%d", code);
   }
 }
+
+namespace {
 
 void writeSource(Writer* out, const Instruction& i, int index, int registers) {
   const Operand& operand = i.source[index];
@@ -180,8 +158,13 @@ void writeOperands(Writer* out, const Instruction& i) {
     case Format::vop3p:
       if (i.opcode->vector) writeVector(out, i);
       return;
-    default:
-      return;
+    case Format::matrix:
+      return writeMatrix(out, i);
+    case Format::smem:
+    case Format::ds:
+    case Format::flat:
+    case Format::mubuf:
+      return writeMemory(out, i);
   }
 }
 

@@ -58,6 +58,21 @@ const char* Device::report() const {
   return report_.c_str();  // written once, before status_
 }
 
+void Device::keepCounters(std::string counters) {
+  constexpr size_t kMost = 256;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  counters_.push_back(std::move(counters));
+  if (counters_.size() > kMost) counters_.pop_front();
+}
+
+std::string Device::takeCounters() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::string text = "[";
+  for (const std::string& launch : counters_) text += (text.size() > 1 ? "," : "") + launch;
+  counters_.clear();
+  return text + "]";
+}
+
 void Device::add(const std::shared_ptr<Stream>& stream) {
   const std::lock_guard<std::mutex> lock(mutex_);
   streams_.erase(

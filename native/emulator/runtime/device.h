@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -36,6 +37,12 @@ class Device {
   /// The report of the fault, "" without one. It stays valid as long as the process.
   const char* report() const;
 
+  /// Keeps what was counted of a launch (a JSON object) until somebody takes it; the oldest go when there are
+  /// too many.
+  void keepCounters(std::string counters);
+  /// A JSON array of what has been kept, oldest first.
+  std::string takeCounters();
+
   void add(const std::shared_ptr<Stream>& stream);
   /// The stream that a null handle means.
   std::shared_ptr<Stream> nullStream();
@@ -53,6 +60,7 @@ class Device {
   mutable std::mutex mutex_;
   uint64_t reserved_ = 0;
   std::string report_;
+  std::deque<std::string> counters_;
   std::vector<std::weak_ptr<Stream>> streams_;
   std::shared_ptr<Stream> nullStream_;
 };

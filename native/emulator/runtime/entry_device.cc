@@ -212,6 +212,13 @@ EMULATOR_EXPORT uint64_t rocmEmulatorInstructions(int device) {
   return found ? found->instructions.load() : 0;
 }
 
+EMULATOR_EXPORT const char* rocmEmulatorTakeCounters(int device) {
+  static thread_local std::string text;
+  const auto found = Devices::instance().get(device);
+  text = found ? found->takeCounters() : "[]";
+  return text.c_str();
+}
+
 EMULATOR_EXPORT hipError_t rocmEmulatorSetOption(const char* name, const char* value) {
   return enter("rocmEmulatorSetOption", [&] {
     if (!name || !value) return hipErrorInvalidValue;

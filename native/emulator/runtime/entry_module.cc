@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "counting/launch_counters.h"
 #include "isa/program.h"
 #include "runtime/entry.h"
 #include "runtime/worker_pool.h"
@@ -121,11 +122,18 @@ void execute(Stream& stream, const Function& function, const Geometry& geometry,
                       reinterpret_cast<uint8_t*>(launch.packetAddress));
   launch.memory = AddressSpace::instance().map();
   launch.cancelled = &device.cancelled();
+  if (options.counters != Counting::off) {
+    launch.tallies =
+        std::make_unique<Tallies>(function.kernel.program->codeDwords(), options.counters == Counting::full);
+  }
   WorkerPool::instance().forEach(geometry.workgroups(), options.threads, [&](uint64_t number) {
     if (!launch.stop && !device.cancelled()) runWorkgroup(launch, number);
   });
   device.instructions += launch.instructions;
-  if (!launch.fault) return;
+  if (!launch.fault) {
+    if (launch.tallies && !device.cancelled()) device.keepCounters(countersText(launch));
+    return;
+  }
   const bool memory =
       launch.fault->kind == FaultKind::illegalAddress || launch.fault->kind == FaultKind::ldsOutOfRange;
   device.fail(memory ? hipErrorIllegalAddress : hipErrorLaunchFailure, describe(launch));
@@ -205,14 +213,9 @@ EMULATOR_EXPORT hipError_t hipModuleOccupancyMaxActiveBlocksPerMultiprocessor(in
     const auto function = table<Functions>().get(handle);
     if (!function) return hipErrorInvalidHandle;
     if (!blocks || blockSize <= 0 || blockSize > 1024) return hipErrorInvalidValue;
-    // A SIMD has 512 vector registers per lane and room for 8 waves; a compute unit has 4 SIMDs.
     const KernelDescriptor& kernel = *function->kernel.descriptor;
-    const int waves = (blockSize + kLanes - 1) / kLanes;
-    const int byRegisters =
-        4 * static_cast<int>(std::min(8u, 512 / std::max(8u, kernel.vectorRegisters))) / waves;
-    const uint64_t lds = kernel.ldsBytes + ldsBytes;
-    const uint64_t byLds = lds ? traits(function->kernel.target).ldsBytes / lds : 64;
-    *blocks = static_cast<int>(std::min<uint64_t>(static_cast<uint64_t>(byRegisters), byLds));
+    *blocks = static_cast<int>(workgroupsPerComputeUnit(
+        kernel, function->kernel.target, static_cast<uint32_t>(blockSize), kernel.ldsBytes + ldsBytes));
     return hipSuccess;
   });
 }

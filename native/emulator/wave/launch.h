@@ -7,6 +7,7 @@
 #include <string>
 
 #include "code_object/code_object.h"
+#include "counting/tally.h"
 #include "isa/program.h"
 #include "memory/address_space.h"
 #include "options.h"
@@ -32,6 +33,11 @@ struct Geometry {
   uint64_t workgroups() const { return uint64_t{grid[0]} * grid[1] * grid[2]; }
 };
 
+/// How many workgroups of `blockSize` work-items and `ldsBytes` of LDS a compute unit runs at once, by its
+/// vector and scalar registers and its LDS.
+uint32_t workgroupsPerComputeUnit(const KernelDescriptor& kernel, Target target, uint32_t blockSize,
+                                  uint64_t ldsBytes);
+
 /// One launch while it runs.
 struct Launch {
   LoadedKernel kernel;
@@ -46,6 +52,7 @@ struct Launch {
   std::unique_ptr<Fault> fault;  ///< of the lowest workgroup that has failed so far
   uint64_t faultedWorkgroup = ~uint64_t{0};
   std::atomic<bool> stop{false};
+  std::unique_ptr<Tallies> tallies;       ///< null where nothing is counted
   std::atomic<uint64_t> instructions{0};  ///< executed so far, by all waves
 };
 

@@ -6,6 +6,7 @@
 #include "engine.h"
 #include "execute/delivery.h"
 #include "wave/launch.h"
+#include "wave/trace.h"
 
 namespace emulator {
 namespace {
@@ -85,8 +86,19 @@ class Turns {
   std::vector<size_t> order_;
 };
 
+/// What listens to the waves of a workgroup; null where nothing does.
+struct Observers {
+  uint64_t* counts;  ///< each instruction's executions, as Engine::run has it
+  WaveTrace* trace;
+
+  uint64_t run(Wave& wave, uint64_t budget) const {
+    if (trace && trace->follows(wave)) return trace->step(wave, counts);
+    return engine().run(wave, budget, counts);
+  }
+};
+
 /// Runs one wave for a turn. False where the launch was stopped meanwhile.
-bool runTurn(Launch& launch, Wave& wave, uint64_t turn, uint64_t* executed) {
+bool runTurn(Launch& launch, Wave& wave, uint64_t turn, uint64_t* executed, const Observers& observers) {
   const uint64_t limit = launch.options.instructionLimit;
   while (turn > 0 && wave.status == WaveStatus::running) {
     if (launch.stop.load(std::memory_order_relaxed) || launch.cancelled->load(std::memory_order_relaxed)) {
@@ -101,7 +113,7 @@ bool runTurn(Launch& launch, Wave& wave, uint64_t turn, uint64_t* executed) {
       }
       budget = std::min(budget, limit - *executed);
     }
-    const uint64_t ran = engine().run(wave, budget, nullptr);
+    const uint64_t ran = observers.run(wave, budget);
     *executed += ran;
     turn -= std::min(turn, ran);
   }
@@ -109,13 +121,13 @@ bool runTurn(Launch& launch, Wave& wave, uint64_t turn, uint64_t* executed) {
 }
 
 /// `executed` counts each wave's instructions.
-void runWaves(Launch& launch, Workgroup& group, std::vector<uint64_t>& executed) {
+void runWaves(Launch& launch, Workgroup& group, std::vector<uint64_t>& executed, const Observers& observers) {
   Turns turns(launch.options.schedule, group.waves.size());
   for (;;) {
     for (const size_t index : turns.nextRound()) {
       Wave& wave = *group.waves[index];
       if (wave.status != WaveStatus::running) continue;
-      if (!runTurn(launch, wave, turns.length(), &executed[index])) return;
+      if (!runTurn(launch, wave, turns.length(), &executed[index], observers)) return;
       if (group.fault) return;
     }
     bool running = false, waiting = false;
@@ -152,6 +164,9 @@ void runWorkgroup(Launch& launch, uint64_t number) {
   group.memory = launch.memory.get();
   group.kernargAddress = launch.kernargAddress;
 
+  Tally* tally = launch.tallies ? launch.tallies->borrow() : nullptr;
+  if (tally) tally->xcd = static_cast<uint32_t>(number % traits(group.target).xcds);
+
   const uint32_t waves = (launch.geometry.blockSize() + kLanes - 1) / kLanes;
   const uint32_t ldsBytes = kernel.ldsBytes + launch.geometry.dynamicLdsBytes;
   uint8_t* lds = arena.lds(ldsBytes);
@@ -164,11 +179,15 @@ void runWorkgroup(Launch& launch, uint64_t number) {
     wave.scratch = scratch + scratchBytes * i;
     wave.group = &group;
     wave.pending = launch.options.lateDelivery ? arena.pending(i) : nullptr;
+    wave.tally = launch.options.counters == Counting::full ? tally : nullptr;
+    wave.intercepts = wave.pending || wave.tally;
     initialise(wave, launch, i);
     group.waves.push_back(&wave);
   }
   std::vector<uint64_t> executed(waves);
-  runWaves(launch, group, executed);
+  const auto trace = WaveTrace::of(launch, number);
+  runWaves(launch, group, executed, {tally ? tally->executed.data() : nullptr, trace.get()});
+  if (tally) launch.tallies->giveBack(tally);
   launch.instructions.fetch_add(std::accumulate(executed.begin(), executed.end(), uint64_t{0}),
                                 std::memory_order_relaxed);
   if (!group.fault) return;

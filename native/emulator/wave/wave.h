@@ -10,6 +10,7 @@ namespace emulator {
 
 struct Workgroup;
 struct PendingAccesses;  // execute/delivery.h
+struct Tally;            // counting/tally.h
 
 /// Where flat addresses see LDS and private memory (SH_MEM_BASES of gfx9): 4 GiB each, above any host
 /// address.
@@ -70,7 +71,9 @@ struct alignas(64) Wave {
   /// Late delivery: memory instructions that have been issued and take effect at the s_waitcnt that covers
   /// them. Null (the default): they take effect at once.
   PendingAccesses* pending;
-  uint64_t clock;  ///< what s_memtime reads next; counted per wave, so that results never depend on time
+  Tally* tally;     ///< what counts memory accesses; null: nobody does
+  bool intercepts;  ///< one of the two is set: `issue` takes the long way
+  uint64_t clock;   ///< what s_memtime reads next; counted per wave, so that results never depend on time
 
   uint64_t exec() const { return scalar[reg::execLo] | uint64_t{scalar[reg::execHi]} << 32; }
   void setExec(uint64_t mask) { setScalar64(reg::execLo, mask); }

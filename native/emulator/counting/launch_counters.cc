@@ -1,0 +1,134 @@
+#include "counting/launch_counters.h"
+
+#include <cinttypes>
+#include <cstdio>
+
+#include "engine.h"
+
+namespace emulator {
+namespace {
+
+constexpr const char* kClassNames[kInstructionClasses] = {
+    "scalar",       "vector", "transcendental", "matrix",  "lds",  "vectorMemory",
+    "scalarMemory", "branch", "wait",           "barrier", "other"};
+
+/// The text as a JSON string. A code object may call its kernels what it likes.
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char character : text) {
+    if (character == '"' || character == '\\') result += '\\';
+    result += static_cast<unsigned char>(character) < 32 ? '?' : character;
+  }
+  return result + '"';
+}
+
+/// Builds a JSON object. Keys need no escapes.
+class Json {
+ public:
+  Json& number(const char* key, uint64_t value) { return raw(key, std::to_string(value)); }
+  Json& text(const char* key, const std::string& value) { return raw(key, quoted(value)); }
+  Json& raw(const char* key, const std::string& value) {
+    text_ += (text_.empty() ? "{\"" : ",\"") + std::string(key) + "\":" + value;
+    return *this;
+  }
+  template <class Values>
+  Json& list(const char* key, const Values& values, size_t count) {
+    std::string items;
+    for (size_t i = 0; i < count; i++) items += (i ? "," : "") + std::to_string(values[i]);
+    return raw(key, "[" + items + "]");
+  }
+  std::string end() const { return text_.empty() ? "{}" : text_ + "}"; }
+
+ private:
+  std::string text_;
+};
+
+void add(Json& json, const MemoryCounts& counts) {
+  json.number("bytesRead", counts.bytesRead)
+      .number("bytesWritten", counts.bytesWritten)
+      .number("lines", counts.lines)
+      .number("scalarBytesRead", counts.scalarBytesRead)
+      .number("scratchBytes", counts.scratchBytes)
+      .number("ldsBytes", counts.ldsBytes)
+      .number("ldsClocks", counts.ldsClocks)
+      .number("ldsConflictClocks", counts.ldsConflictClocks);
+}
+
+std::string memoryText(const Launch& launch, const Tally& tally) {
+  MemoryCounts sum{};
+  for (const MemoryCounts& counts : tally.memory) sum += counts;
+  LineSet touched = tally.linesRead;
+  touched.add(tally.linesWritten);
+  Json json;
+  add(json, sum);
+  json.number("linesRead", tally.linesRead.lines())
+      .number("linesWritten", tally.linesWritten.lines())
+      .list("linesByXcd", touched.linesByXcd(), traits(launch.kernel.target).xcds);
+  return json.end();
+}
+
+std::string profileText(const Launch& launch, const Tally& tally) {
+  const Program& program = *launch.kernel.program;
+  std::string rows;
+  for (uint64_t index = 0; index < program.codeDwords(); index++) {
+    if (!tally.executed[index]) continue;
+    const Instruction& instruction = program.entries()[index];
+    char text[256];
+    engine().disassemble(instruction, text, sizeof text);
+    Json json;
+    json.raw("pc", std::to_string(static_cast<int64_t>(program.codeBase() + 4 * index - launch.kernel.entry)))
+        .text("text", text)
+        .text("class", kClassNames[static_cast<int>(instruction.opcode->cls)])
+        .number("executed", tally.executed[index])
+        .number("clocks", tally.executed[index] * engine().clocks(launch.kernel.target, instruction));
+    add(json, tally.memory[index]);
+    rows += (rows.empty() ? "" : ",") + json.end();
+  }
+  return "[" + rows + "]";
+}
+
+}  // namespace
+
+std::string countersText(const Launch& launch) {
+  const Tally tally = launch.tallies->total();
+  const Program& program = *launch.kernel.program;
+  const KernelDescriptor& kernel = *launch.kernel.descriptor;
+  uint64_t executed[kInstructionClasses] = {}, clocks[kInstructionClasses] = {};
+  for (uint64_t index = 0; index < program.codeDwords(); index++) {
+    if (!tally.executed[index]) continue;
+    const Instruction& instruction = program.entries()[index];
+    const auto cls = static_cast<int>(instruction.opcode->cls);
+    executed[cls] += tally.executed[index];
+    clocks[cls] += tally.executed[index] * engine().clocks(launch.kernel.target, instruction);
+  }
+  Json instructions, simdClocks;
+  for (int cls = 0; cls < kInstructionClasses; cls++) instructions.number(kClassNames[cls], executed[cls]);
+  for (const InstructionClass cls :
+       {InstructionClass::vector, InstructionClass::transcendental, InstructionClass::matrix}) {
+    simdClocks.number(kClassNames[static_cast<int>(cls)], clocks[static_cast<int>(cls)]);
+  }
+
+  const Geometry& shape = launch.geometry;
+  const uint64_t wavesPerGroup = (shape.blockSize() + kLanes - 1) / kLanes;
+  const uint64_t ldsBytes = kernel.ldsBytes + shape.dynamicLdsBytes;
+  const uint64_t resident =
+      wavesPerGroup * workgroupsPerComputeUnit(kernel, launch.kernel.target, shape.blockSize(), ldsBytes);
+  char wavesPerSimd[16];
+  std::snprintf(wavesPerSimd, sizeof wavesPerSimd, "%g", static_cast<double>(resident) / 4);
+  Json json;
+  json.text("kernel", kernel.name)
+      .list("grid", shape.grid, 3)
+      .list("block", shape.block, 3)
+      .number("waves", wavesPerGroup * shape.workgroups())
+      .number("vectorRegisters", kernel.vectorRegisters)
+      .number("ldsBytes", ldsBytes)
+      .raw("wavesPerSimd", wavesPerSimd)
+      .raw("instructions", instructions.end())
+      .raw("clocks", simdClocks.end());
+  if (launch.options.counters == Counting::full) {
+    json.raw("memory", memoryText(launch, tally)).raw("profile", profileText(launch, tally));
+  }
+  return json.end();
+}
+
+}  // namespace emulator

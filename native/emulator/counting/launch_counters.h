@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+#include "wave/launch.h"
+
+namespace emulator {
+
+/// What a launch that has ended was counted to do, as the JSON object that lib/device/counters.ts describes.
+std::string countersText(const Launch& launch);
+
+}  // namespace emulator
