@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { demoCommand } from "./demo/options.js";
 import { doctorCommand } from "./doctor.js";
 import { explainCommand } from "./explain.js";
+import { profileCommand } from "./profile.js";
 
 /** Everything that `rocm-attention` can be told. */
 export function buildProgram(): Command {
@@ -12,7 +13,8 @@ export function buildProgram(): Command {
     .version(version)
     .addCommand(explainCommand())
     .addCommand(doctorCommand(version))
-    .addCommand(demoCommand(async (options) => (await import("./demo/demo.js")).runDemo(options)));
+    .addCommand(demoCommand(async (options) => (await import("./demo/demo.js")).runDemo(options)))
+    .addCommand(profileCommand());
 }
 
 /** vLLM takes `-tp 8`, which commander reads as -t with the value "p". */

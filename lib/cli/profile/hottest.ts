@@ -1,0 +1,34 @@
+import type { LaunchCounters, ProfileRow } from "../../device/counters.js";
+
+/** An instruction with the clocks for which it kept the unit busy that it needs longest. */
+export interface HotRow extends ProfileRow {
+  readonly busy: number;
+  /** `busy` as a share of the launch's. */
+  readonly share: number;
+}
+
+const ISSUE_CLOCKS = 4;
+const LINE_CLOCKS = 2;
+
+/**
+ * The instructions of a launch in the order of their addresses, weighed: an instruction keeps its SIMD's issue, its ALU, LDS
+ * or the L1 cache (128-byte lines at 64 bytes a clock) busy, and the longest of them counts.
+ */
+export function weighed(launch: LaunchCounters): HotRow[] {
+  const rows = (launch.profile ?? []).map((row) => ({
+    ...row,
+    busy: Math.max(row.clocks, row.ldsClocks, LINE_CLOCKS * row.lines, ISSUE_CLOCKS * row.executed),
+  }));
+  const total = rows.reduce((sum, { busy }) => sum + busy, 0);
+  return rows.map((row) => ({ ...row, share: row.busy / total }));
+}
+
+/** The `count` heaviest, heaviest first. */
+export function hottest(rows: readonly HotRow[], count: number): HotRow[] {
+  return [...rows].sort((a, b) => b.busy - a.busy || a.pc - b.pc).slice(0, count);
+}
+
+/** A program counter as fault reports and traces write it. */
+export function pcText(pc: number): string {
+  return `${pc < 0 ? "-" : "+"}0x${Math.abs(pc).toString(16).padStart(4, "0")}`;
+}

@@ -1,0 +1,31 @@
+import { writeFileSync } from "node:fs";
+import { takeLaunchCounters } from "../../device/counters.js";
+import { setEmulatorOption } from "../../device/emulator.js";
+import { Device } from "../../index.js";
+import { modelLaunch } from "../../kernels/performance-model.js";
+import type { ProfileOptions } from "../profile.js";
+import { describeExample, type ExampleName, prepareExample } from "./examples.js";
+import { formatProfile, type ProfileReport } from "./report.js";
+import { profileSvg } from "./svg.js";
+
+/** Runs an example on an emulated device with all counters and prints what they say. */
+export async function runProfile(example: ExampleName, { arch, svg, json }: ProfileOptions): Promise<void> {
+  await using device = Device.open({ emulate: arch });
+  const { backend, run } = await prepareExample(device, example);
+  setEmulatorOption("COUNTERS", "full");
+  await run();
+  setEmulatorOption("COUNTERS", "off");
+  const { name, computeUnits } = device.info;
+  const report: ProfileReport = {
+    example,
+    description: describeExample(example),
+    backend,
+    device: { name, arch, computeUnits },
+    launches: takeLaunchCounters(device).map((launch) => ({
+      ...launch,
+      model: modelLaunch(launch, device.info),
+    })),
+  };
+  if (svg !== undefined) writeFileSync(svg, profileSvg(report));
+  console.log(json ? JSON.stringify(report, null, 2) : formatProfile(report));
+}

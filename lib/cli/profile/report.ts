@@ -1,0 +1,110 @@
+import { INSTRUCTION_CLASSES, type LaunchCounters } from "../../device/counters.js";
+import type { DeviceInfo } from "../../index.js";
+import { type LaunchModel, MODEL_UNITS, type ModelUnit } from "../../kernels/performance-model.js";
+import { hottest, pcText, weighed } from "./hottest.js";
+
+/** What `rocm-attention profile --json` prints. */
+export interface ProfileReport {
+  readonly example: string;
+  readonly description: string;
+  readonly backend: string;
+  readonly device: Pick<DeviceInfo, "name" | "arch" | "computeUnits">;
+  readonly launches: readonly (LaunchCounters & { readonly model: LaunchModel })[];
+}
+
+const UNIT_NAMES: Record<ModelUnit, string> = {
+  matrix: "matrix units",
+  vector: "vector units",
+  lds: "LDS",
+  l1: "L1 caches",
+  memory: "device memory",
+};
+const HOTTEST = 10;
+const BAR = 30;
+
+/** The report for people. */
+export function formatProfile({ example, description, backend, device, launches }: ProfileReport): string {
+  const total = launches.reduce((sum, { model }) => sum + model.total, 0);
+  return [
+    `${example}: ${description}`,
+    `${backend} on ${device.name} (${device.arch}, ${device.computeUnits} compute units), emulated`,
+    ...launches.map((launch, index) => `\n${formatLaunch(launch, index + 1)}`),
+    `\nBy the model the ${launches.length} launches take at least ${micro(total)}. Counted clocks and a model of the`,
+    "hardware's limits, which nobody has measured: good for comparing kernels, not for predicting them.",
+  ].join("\n");
+}
+
+function formatLaunch(launch: ProfileReport["launches"][number], number: number): string {
+  const { memory } = launch;
+  const instructions = Object.values(launch.instructions).reduce((sum, count) => sum + count);
+  const classes = INSTRUCTION_CLASSES.filter((name) => launch.instructions[name] > 0)
+    .sort((a, b) => launch.instructions[b] - launch.instructions[a])
+    .map((name) => `${name} ${percent(launch.instructions[name] / instructions)}`);
+  const facts = [
+    [
+      "grid",
+      `${launch.grid.join(" x ")} workgroups of ${launch.block.join(" x ")}, ${count(launch.waves)} waves; ` +
+        `${launch.vectorRegisters} registers, ${count(launch.ldsBytes)} bytes of LDS: ${launch.wavesPerSimd} waves per SIMD`,
+    ],
+    ["executed", `${count(instructions)} instructions: ${classes.join(", ")}`],
+    [
+      "clocks",
+      `matrix ${count(launch.clocks.matrix)}, vector ${count(launch.clocks.vector)}, ` +
+        `transcendental ${count(launch.clocks.transcendental)}, LDS ${count(memory!.ldsClocks)} ` +
+        `(${count(memory!.ldsConflictClocks)} by bank conflicts)`,
+    ],
+    [
+      "memory",
+      `${bytes(memory!.bytesRead + memory!.scalarBytesRead)} read, ${bytes(memory!.bytesWritten)} written; ` +
+        `different lines of 128 bytes: ${count(memory!.linesRead)} read, ${count(memory!.linesWritten)} written; ` +
+        `by XCD ${memory!.linesByXcd.map(count).join(" ")}`,
+    ],
+  ];
+  return [
+    `${number}. ${launch.kernel}`,
+    ...facts.map(([name, text]) => `   ${name!.padEnd(10)}${text}`),
+    "   model, not a measurement:",
+    ...formatModel(launch.model),
+    "   hottest instructions:",
+    ...formatHottest(launch),
+  ].join("\n");
+}
+
+function formatModel({ microseconds, bound, total }: LaunchModel): string[] {
+  const rows = MODEL_UNITS.map((unit) => {
+    const share = microseconds[unit] / microseconds[bound];
+    const bar = "#".repeat(Math.round(share * BAR)).padEnd(BAR, ".");
+    return `     ${UNIT_NAMES[unit].padEnd(14)}${bar} ${micro(microseconds[unit])}${unit === bound ? ", the limit" : ""}`;
+  });
+  return [
+    ...rows,
+    `     at least ${micro(total)} with its launch, ${percent(microseconds[bound] / total)} of it at the limit`,
+  ];
+}
+
+function formatHottest(launch: LaunchCounters): string[] {
+  const header = ["pc", "share", "executed", "busy clocks", "instruction"];
+  const rows = hottest(weighed(launch), HOTTEST).map(({ pc, share, executed, busy, text }) => [
+    pcText(pc),
+    percent(share),
+    count(executed),
+    count(busy),
+    text,
+  ]);
+  const widths = header.map((name, column) =>
+    Math.max(name.length, ...rows.map((row) => row[column]!.length)),
+  );
+  return [header, ...rows].map(
+    (row) =>
+      `     ${row.map((cell, column) => (column === 4 ? cell : cell.padStart(widths[column]!))).join("  ")}`,
+  );
+}
+
+const count = (value: number) => value.toLocaleString("en-US");
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+const micro = (value: number) => `${value.toFixed(2)} us`;
+
+function bytes(value: number): string {
+  if (value < 10_000) return `${count(value)} bytes`;
+  return value < 1e7 ? `${(value / 1e3).toFixed(1)} kB` : `${(value / 1e6).toFixed(1)} MB`;
+}
