@@ -40,7 +40,7 @@ export function planSplit(input: SplitInput): Split {
   }
   const programs = numSequences * numKvHeads * tilesPerSequence;
   const wanted = Math.floor((PROGRAMS_PER_COMPUTE_UNIT * computeUnits) / programs);
-  const segments = Math.max(1, Math.min(wanted, Math.ceil(maxLen / MIN_SEGMENT_TOKENS)));
+  const segments = Math.max(1, Math.min(wanted, Math.floor(maxLen / MIN_SEGMENT_TOKENS)));
   const segmentTokens = Math.max(tileKeys, Math.ceil(maxLen / segments / tileKeys) * tileKeys);
   return { segmentTokens, maxSegments: Math.max(1, Math.ceil(maxLen / segmentTokens)) };
 }

@@ -119,9 +119,15 @@ export class PagedCase implements AsyncDisposable {
     return new PagedCase(options, attention, batch, cache, inputs, attend(step));
   }
 
-  /** Runs the call and gives its result, [tokens, numHeads, headSize] and [tokens, numHeads]. */
-  async run(): Promise<{ output: Float32Array; lse: Float32Array; bits: Uint16Array }> {
-    const { attention, batch, cache, inputs } = this;
+  /**
+   * Runs the call and gives its result, [tokens, numHeads, headSize] and [tokens, numHeads]. `attendOnly` leaves keys and
+   * values as an earlier call wrote them.
+   */
+  async run({
+    attendOnly = false,
+  } = {}): Promise<{ output: Float32Array; lse: Float32Array; bits: Uint16Array }> {
+    const { attention, batch, cache } = this;
+    const inputs = attendOnly ? { query: this.inputs.query } : this.inputs;
     const { numHeads } = this.options.shape;
     const output = attention.device.empty(inputs.query.shape, this.options.dtype);
     const lse = attention.device.empty([inputs.query.shape[0]!, numHeads], "float32");

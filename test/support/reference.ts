@@ -14,8 +14,13 @@ export function round(dtype: DType, values: ArrayLike<number>): Rounded {
     return { bits, values: Float64Array.from(bits) };
   }
   const [to, from] = dtype === "float16" ? [toFloat16, fromFloat16] : [toBfloat16, fromBfloat16];
-  const bits = Uint16Array.from(values, to);
-  return { bits, values: Float64Array.from(bits, from) };
+  const bits = new Uint16Array(values.length);
+  const rounded = new Float64Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    bits[i] = to(values[i]!);
+    rounded[i] = from(bits[i]!);
+  }
+  return { bits, values: rounded };
 }
 
 export interface AttentionShape {
@@ -59,24 +64,24 @@ export function attend({ shape, lengths, query, keys, values, scale, causal = tr
     for (let t = 0; t < queryLength; t++) {
       for (let head = 0; head < numHeads; head++, row++) {
         const kvHead = Math.floor((head * numKvHeads) / numHeads);
-        const q = query.subarray(row * headSize, (row + 1) * headSize);
-        const at = (position: number) => (position * numKvHeads + kvHead) * headSize;
-        const scores = Float64Array.from(
-          { length: context + (causal ? t + 1 : queryLength) },
-          (_, position) => {
-            const key = keys[s]!.subarray(at(position), at(position) + headSize);
-            return q.reduce((sum, x, i) => sum + x * key[i]!, 0) * scale;
-          },
-        );
-        const largest = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-        const weights = scores.map((score) => Math.exp(score - largest));
-        const total = weights.reduce((a, b) => a + b, 0);
+        const first = kvHead * headSize;
+        const [q, k, v] = [row * headSize, keys[s]!, values[s]!];
+        const scores = new Float64Array(context + t + 1);
+        let largest = Number.NEGATIVE_INFINITY;
+        for (let position = 0; position < scores.length; position++) {
+          const at = position * numKvHeads * headSize + first;
+          let sum = 0;
+          for (let i = 0; i < headSize; i++) sum += query[q + i]! * k[at + i]!;
+          scores[position] = sum * scale;
+          largest = Math.max(largest, sum * scale);
+        }
+        let total = 0;
+        for (const score of scores) total += Math.exp(score - largest);
         lse[row] = largest + Math.log(total);
-        for (const [position, weight] of weights.entries()) {
-          const value = at(position);
-          for (let i = 0; i < headSize; i++) {
-            output[row * headSize + i]! += (weight / total) * values[s]![value + i]!;
-          }
+        for (let position = 0; position < scores.length; position++) {
+          const at = position * numKvHeads * headSize + first;
+          const weight = Math.exp(scores[position]! - largest) / total;
+          for (let i = 0; i < headSize; i++) output[q + i]! += weight * v[at + i]!;
         }
       }
     }
@@ -144,10 +149,12 @@ export class Random {
 
   /** Normal, with the given deviation (Box and Muller). */
   normals(count: number, deviation = 1): Float64Array {
-    return Float64Array.from({ length: count }, () => {
+    const numbers = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
       const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
-      return deviation * radius * Math.cos(2 * Math.PI * this.uniform());
-    });
+      numbers[i] = deviation * radius * Math.cos(2 * Math.PI * this.uniform());
+    }
+    return numbers;
   }
 
   /** 0 to count - 1 in random order. */

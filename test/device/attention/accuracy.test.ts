@@ -33,7 +33,7 @@ const shape = fc
     numKvHeads: fc.integer({ min: 1, max: 3 }),
     group: fc.constantFrom(1, 2, 3, 4, 5, 7, 8, 16, 20),
     headSize: fc.constantFrom(64, 128),
-    blockSize: fc.constantFrom(16, 32, 48),
+    blockSize: fc.constantFrom(16, 32, 48, 64, 128),
   })
   .map(({ group, ...rest }) => ({ ...rest, numHeads: rest.numKvHeads * group }));
 

@@ -1,0 +1,101 @@
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { createAttention, createBatch } from "../../../lib/index.js";
+import { openTestDevice } from "../../support/device.js";
+import { Random } from "../../support/reference.js";
+
+const device = openTestDevice();
+afterAll(() => device.close());
+
+/** What stands in slots that nobody writes to. */
+const UNTOUCHED = 0x7fff;
+const NUM_BLOCKS = 5;
+
+const step = fc
+  .record({
+    numKvHeads: fc.constantFrom(1, 2, 3, 5, 8),
+    headSize: fc.constantFrom(64, 128),
+    blockSize: fc.constantFrom(16, 48),
+    dtype: fc.constantFrom("bfloat16", "float16"),
+    tokens: fc.integer({ min: 1, max: 20 }),
+    /** Elements between the rows of keys and values, in units of 16 bytes, beyond what they need. */
+    gap: fc.nat(3),
+    seed: fc.nat(),
+    wide: fc.boolean(),
+  })
+  .chain((drawn) =>
+    fc.record({
+      ...(Object.fromEntries(Object.entries(drawn).map(([key, value]) => [key, fc.constant(value)])) as {
+        [K in keyof typeof drawn]: fc.Arbitrary<(typeof drawn)[K]>;
+      }),
+      // Every slot at most once, in any order; -1: nowhere.
+      slots: fc
+        .uniqueArray(fc.nat(NUM_BLOCKS * drawn.blockSize - 1), {
+          minLength: drawn.tokens,
+          maxLength: drawn.tokens,
+        })
+        .chain((slots) => fc.tuple(...slots.map((slot) => fc.constantFrom(slot, slot, slot, -1)))),
+    }),
+  );
+
+describe("the cache write", () => {
+  it("puts each token's key and value into its slot, and nothing anywhere else", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        step,
+        async ({ numKvHeads, headSize, blockSize, dtype, tokens, gap, seed, wide, slots }) => {
+          const config = { numHeads: numKvHeads, numKvHeads, headSize, dtype, blockSize } as const;
+          using attention = createAttention(device, config);
+          using cache = attention.createKvCache({ numBlocks: NUM_BLOCKS });
+          const width = numKvHeads * headSize;
+          const expected = new Uint16Array(NUM_BLOCKS * 2 * blockSize * width).fill(UNTOUCHED);
+          await cache.layer(0).tensor.write(expected);
+
+          // Keys and values side by side in one tensor, as a model's fused projection leaves them.
+          const stride = 2 * width + 8 * gap;
+          const random = new Random(seed);
+          const bits = Uint16Array.from({ length: tokens * stride }, () => random.uniform() * 0x7c00);
+          using fused = await device.upload(bits, { shape: [tokens, stride], dtype });
+          const rows = { shape: [tokens, numKvHeads, headSize], strides: [stride, headSize, 1] };
+          using batch = createBatch(device, {
+            maxSequences: 1,
+            maxTokens: tokens,
+            maxBlocksPerSequence: 2,
+            blockSize,
+          });
+          batch.update({
+            queryStartLoc: [0, tokens],
+            seqLens: [tokens],
+            blockTable: [[0, 1]],
+            slotMapping: wide ? BigInt64Array.from(slots, BigInt) : Int32Array.from(slots),
+          });
+          using output = device.empty(rows.shape, dtype);
+          attention.forward({
+            query: fused.view(rows),
+            key: fused.view(rows),
+            value: fused.view({ ...rows, byteOffset: 2 * width }),
+            output,
+            cache: cache.layer(0),
+            batch,
+          });
+
+          for (const [token, slot] of slots.entries()) {
+            if (slot < 0) continue;
+            const block = Math.floor(slot / blockSize);
+            for (const half of [0, 1]) {
+              const row = bits.subarray(token * stride + half * width, token * stride + (half + 1) * width);
+              expected.set(row, ((block * 2 + half) * blockSize + (slot % blockSize)) * width);
+            }
+          }
+          expect(firstDifference((await cache.layer(0).tensor.read()) as Uint16Array, expected)).toBeNull();
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+});
+
+function firstDifference(actual: Uint16Array, expected: Uint16Array): object | null {
+  const at = expected.findIndex((bits, i) => actual[i] !== bits);
+  return at < 0 ? null : { at, actual: actual[at], expected: expected[at] };
+}

@@ -1,0 +1,83 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { setEmulatorOption } from "../../../lib/device/emulator.js";
+import { Device } from "../../../lib/index.js";
+import { onGpu } from "../../support/device.js";
+import { PagedCase } from "../../support/paged-case.js";
+import { isAccurate, type Lengths } from "../../support/reference.js";
+
+/** Between them these launch every kernel: prefill in large tiles beside split decodes, and short sequences. */
+const STEPS: Lengths[] = [
+  [
+    [400, 1],
+    [70, 33],
+    [0, 1],
+  ],
+  [
+    [15, 2],
+    [31, 1],
+  ],
+];
+const SHAPE = { numHeads: 6, numKvHeads: 2, headSize: 128, blockSize: 32 };
+
+describe.skipIf(onGpu)("the same bits come", () => {
+  const device = Device.open({ emulate: "gfx942", computeUnits: 8 });
+  const cases: PagedCase[] = [];
+  const expected: Uint16Array[] = [];
+  beforeAll(async () => {
+    for (const [seed, lengths] of STEPS.entries()) {
+      cases.push(await PagedCase.create(device, { shape: SHAPE, dtype: "bfloat16", lengths, seed }));
+      expected.push((await cases.at(-1)!.run()).bits);
+    }
+  });
+  afterEach(() => {
+    for (const [name, value] of [
+      ["SCHEDULE", "barrier"],
+      ["DELIVERY", "early"],
+      ["THREADS", "0"],
+    ] as const) {
+      setEmulatorOption(name, value);
+    }
+  });
+  afterAll(() => device.close());
+
+  it.each([
+    ["SCHEDULE", "turn"],
+    ["SCHEDULE", "turn:7"],
+    ["SCHEDULE", "reverse"],
+    ["SCHEDULE", "seed:1"],
+    ["SCHEDULE", "seed:2"],
+    ["DELIVERY", "late"],
+    ["THREADS", "1"],
+    ["THREADS", "5"],
+  ])("with %s=%s", async (name, value) => {
+    setEmulatorOption(name, value);
+    for (const [i, paged] of cases.entries()) expect((await paged.run()).bits).toEqual(expected[i]);
+  });
+
+  it("late and in any order at once", async () => {
+    setEmulatorOption("DELIVERY", "late");
+    setEmulatorOption("SCHEDULE", "seed:3");
+    for (const [i, paged] of cases.entries()) expect((await paged.run()).bits).toEqual(expected[i]);
+  });
+
+  it("when a call attends to what an earlier one has written", async () => {
+    for (const [i, paged] of cases.entries()) {
+      await paged.run();
+      expect((await paged.run({ attendOnly: true })).bits).toEqual(expected[i]);
+    }
+  });
+});
+
+describe.skipIf(onGpu)(
+  "with other numbers of compute units, and so other splits, attention is accurate",
+  () => {
+    it.each([1, 80, 256, 304])("%i", async (computeUnits) => {
+      await using device = Device.open({ emulate: "gfx942", computeUnits });
+      for (const [seed, lengths] of STEPS.entries()) {
+        await using paged = await PagedCase.create(device, { shape: SHAPE, dtype: "float16", lengths, seed });
+        const errors = paged.errors((await paged.run()).output);
+        expect(isAccurate(errors, "float16"), JSON.stringify(errors)).toBe(true);
+      }
+    });
+  },
+);
