@@ -77,6 +77,13 @@ describe("rocm-attention demo", () => {
     expect(stderr).not.toMatch(/^ +at /m);
   });
 
+  it("ends when nobody reads on", () => {
+    const pipe = `"${process.execPath}" "${main}" demo --device ${testDeviceName} --tokens 4000 | head -1`;
+    const { stdout, stderr } = spawnSync("sh", ["-c", pipe], { encoding: "utf8" });
+    expect(stdout).toMatch(/^Attention by TRITON_ATTN on .*\n$/);
+    expect(stderr).toBe("");
+  });
+
   it("ends at Ctrl-C after the current step, with the table of what it has done", async () => {
     const child = spawn(process.execPath, [main, "demo", "--device", testDeviceName, "--tokens", "4000"]);
     let output = "";
