@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { createSampler } from "../../lib/cli/demo/sampler.js";
 import { createSequence, type Sequence } from "../../lib/cli/demo/scheduler.js";
 
-const folder = new URL("../../models/", import.meta.url).pathname;
+const folder = fileURLToPath(new URL("../../models/", import.meta.url));
 
 /** The demo's model, and the texts that it writes greedily: each a prompt and 200 bytes. */
 export const austen = {

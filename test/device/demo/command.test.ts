@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { DemoReport } from "../../../lib/cli/demo/report.js";
 import { onGpu, testDeviceName } from "../../support/device.js";
 
-const main = new URL("../../../dist/cli/main.js", import.meta.url).pathname;
+const main = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
 
 function demo(...options: string[]) {
   return spawnSync(process.execPath, [main, "demo", "--device", testDeviceName, ...options], {
