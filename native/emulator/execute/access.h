@@ -70,15 +70,14 @@ inline void fillInactive(T (&values)[kLanes], uint64_t lanes) {
   for (int lane = 0; lane < kLanes; lane++) values[lane] = lanes >> lane & 1 ? values[lane] : safe;
 }
 
-template <class T>
-inline void rangeOf(const T (&values)[kLanes], T* low, T* high) {
-  T smallest = values[0], largest = values[0];
-  for (int lane = 1; lane < kLanes; lane++) {
-    smallest = values[lane] < smallest ? values[lane] : smallest;
-    largest = values[lane] > largest ? values[lane] : largest;
+/// The highest value, each with `added` to it.
+inline uint32_t highestOf(const uint32_t (&values)[kLanes], uint32_t added) {
+  uint32_t highest = 0;
+  for (int lane = 0; lane < kLanes; lane++) {
+    const uint32_t value = values[lane] + added;
+    highest = value > highest ? value : highest;
   }
-  *low = smallest;
-  *high = largest;
+  return highest;
 }
 
 /// The live allocation that holds [address, address + bytes), or null.
@@ -93,12 +92,24 @@ inline const Allocation* findAllocation(Wave& wave, uint64_t address, uint64_t b
   return found;
 }
 
+/// Whether [address, address + bytes) of every lane lies in [base, base + size). No size reaches 2^63, so
+/// that a sign bit tells what lies outside.
+inline bool allWithin(const uint64_t (&address)[kLanes], uint64_t bytes, uint64_t base, uint64_t size) {
+  if (bytes > size) return false;
+  const uint64_t last = size - bytes;
+  uint64_t outside = 0;
+  for (int lane = 0; lane < kLanes; lane++) {
+    const uint64_t offset = address[lane] - base;
+    outside |= offset | (last - offset);
+  }
+  return outside >> 63 == 0;
+}
+
 /// Checks that every lane in `lanes` may access `bytes` bytes at its address; inactive lanes must have been
 /// filled. Raises the fault of the first lane that may not.
 inline bool checkAddresses(Wave& wave, const Access& access, uint64_t lanes, uint64_t bytes) {
-  uint64_t low, high;
-  rangeOf(access.address, &low, &high);
-  if (__builtin_expect(findAllocation(wave, low, high - low + bytes) != nullptr, 1)) return true;
+  const Allocation* near = findAllocation(wave, access.address[0], bytes);
+  if (__builtin_expect(near && allWithin(access.address, bytes, near->base, near->bytes), 1)) return true;
   for (; lanes; lanes &= lanes - 1) {
     const int lane = firstLane(lanes);
     if (findAllocation(wave, access.address[lane], bytes)) continue;
@@ -108,15 +119,16 @@ inline bool checkAddresses(Wave& wave, const Access& access, uint64_t lanes, uin
   return true;
 }
 
-/// The same for LDS: hardware would read 0 and drop writes there, but only a kernel with a mistake does it.
-inline bool checkLds(Wave& wave, const Access& access, uint64_t lanes, uint32_t bytes) {
-  uint32_t low, high;
-  rangeOf(access.ldsOffset, &low, &high);
-  if (__builtin_expect(uint64_t{high} + bytes <= wave.ldsBytes, 1)) return true;
+/// The same for LDS, `offset` behind each lane's. Hardware would read 0 and drop writes out of range, but
+/// only a kernel with a mistake does it.
+inline bool checkLds(Wave& wave, const Access& access, uint64_t lanes, uint32_t bytes, uint32_t offset = 0) {
+  const uint32_t highest = highestOf(access.ldsOffset, offset);
+  if (__builtin_expect(uint64_t{highest} + bytes <= wave.ldsBytes, 1)) return true;
   for (; lanes; lanes &= lanes - 1) {
     const int lane = firstLane(lanes);
-    if (uint64_t{access.ldsOffset[lane]} + bytes <= wave.ldsBytes) continue;
-    raiseFault(wave, FaultKind::ldsOutOfRange, lane, access.ldsOffset[lane], bytes, "");
+    const uint32_t at = access.ldsOffset[lane] + offset;
+    if (uint64_t{at} + bytes <= wave.ldsBytes) continue;
+    raiseFault(wave, FaultKind::ldsOutOfRange, lane, at, bytes, "");
     return false;
   }
   return true;

@@ -59,16 +59,18 @@ Reach preparePrivate(Wave& wave, const Instruction& instruction, const Descripto
                                                                             : Reach::nothing;
 }
 
-/// Sorts lanes that do not lie wholly within the buffer's range into outside and partial.
-void clip(const Descriptor& descriptor, const uint64_t (&position)[kLanes], const uint32_t* index,
-          uint32_t bytes, Access& access) {
+/// Sorts lanes that do not lie wholly within the buffer's range into outside and partial: by `index` where
+/// the buffer is structured (else null), by how far their addresses lie behind `start`.
+void clip(const Descriptor& descriptor, uint64_t start, const uint32_t* index, uint32_t bytes,
+          Access& access) {
   const uint32_t step = bytes < 4 ? bytes : 4;
   forEachLane(access.lanes, [&](int lane) {
+    const uint64_t position = access.address[lane] - start;
     uint8_t valid = 0;
     uint32_t dwords = 0;
     for (uint32_t at = 0; at < bytes; at += step, dwords++) {
       const bool inRange =
-          index ? index[lane] < descriptor.records : position[lane] + at + step <= descriptor.records;
+          index ? index[lane] < descriptor.records : position + at + step <= descriptor.records;
       valid = static_cast<uint8_t>(valid | inRange << dwords);
     }
     if (valid == (1 << dwords) - 1) return;
@@ -108,31 +110,24 @@ Reach prepare(Wave& wave, const Instruction& instruction, uint32_t bytes, Access
   const uint32_t(*vector)[kLanes] = registers(wave, instruction.source[0].code);
   const uint32_t* index = instruction.indexEnable ? *vector++ : nullptr;
   const uint32_t* offset = instruction.offsetEnable ? *vector : nullptr;
-  alignas(64) uint64_t position[kLanes];  // in the buffer, as the range check sees it
-  const auto immediate = static_cast<uint64_t>(instruction.offset);
+  // soffset lies outside the range check.
   const uint64_t start = descriptor.base + wave.scalar[instruction.source[2].code];
+  const uint64_t first = start + static_cast<uint64_t>(instruction.offset);
   if (offset) {
-    for (int lane = 0; lane < kLanes; lane++) position[lane] = immediate + offset[lane];
+    for (int lane = 0; lane < kLanes; lane++) access.address[lane] = first + offset[lane];
   } else {
-    for (int lane = 0; lane < kLanes; lane++) position[lane] = immediate;
+    for (int lane = 0; lane < kLanes; lane++) access.address[lane] = first;
   }
   const bool structured = index && descriptor.stride;
   if (structured) {
-    for (int lane = 0; lane < kLanes; lane++) {
-      access.address[lane] = start + position[lane] + uint64_t{descriptor.stride} * index[lane];
-    }
-  } else {
-    for (int lane = 0; lane < kLanes; lane++) access.address[lane] = start + position[lane];
+    for (int lane = 0; lane < kLanes; lane++)
+      access.address[lane] += uint64_t{descriptor.stride} * index[lane];
   }
   fillInactive(access.address, access.lanes);
-  if (!structured) {
-    uint64_t low, high;
-    rangeOf(access.address, &low, &high);
-    if (high - start + bytes <= descriptor.records) {
-      return checkAddresses(wave, access, access.lanes, bytes) ? Reach::whole : Reach::nothing;
-    }
+  if (!structured && allWithin(access.address, bytes, start, descriptor.records)) {
+    return checkAddresses(wave, access, access.lanes, bytes) ? Reach::whole : Reach::nothing;
   }
-  clip(descriptor, position, structured ? index : nullptr, bytes, access);
+  clip(descriptor, start, structured ? index : nullptr, bytes, access);
   if (!(access.outside | access.partial)) {
     return checkAddresses(wave, access, access.lanes, bytes) ? Reach::whole : Reach::nothing;
   }

@@ -42,9 +42,9 @@ Reach prepare(Wave& wave, const Instruction& instruction, uint64_t bytes, Access
         (address[0][lane] | uint64_t{address[1][lane]} << 32) + static_cast<uint64_t>(instruction.offset);
   }
   fillInactive(access.address, access.lanes);
-  uint64_t low, high;
-  rangeOf(access.address, &low, &high);
-  if (high < kSharedAperture) {
+  uint64_t bits = 0;
+  for (int lane = 0; lane < kLanes; lane++) bits |= access.address[lane];
+  if (bits < kSharedAperture) {  // a power of two: no address reaches it
     return checkAddresses(wave, access, access.lanes, bytes) ? Reach::deviceOnly : Reach::nothing;
   }
   for (uint64_t lanes = access.lanes; lanes; lanes &= lanes - 1) {

@@ -9,7 +9,7 @@ namespace EMULATOR_LEVEL {
 /// its sums in.
 #if defined(__AVX512F__)
 struct FloatVector {
-  static constexpr int kWidth = 16, kSums = 16;
+  static constexpr int kWidth = 16, kSums = 8;
   __m512 value;
   static FloatVector load(const float* from) { return {_mm512_loadu_ps(from)}; }
   static FloatVector all(float x) { return {_mm512_set1_ps(x)}; }

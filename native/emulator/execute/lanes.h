@@ -3,9 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__)
 #include <immintrin.h>
-#endif
 
 #include "isa/target.h"
 
@@ -35,32 +33,27 @@ struct alignas(64) LaneBuffer {
   uint32_t lanes[kLanes];
 };
 
-inline void fill(uint32_t* lanes, uint32_t value) { EACH_LANE lanes[lane] = value; }
+/// All ones where `condition` holds, as maskOfLanes takes it.
+inline uint32_t flag(bool condition) { return condition ? ~0u : 0; }
 
-/// Copies the lanes in `mask`; the others keep their value.
-inline void copyLanes(uint32_t* to, const uint32_t* from, uint64_t mask) {
-#if defined(__AVX512F__)
-  for (int i = 0; i < 4; i++)
-    _mm512_mask_store_epi32(to + 16 * i, static_cast<__mmask16>(mask >> (16 * i)),
-                            _mm512_load_epi32(from + 16 * i));
-#else
-  for (int i = 0; i < kLanes; i += 8) {
-    const uint32_t bits = static_cast<uint32_t>(mask >> i);
-    for (int j = 0; j < 8; j++) {
-      const uint32_t keep = (bits & (1u << j)) ? 0u : ~0u;
-      to[i + j] = (to[i + j] & keep) | (from[i + j] & ~keep);
-    }
-  }
-#endif
-}
+inline void fill(uint32_t* lanes, uint32_t value) { EACH_LANE lanes[lane] = value; }
 
 /// `to` = lanes of `set` where the mask has a one, of `clear` elsewhere.
 inline void selectLanes(uint32_t* to, const uint32_t* clear, const uint32_t* set, uint64_t mask) {
 #if defined(__AVX512F__)
-  for (int i = 0; i < 4; i++)
-    _mm512_store_epi32(to + 16 * i, _mm512_mask_blend_epi32(static_cast<__mmask16>(mask >> (16 * i)),
-                                                            _mm512_load_epi32(clear + 16 * i),
-                                                            _mm512_load_epi32(set + 16 * i)));
+  for (int i = 0; i < kLanes; i += 16)
+    _mm512_storeu_si512(
+        to + i, _mm512_mask_blend_epi32(static_cast<__mmask16>(mask >> i), _mm512_loadu_si512(clear + i),
+                                        _mm512_loadu_si512(set + i)));
+#elif defined(__AVX2__)
+  const __m256i bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  for (int i = 0; i < kLanes; i += 8) {
+    const __m256i eight = _mm256_set1_epi32(static_cast<int>(mask >> i));
+    const __m256i chosen = _mm256_cmpeq_epi32(_mm256_and_si256(eight, bits), bits);
+    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(clear + i));
+    const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(set + i));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), _mm256_blendv_epi8(a, b, chosen));
+  }
 #else
   for (int i = 0; i < kLanes; i += 8) {
     const uint32_t bits = static_cast<uint32_t>(mask >> i);
@@ -72,23 +65,27 @@ inline void selectLanes(uint32_t* to, const uint32_t* clear, const uint32_t* set
 #endif
 }
 
-/// The lanes whose byte is 1 (bytes are 0 or 1).
-inline uint64_t maskOfBytes(const uint8_t* bytes) {
-#if defined(__AVX512BW__)
-  const __m512i all = _mm512_loadu_si512(bytes);
-  return _mm512_test_epi8_mask(all, all);
-#elif defined(__SSE2__)
+/// Copies the lanes in `mask`; the others keep their value.
+inline void copyLanes(uint32_t* to, const uint32_t* from, uint64_t mask) { selectLanes(to, to, from, mask); }
+
+/// The lanes whose value is all ones (it is that or 0).
+inline uint64_t maskOfLanes(const LaneBuffer& flags) {
   uint64_t mask = 0;
-  for (int i = 0; i < 4; i++) {
-    const __m128i quarter = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes) + i);
-    mask |= uint64_t{static_cast<uint32_t>(_mm_movemask_epi8(_mm_slli_epi16(quarter, 7)))} << (16 * i);
+#if defined(__AVX512DQ__)
+  for (int i = 0; i < kLanes; i += 16)
+    mask |= uint64_t{_mm512_movepi32_mask(_mm512_load_si512(flags.lanes + i))} << i;
+#elif defined(__AVX2__)
+  for (int i = 0; i < kLanes; i += 8) {
+    const __m256i eight = _mm256_load_si256(reinterpret_cast<const __m256i*>(flags.lanes + i));
+    mask |= uint64_t{static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(eight)))} << i;
   }
-  return mask;
 #else
-  uint64_t mask = 0;
-  for (int lane = 0; lane < kLanes; lane++) mask |= uint64_t{bytes[lane]} << lane;
-  return mask;
+  for (int i = 0; i < kLanes; i += 4) {
+    const __m128i four = _mm_load_si128(reinterpret_cast<const __m128i*>(flags.lanes + i));
+    mask |= uint64_t{static_cast<uint32_t>(_mm_movemask_ps(_mm_castsi128_ps(four)))} << i;
+  }
 #endif
+  return mask;
 }
 
 /// 1 in the lanes that the mask has, 0 elsewhere.

@@ -33,12 +33,8 @@ bool prepare(Wave& wave, const Instruction& instruction, uint32_t bytes, Access&
 /// For instructions with two offsets: both checked, neither added.
 bool prepare2(Wave& wave, const Instruction& instruction, uint32_t bytes, Access& access) {
   if (!address(wave, instruction, access)) return false;
-  for (const int32_t offset : {instruction.offset, instruction.offset1}) {
-    Access moved = access;
-    for (uint32_t& at : moved.ldsOffset) at += static_cast<uint32_t>(offset);
-    if (!checkLds(wave, moved, access.lanes, bytes)) return false;
-  }
-  return true;
+  return checkLds(wave, access, access.lanes, bytes, static_cast<uint32_t>(instruction.offset)) &&
+         checkLds(wave, access, access.lanes, bytes, static_cast<uint32_t>(instruction.offset1));
 }
 
 bool contiguousRow(const uint32_t (&offset)[kLanes]) {
@@ -52,8 +48,8 @@ template <int Bytes>
 void performRead(Wave& wave, const Instruction& instruction, const Access& access) {
   if constexpr (Bytes == 4) {
     if (contiguousRow(access.ldsOffset)) {
-      return deliver(registers(wave, instruction.destination)[0],
-                     reinterpret_cast<const uint32_t*>(wave.lds + access.ldsOffset[0]), access.lanes);
+      return copyLanes(registers(wave, instruction.destination)[0],
+                       reinterpret_cast<const uint32_t*>(wave.lds + access.ldsOffset[0]), access.lanes);
     }
   }
   load<Bytes>(wave, instruction, access.lanes, [&](int lane) { return wave.lds + access.ldsOffset[lane]; });

@@ -1,3 +1,5 @@
+#include <type_traits>
+
 #include "execute/special.h"
 
 #include "execute/convert.h"
@@ -22,17 +24,18 @@ void carry(Wave& wave, const Instruction& i) {
   const uint32_t* a = fetch(wave, i, kReverse ? 1 : 0, kU32, &buffers[0]);
   const uint32_t* b = fetch(wave, i, kReverse ? 0 : 1, kU32, &buffers[1]);
   if (kCarryIn) lanesOfMask(carryIn.lanes, maskSource(wave, i, 2));
-  alignas(64) uint8_t carryOut[kLanes];
+  LaneBuffer carryOut;
   EACH_LANE {
     const uint32_t in = kCarryIn ? carryIn.lanes[lane] : 0;
     const uint32_t x = a[lane], y = b[lane];
     const uint32_t value = kSubtract ? x - y - in : x + y + in;
-    carryOut[lane] = kSubtract ? (x < y || (x == y && in)) : (value < x || (value == x && in));
+    carryOut.lanes[lane] =
+        flag(kSubtract ? (x < y) | ((x == y) & (in != 0)) : (value < x) | ((value == x) & (in != 0)));
     result.lanes[lane] = value;
   }
   const uint64_t lanes = writtenLanes(wave, i);
   store(wave, i, kU32, &result);
-  wave.setScalar64(i.scalarDestination, maskOfBytes(carryOut) & lanes);
+  wave.setScalar64(i.scalarDestination, maskOfLanes(carryOut) & lanes);
 }
 
 }  // namespace
@@ -68,37 +71,31 @@ void addCarry(Wave& wave, const Instruction& i) { carry<false, false, true>(wave
 void subtractBorrow(Wave& wave, const Instruction& i) { carry<true, false, true>(wave, i); }
 void reverseSubtractBorrow(Wave& wave, const Instruction& i) { carry<true, true, true>(wave, i); }
 
-void madU64U32(Wave& wave, const Instruction& i) {
-  LaneBuffer buffers[2], addend[2], result[2];
-  const uint32_t* a = fetch(wave, i, 0, kU32, &buffers[0]);
-  const uint32_t* b = fetch(wave, i, 1, kU32, &buffers[1]);
-  const uint32_t* c = fetch(wave, i, 2, kU64, addend);
-  alignas(64) uint8_t carryOut[kLanes];
+/// a * b + c in 64 bits, and whether it does not fit: written in 32-bit halves, so that it vectorises.
+template <class T>
+void multiplyAdd64(Wave& wave, const Instruction& i) {
+  using Wide = std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>;
+  LaneBuffer buffers[2], addend[2], result[2], overflow;
+  const uint32_t* a = fetch(wave, i, 0, Lane<T>::kind, &buffers[0]);
+  const uint32_t* b = fetch(wave, i, 1, Lane<T>::kind, &buffers[1]);
+  const uint32_t* c = fetch(wave, i, 2, Lane<Wide>::kind, addend);
+  const uint32_t* cHigh = c + kLanes;
   EACH_LANE {
-    const uint64_t product = uint64_t{a[lane]} * b[lane];
-    const uint64_t sum = product + Lane<uint64_t>::load(c, lane);
-    carryOut[lane] = sum < product;
-    Lane<uint64_t>::store(result->lanes, lane, sum);
+    const uint32_t low = a[lane] * b[lane];
+    const auto high = static_cast<uint32_t>(Wide{static_cast<T>(a[lane])} * static_cast<T>(b[lane]) >> 32);
+    const uint32_t sum = low + c[lane], carry = sum < low;
+    const uint32_t half = high + cHigh[lane], sumHigh = half + carry;
+    result[0].lanes[lane] = sum;
+    result[1].lanes[lane] = sumHigh;
+    overflow.lanes[lane] = std::is_signed_v<T> ? flag(((sumHigh ^ high) & (sumHigh ^ cHigh[lane])) >> 31)
+                                               : flag((half < high) | (sumHigh < half));
   }
   store(wave, i, kU64, result);
-  wave.setScalar64(i.scalarDestination, maskOfBytes(carryOut) & wave.exec());
+  wave.setScalar64(i.scalarDestination, maskOfLanes(overflow) & wave.exec());
 }
 
-void madI64I32(Wave& wave, const Instruction& i) {
-  LaneBuffer buffers[2], addend[2], result[2];
-  const uint32_t* a = fetch(wave, i, 0, Lane<int32_t>::kind, &buffers[0]);
-  const uint32_t* b = fetch(wave, i, 1, Lane<int32_t>::kind, &buffers[1]);
-  const uint32_t* c = fetch(wave, i, 2, Lane<int64_t>::kind, addend);
-  alignas(64) uint8_t overflow[kLanes];
-  EACH_LANE {
-    const int64_t product = int64_t{static_cast<int32_t>(a[lane])} * static_cast<int32_t>(b[lane]);
-    const uint64_t x = static_cast<uint64_t>(product), y = Lane<uint64_t>::load(c, lane), sum = x + y;
-    overflow[lane] = ((sum ^ x) & (sum ^ y)) >> 63;
-    Lane<uint64_t>::store(result->lanes, lane, sum);
-  }
-  store(wave, i, kU64, result);
-  wave.setScalar64(i.scalarDestination, maskOfBytes(overflow) & wave.exec());
-}
+void madU64U32(Wave& wave, const Instruction& i) { multiplyAdd64<uint32_t>(wave, i); }
+void madI64I32(Wave& wave, const Instruction& i) { multiplyAdd64<int32_t>(wave, i); }
 
 void bitOperation3(Wave& wave, const Instruction& i) {
   LaneBuffer buffers[3], result;

@@ -12,17 +12,13 @@ namespace emulator {
 namespace EMULATOR_LEVEL {
 namespace {
 
-/// Where row `row` of a block of results lies: `rows` floats side by side. Four rows follow each other over
-/// registers, the next four lie in the next group of lanes.
+/// Where row `row` of a block of results begins, in floats behind the first register: `rows` floats side by
+/// side. Four rows follow each other over registers, the next four lie in the next group of lanes.
 template <int kRows>
-float* resultRow(uint32_t (*registers)[kLanes], int block, int row) {
-  if constexpr (kRows == 32) {
-    return reinterpret_cast<float*>(registers[16 * block + row / 8 * 4 + row % 4] + row / 4 % 2 * 32);
-  } else if constexpr (kRows == 16) {
-    return reinterpret_cast<float*>(registers[4 * block + row % 4] + row / 4 * 16);
-  } else {
-    return reinterpret_cast<float*>(registers[row] + 4 * block);
-  }
+constexpr int resultRow(int block, int row) {
+  if constexpr (kRows == 32) return (16 * block + row / 8 * 4 + row % 4) * kLanes + row / 4 % 2 * 32;
+  if constexpr (kRows == 16) return (4 * block + row % 4) * kLanes + row / 4 * 16;
+  return row * kLanes + 4 * block;
 }
 
 struct Source {
@@ -34,60 +30,61 @@ struct Source {
   const float* at(int k) const { return first + k % elements * kLanes + k / elements * rows; }
 };
 
-/// One block: rows in sets small enough to keep all sums in vector registers, for which all loops over sums
-/// must be unrolled.
+/// One block: four rows at a time, over so many columns that all sums stay in vector registers and the
+/// multiply-adds, not the loads, set the pace. All loops over sums must be unrolled for that.
 template <int kRows, class Start>
-void multiply(int depth, const Source& a, const Source& b, Start start, uint32_t (*result)[kLanes],
-              int block) {
+void multiply(int depth, const Source& a, const Source& b, Start start, float* result, int block) {
   constexpr int kWidth = FloatVector::kWidth < kRows ? FloatVector::kWidth : kRows;
-  constexpr int kVectors = kRows / kWidth;
-  constexpr int kSet = FloatVector::kSums / kVectors < kRows ? FloatVector::kSums / kVectors : kRows;
-  for (int first = 0; first < kRows; first += kSet) {
-    FloatVector sum[kSet][kVectors];
-#pragma GCC unroll 16
-    for (int i = 0; i < kSet; i++) {
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; v++) sum[i][v] = start(block, first + i, v * kWidth);
-    }
-    int k = 0;
-    for (int group = 0; k < depth; group++) {
-      const float* rowA = a.first + group * a.rows + first;
-      const float* rowB = b.first + group * b.rows;
-      for (int j = 0; j < a.elements; j++, k++, rowA += kLanes, rowB += kLanes) {
-        FloatVector columns[kVectors];
-#pragma GCC unroll 8
-        for (int v = 0; v < kVectors; v++) columns[v] = FloatVector::load(rowB + v * kWidth);
-#pragma GCC unroll 16
-        for (int i = 0; i < kSet; i++) {
-          const FloatVector factor = FloatVector::all(rowA[i]);
-#pragma GCC unroll 8
-          for (int v = 0; v < kVectors; v++) sum[i][v].add(factor, columns[v]);
+  constexpr int kVectors = FloatVector::kSums / 4 < kRows / kWidth ? FloatVector::kSums / 4 : kRows / kWidth;
+  constexpr int kColumns = kVectors * kWidth;
+  for (int row = 0; row < kRows; row += 4) {
+    for (int column = 0; column < kRows; column += kColumns) {
+      const int offset = resultRow<kRows>(block, row) + column;
+      FloatVector sum[4][kVectors];
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; i++) {
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; v++) sum[i][v] = start(offset + i * kLanes + v * kWidth);
+      }
+      int k = 0;
+      for (int group = 0; k < depth; group++) {
+        const float* rowA = a.first + group * a.rows + row;
+        const float* rowB = b.first + group * b.rows + column;
+        for (int j = 0; j < a.elements; j++, k++, rowA += kLanes, rowB += kLanes) {
+          FloatVector columns[kVectors];
+#pragma GCC unroll 4
+          for (int v = 0; v < kVectors; v++) columns[v] = FloatVector::load(rowB + v * kWidth);
+#pragma GCC unroll 4
+          for (int i = 0; i < 4; i++) {
+            const FloatVector factor = FloatVector::all(rowA[i]);
+#pragma GCC unroll 4
+            for (int v = 0; v < kVectors; v++) sum[i][v].add(factor, columns[v]);
+          }
         }
       }
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kSet; i++) {
-      float* row = resultRow<kRows>(result, block, first + i);
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; v++) sum[i][v].canonical().store(row + v * kWidth);
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; i++) {
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; v++)
+          sum[i][v].canonical().store(result + offset + i * kLanes + v * kWidth);
+      }
     }
   }
 }
 
 /// Blocks of four rows: too narrow for vectors.
 template <class Start>
-void multiplySmall(int depth, const Source& a, const Source& b, Start start, uint32_t (*result)[kLanes],
-                   int block) {
+void multiplySmall(int depth, const Source& a, const Source& b, Start start, float* result, int block) {
   float sums[4][4];
   for (int row = 0; row < 4; row++) {
     for (int column = 0; column < 4; column++) {
-      float sum = start(block, row, column);
+      float sum = start(resultRow<4>(block, row) + column);
       for (int k = 0; k < depth; k++) sum = fusedMultiplyAdd(a.at(k)[row], b.at(k)[column], sum);
       sums[row][column] = isNan(sum) ? floatOf(0x7fc00000) : sum;
     }
   }
   for (int row = 0; row < 4; row++)
-    std::memcpy(resultRow<4>(result, block, row), sums[row], sizeof sums[row]);
+    std::memcpy(result + resultRow<4>(block, row), sums[row], sizeof sums[row]);
 }
 
 /// Multiplies each lane's elements by 2^(scale - 127), scale being a byte of the lane's scale operand; 255 is
@@ -125,7 +122,7 @@ class MatrixFloatMode {
 
 template <int kRows, class Start>
 void multiplyBlocks(const MatrixShape& shape, uint32_t broadcast, const MatrixOperand& a,
-                    const MatrixOperand& b, Start start, uint32_t (*result)[kLanes]) {
+                    const MatrixOperand& b, Start start, float* result) {
   const int lanesPerBlock = kLanes / shape.blocks, elements = shape.depth * kRows / lanesPerBlock;
   for (int block = 0; block < shape.blocks; block++) {
     const Source sourceA{a.element[0] + blockOfA(block, broadcast) * lanesPerBlock, elements, kRows};
@@ -158,12 +155,12 @@ void matrixFloat(Wave& wave, const Instruction& instruction) {
     for (int i = 0; i < elements; i++) broadcastLanes(b.element[i], pattern);
   }
 
-  uint32_t(*result)[kLanes] = registers(wave, instruction.destination);
+  auto* result = reinterpret_cast<float*>(registers(wave, instruction.destination));
   const int c = instruction.source[2].code;
   constexpr bool kSmall = kRows == 4;
   if (c < 256) {
     const float constant = floatOf(wave.scalar[c]);
-    const auto start = [&](int, int, int) {
+    const auto start = [&](int) {
       if constexpr (kSmall) {
         return constant;
       } else {
@@ -173,20 +170,19 @@ void matrixFloat(Wave& wave, const Instruction& instruction) {
     return multiplyBlocks<kRows>(shape, broadcast, a, b, start, result);
   }
   // Rows are written as soon as they are done, so C must be D or lie apart from it.
-  constexpr int kMostResults = 32;
-  const int results = instruction.results;
-  uint32_t(*addend)[kLanes] = registers(wave, c);
-  alignas(64) uint32_t copy[kMostResults][kLanes];
+  constexpr int kMostResults = 32 * kLanes;
+  const int results = instruction.results * kLanes;
+  const auto* addend = reinterpret_cast<const float*>(registers(wave, c));
+  alignas(64) float copy[kMostResults];
   if (addend != result && addend < result + results && result < addend + results) {
     std::memcpy(copy, addend, sizeof copy[0] * static_cast<size_t>(results));
     addend = copy;
   }
-  const auto start = [&](int block, int row, int column) {
-    const float* from = resultRow<kRows>(addend, block, row) + column;
+  const auto start = [&](int offset) {
     if constexpr (kSmall) {
-      return *from;
+      return addend[offset];
     } else {
-      return FloatVector::load(from);
+      return FloatVector::load(addend + offset);
     }
   };
   multiplyBlocks<kRows>(shape, broadcast, a, b, start, result);

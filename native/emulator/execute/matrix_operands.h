@@ -54,13 +54,16 @@ inline float halfToFloatFlushed(uint32_t half) { return halfToFloat((half & 0x7c
 
 inline void widenF16(const uint32_t (*from)[kLanes], int elements, bool flush, MatrixOperand& to) {
   if (flush) return widen16<halfToFloatFlushed>(from, elements, to);
-#if defined(__AVX512F__)
+#if defined(__F16C__)
   for (int i = 0; i < elements / 2; i++) {
-    for (int lane = 0; lane < kLanes; lane += 16) {
-      const __m512i pair = _mm512_load_si512(from[i] + lane);
-      _mm512_store_ps(to.element[2 * i] + lane, _mm512_cvtph_ps(_mm512_cvtepi32_epi16(pair)));
-      _mm512_store_ps(to.element[2 * i + 1] + lane,
-                      _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(pair, 16))));
+    for (int lane = 0; lane < kLanes; lane += 8) {
+      const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from[i] + lane));
+      const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from[i] + lane + 4));
+      // Even halves to the front, odd ones behind them.
+      const __m128i order = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+      const __m128i x = _mm_shuffle_epi8(a, order), y = _mm_shuffle_epi8(b, order);
+      _mm256_storeu_ps(to.element[2 * i] + lane, _mm256_cvtph_ps(_mm_unpacklo_epi64(x, y)));
+      _mm256_storeu_ps(to.element[2 * i + 1] + lane, _mm256_cvtph_ps(_mm_unpackhi_epi64(x, y)));
     }
   }
 #else

@@ -100,17 +100,17 @@ void matrixDouble(Wave& wave, const Instruction& instruction) {
 }
 
 void accumulationRead(Wave& wave, const Instruction& instruction) {
-  deliver(registers(wave, instruction.destination)[0], registers(wave, instruction.source[0].code)[0],
-          wave.exec());
+  copyLanes(registers(wave, instruction.destination)[0], registers(wave, instruction.source[0].code)[0],
+            wave.exec());
 }
 
 void accumulationWrite(Wave& wave, const Instruction& instruction) {
   const int code = instruction.source[0].code;
   uint32_t* to = registers(wave, instruction.destination)[0];
-  if (code >= 256) return deliver(to, registers(wave, code)[0], wave.exec());
+  if (code >= 256) return copyLanes(to, registers(wave, code)[0], wave.exec());
   alignas(64) uint32_t value[kLanes];
   fill(value, wave.scalar[code]);
-  deliver(to, value, wave.exec());
+  copyLanes(to, value, wave.exec());
 }
 
 }  // namespace EMULATOR_LEVEL

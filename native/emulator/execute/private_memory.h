@@ -27,9 +27,9 @@ inline void copyPrivate(uint8_t* origin, uint32_t offset, int lane, uint8_t* val
 
 /// All lanes at the same, aligned offset: rows of registers.
 inline bool uniformRow(const Access& access) {
-  uint32_t low, high;
-  rangeOf(access.ldsOffset, &low, &high);
-  return low == high && low % 4 == 0;
+  uint32_t difference = 0;
+  for (int lane = 0; lane < kLanes; lane++) difference |= access.ldsOffset[lane] ^ access.ldsOffset[0];
+  return difference == 0 && access.ldsOffset[0] % 4 == 0;
 }
 
 /// The effect of a private load; `access.ldsOffset` holds the lanes' offsets from `access.origin`.
@@ -63,7 +63,7 @@ void performPrivateStore(Wave&, const Instruction& instruction, const Access& ac
   if constexpr (Bytes >= 4) {
     if (uniformRow(access)) {
       auto* rows = reinterpret_cast<uint32_t(*)[kLanes]>(access.origin + swizzled(access.ldsOffset[0], 0));
-      for (int i = 0; i < Bytes / 4; i++) deliver(rows[i], access.data[i], access.lanes);
+      for (int i = 0; i < Bytes / 4; i++) copyLanes(rows[i], access.data[i], access.lanes);
       return;
     }
   }
@@ -76,6 +76,7 @@ void performPrivateStore(Wave&, const Instruction& instruction, const Access& ac
 
 /// Checks that every active lane stays within `bytesPerLane` bytes of private memory.
 inline bool checkPrivate(Wave& wave, const Access& access, uint64_t bytesPerLane, uint32_t bytes) {
+  if (__builtin_expect(uint64_t{highestOf(access.ldsOffset, 0)} + bytes <= bytesPerLane, 1)) return true;
   for (uint64_t lanes = access.lanes; lanes; lanes &= lanes - 1) {
     const int lane = firstLane(lanes);
     if (uint64_t{access.ldsOffset[lane]} + bytes <= bytesPerLane) continue;

@@ -5,20 +5,10 @@
 #include <cstring>
 
 #include "execute/access.h"
+#include "execute/lanes.h"
 
 namespace emulator {
 namespace EMULATOR_LEVEL {
-
-/// result[lane] = value[lane] for the lanes of a mask: how data arrives in a register.
-inline void deliver(uint32_t* result, const uint32_t* value, uint64_t lanes) {
-#ifdef __AVX512F__
-  for (int i = 0; i < kLanes; i += 16) {
-    _mm512_mask_storeu_epi32(result + i, static_cast<__mmask16>(lanes >> i), _mm512_loadu_si512(value + i));
-  }
-#else
-  for (int lane = 0; lane < kLanes; lane++) result[lane] = lanes >> lane & 1 ? value[lane] : result[lane];
-#endif
-}
 
 template <class T>
 inline T loadAs(const uint8_t* from) {
@@ -39,6 +29,7 @@ inline void transpose4(__m128i& a, __m128i& b, __m128i& c, __m128i& d) {
 
 inline __m128i load128(const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); }
 inline void store128(void* to, __m128i value) { _mm_storeu_si128(static_cast<__m128i*>(to), value); }
+inline void store64(void* to, __m128i value) { _mm_storel_epi64(static_cast<__m128i*>(to), value); }
 inline __m128i load64(const void* from) { return _mm_loadl_epi64(static_cast<const __m128i*>(from)); }
 
 /// Reads `Bytes` (4, 8, 12 or 16) at each lane's address into consecutive registers. `at(lane)` is a host
@@ -82,6 +73,15 @@ inline void scatter(At at, const uint32_t (*data)[kLanes]) {
       store128(at(lane + 2), c);
       store128(at(lane + 3), d);
     }
+  } else if constexpr (Bytes == 8) {
+    for (int lane = 0; lane < kLanes; lane += 4) {
+      const __m128i low = load128(data[0] + lane), high = load128(data[1] + lane);
+      const __m128i ab = _mm_unpacklo_epi32(low, high), cd = _mm_unpackhi_epi32(low, high);
+      store64(at(lane), ab);
+      store64(at(lane + 1), _mm_unpackhi_epi64(ab, ab));
+      store64(at(lane + 2), cd);
+      store64(at(lane + 3), _mm_unpackhi_epi64(cd, cd));
+    }
   } else {
     for (int lane = 0; lane < kLanes; lane++) {
       for (int i = 0; i < Bytes / 4; i++) std::memcpy(at(lane) + 4 * i, &data[i][lane], 4);
@@ -109,7 +109,7 @@ inline void deliverLoad(Wave& wave, const Instruction& instruction, uint64_t lan
                         const uint32_t (*value)[kLanes]) {
   uint32_t(*result)[kLanes] = registers(wave, instruction.destination);
   if (instruction.half == 0) {
-    for (int i = 0; i < instruction.results; i++) deliver(result[i], value[i], lanes);
+    for (int i = 0; i < instruction.results; i++) copyLanes(result[i], value[i], lanes);
     return;
   }
   alignas(64) uint32_t merged[kLanes];
@@ -117,7 +117,7 @@ inline void deliverLoad(Wave& wave, const Instruction& instruction, uint64_t lan
     merged[lane] = instruction.half == 1 ? (result[0][lane] & 0xffff0000) | (value[0][lane] & 0xffff)
                                          : (result[0][lane] & 0xffff) | value[0][lane] << 16;
   }
-  deliver(result[0], merged, lanes);
+  copyLanes(result[0], merged, lanes);
 }
 
 /// The whole of a load of `Bytes` per lane whose lanes all have valid addresses.

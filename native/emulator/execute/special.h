@@ -22,6 +22,9 @@ void subtractBorrow(Wave& wave, const Instruction& instruction);
 void reverseSubtractBorrow(Wave& wave, const Instruction& instruction);
 void madU64U32(Wave& wave, const Instruction& instruction);
 void madI64I32(Wave& wave, const Instruction& instruction);
+/// v_perm_b32 and v_lshl_add_u64 without modifiers, and with a scalar operand.
+void permuteBytesUniform(Wave& wave, const Instruction& instruction);
+void shiftLeftAddU64Uniform(Wave& wave, const Instruction& instruction);
 void bitOperation3(Wave& wave, const Instruction& instruction);
 void maskedQuadSadU32(Wave& wave, const Instruction& instruction);
 /// Counts the bits of source 0 below the lane: bits 0..31 (lo) or 32..63 (hi) of a mask.
@@ -35,15 +38,12 @@ void swapRegisters(Wave& wave, const Instruction& instruction);
 void swapRows16(Wave& wave, const Instruction& instruction);
 void swapRows32(Wave& wave, const Instruction& instruction);
 
-/// The steps of an IEEE division: scaling (VCC or the scalar destination tells which lanes were scaled), the
-/// last multiply-add (undoes the scaling where VCC is set) and the exceptional cases.
+/// The first steps of an IEEE division: scaling (VCC or the scalar destination tells which lanes were scaled)
+/// and the last multiply-add (undoes the scaling where VCC is set).
 void divideScaleF32(Wave& wave, const Instruction& instruction);
 void divideScaleF64(Wave& wave, const Instruction& instruction);
 void divideMultiplyAddF32(Wave& wave, const Instruction& instruction);
 void divideMultiplyAddF64(Wave& wave, const Instruction& instruction);
-float divideFixupF32(float quotient, float denominator, float numerator);
-double divideFixupF64(double quotient, double denominator, double numerator);
-F16 divideFixupF16(F16 quotient, F16 denominator, F16 numerator);
 
 /// v_cvt_pkaccum_u8_f32: writes one byte of the destination.
 void packAccumulateU8(Wave& wave, const Instruction& instruction);

@@ -22,8 +22,8 @@ template <int Bytes>
 void performLoad(Wave& wave, const Instruction& instruction, const Access& access) {
   if constexpr (Bytes == 4) {
     if (contiguous(access.address, 4)) {
-      return deliver(registers(wave, instruction.destination)[0],
-                     reinterpret_cast<const uint32_t*>(hostPointer(access.address[0])), access.lanes);
+      return copyLanes(registers(wave, instruction.destination)[0],
+                       reinterpret_cast<const uint32_t*>(hostPointer(access.address[0])), access.lanes);
     }
   }
   load<Bytes>(wave, instruction, access.lanes, [&](int lane) { return hostPointer(access.address[lane]); });
@@ -60,6 +60,17 @@ constexpr uint32_t kLdsStride = Bytes < 4 ? 4 : Bytes;
 template <int Bytes>
 void performLoadLds(Wave& wave, const Instruction& instruction, const Access& access) {
   uint8_t* lds = wave.lds + access.ldsBase;
+  if constexpr (Bytes >= 4) {
+    if (access.lanes == ~uint64_t{0} && !(access.outside | access.partial)) {
+      if (contiguous(access.address, Bytes)) {
+        std::memcpy(lds, hostPointer(access.address[0]), kLanes * Bytes);
+        return;
+      }
+      for (int lane = 0; lane < kLanes; lane++)
+        std::memcpy(lds + lane * Bytes, hostPointer(access.address[lane]), Bytes);
+      return;
+    }
+  }
   forEachLane(access.lanes, [&](int lane) {
     uint32_t value[(Bytes + 3) / 4] = {};
     const bool partial = access.partial >> lane & 1;

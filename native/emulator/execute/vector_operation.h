@@ -52,9 +52,9 @@ struct Operation<F, Result (*)(Arguments...)> {
   __attribute__((noinline)) static uint64_t compare(const uint32_t* const* sources,
                                                     std::index_sequence<K...>) {
     const uint32_t* const s[] = {static_cast<const uint32_t*>(__builtin_assume_aligned(sources[K], 64))...};
-    alignas(64) uint8_t bytes[kLanes];
-    EACH_LANE bytes[lane] = F(Lane<Arguments>::load(s[K], lane)...);
-    return maskOfBytes(bytes);
+    LaneBuffer holds;
+    EACH_LANE holds.lanes[lane] = flag(F(Lane<Arguments>::load(s[K], lane)...));
+    return maskOfLanes(holds);
   }
 
   template <bool kModified, size_t... K>
@@ -115,10 +115,10 @@ struct Operation<F, Result (*)(Arguments...)> {
     uint32_t* destination = wave.vector[i.destination - 256];
     const uint64_t exec = wave.exec();
     if constexpr (kCompares) {
-      alignas(64) uint8_t bytes[kLanes];
-      EACH_LANE bytes[lane] = F((kUniformFirst && K == 0 ? Lane<Arguments>::load(&first, 0)
-                                                         : Lane<Arguments>::load(s[K], lane))...);
-      finishCompare(wave, i, maskOfBytes(bytes), exec);
+      LaneBuffer holds;
+      EACH_LANE holds.lanes[lane] = flag(F((kUniformFirst && K == 0 ? Lane<Arguments>::load(&first, 0)
+                                                                    : Lane<Arguments>::load(s[K], lane))...));
+      finishCompare(wave, i, maskOfLanes(holds), exec);
     } else {
       LaneBuffer masked[kResult.registers()];
       uint32_t* const r = static_cast<uint32_t*>(

@@ -51,6 +51,20 @@ template <auto F>
 constexpr Row hot(uint16_t opcode, const char* mnemonic, Targets targets = kAllTargets) {
   return vectorRow(opcode, mnemonic, Operation<F>::bits(), &HotOperation<F>::kFast, targets);
 }
+/// An operation with a handler of its own for scalar operands behind the first.
+template <auto F, Execute kUniform>
+struct UniformControl {
+  static constexpr VectorHandlers make() {
+    VectorHandlers handlers = Operation<F>::kShared;
+    handlers.plain = kUniform;
+    return handlers;
+  }
+  static constexpr VectorHandlers kHandlers = make();
+};
+template <auto F, Execute kUniform>
+constexpr Row uniformControl(uint16_t opcode, const char* mnemonic, Targets targets = kAllTargets) {
+  return vectorRow(opcode, mnemonic, Operation<F>::bits(), &UniformControl<F, kUniform>::kHandlers, targets);
+}
 template <auto F>
 constexpr Row transcendental(uint16_t opcode, const char* mnemonic, Targets targets = kAllTargets) {
   return vectorRow(opcode, mnemonic, Operation<F>::bits(), &Operation<F>::kShared, targets,

@@ -1,5 +1,6 @@
 #include "execute/arithmetic.h"
 #include "execute/convert.h"
+#include "execute/division.h"
 #include "execute/integer.h"
 #include "isa/tables/rows.h"
 
@@ -54,7 +55,7 @@ constexpr Row kRows[] = {
     op<madF16>(490, "v_mad_legacy_f16"),
     saturating<madU16, madU16Saturated>(491, "v_mad_legacy_u16"),
     saturating<madI16, madI16Saturated>(492, "v_mad_legacy_i16"),
-    hot<permuteBytes>(493, "v_perm_b32"),
+    uniformControl<permuteBytes, permuteBytesUniform>(493, "v_perm_b32"),
     op<fmaF16>(494, "v_fma_legacy_f16"),
     op<divideFixupF16>(495, "v_div_fixup_legacy_f16"),
     custom<Custom<packAccumulateU8, 2>>(496, "v_cvt_pkaccum_u8_f32"),
@@ -81,7 +82,7 @@ constexpr Row kRows[] = {
     saturating<madI16, madI16Saturated>(517, "v_mad_i16"),
     op<fmaF16>(518, "v_fma_f16"),
     op<divideFixupF16>(519, "v_div_fixup_f16"),
-    op<shiftLeftAddU64>(520, "v_lshl_add_u64", kGfx94x),
+    uniformControl<shiftLeftAddU64, shiftLeftAddU64Uniform>(520, "v_lshl_add_u64", kGfx94x),
     custom<Custom<bitOperation3, 3>>(563, "v_bitop3_b16", kGfx950, 16),
     custom<Custom<bitOperation3, 3>>(564, "v_bitop3_b32", kGfx950),
     op<shiftPackI8>(613, "v_ashr_pk_i8_i32", kGfx950),
