@@ -81,8 +81,8 @@ def attention(operation, dtype, head_size, features, rows, keys, warps, stages=2
 
 
 def reduction(dtype, head_size, features):
-    constants = {"HEAD_SIZE": head_size, "HEAD_PADDED": 1 << (head_size - 1).bit_length(), "SINKS": "sinks" in features,
-                 "SCALED_CACHE": False}
+    constants = {"HEAD_SIZE": head_size, "HEAD_PADDED": 1 << (head_size - 1).bit_length(), "CHUNK": 16,
+                 "SINKS": "sinks" in features, "SCALED_CACHE": False}
     absent = ("value_scale_ptr",) + (() if "sinks" in features else ("sinks_ptr",))
     return Instance("reduce_segments", "unified_attention", dtype, constants,
                     {"num_warps": 1, "num_stages": 1}, absent, None,

@@ -194,7 +194,10 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_ptr, value_ptr, sin
     min_query_len query tokens are left to another launch.
     """
     kv_head = tl.program_id(0)
-    tile = tl.program_id(1)
+    # From the last tile to the first: the longest rows of a causal sequence begin first.
+    tile = tl.load(query_start_loc_ptr + num_sequences) * group // BLOCK_M + num_sequences - 1 - tl.program_id(1)
+    if tile < 0:
+        return
     sequence = find_sequence(query_start_loc_ptr, tile, num_sequences, group, BLOCK_M)
     query_start = tl.load(query_start_loc_ptr + sequence)
     query_len = tl.load(query_start_loc_ptr + sequence + 1) - query_start
@@ -293,8 +296,10 @@ def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_pt
 def reduce_segments(output_ptr, lse_ptr, partial_ptr, partial_max_ptr, partial_sum_ptr, sinks_ptr, value_scale_ptr,
                     seq_lens_ptr, query_start_loc_ptr, write_lse, segment_tokens, max_segments, num_heads,
                     stride_output_token, stride_output_head,
-                    HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr, SINKS: tl.constexpr, SCALED_CACHE: tl.constexpr):
-    """Merges the segments of unified_attention_3d in their order. Grid: (sequences, heads)."""
+                    HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr, CHUNK: tl.constexpr,
+                    SINKS: tl.constexpr, SCALED_CACHE: tl.constexpr):
+    """Merges the segments of unified_attention_3d in their order, CHUNK at a time: their loads wait for memory together.
+    Grid: (sequences, heads)."""
     sequence = tl.program_id(0)
     head = tl.program_id(1)
     token = tl.load(query_start_loc_ptr + sequence)
@@ -307,15 +312,19 @@ def reduce_segments(output_ptr, lse_ptr, partial_ptr, partial_max_ptr, partial_s
     largest = tl.full([1], float("-inf"), tl.float32)
     total = tl.zeros([1], tl.float32)
     accumulated = tl.zeros([1, HEAD_PADDED], tl.float32)
-    for segment in range(0, segments):
-        part_max = tl.load(partial_max_ptr + first + segment)
-        new_largest = tl.maximum(largest, part_max)
+    for chunk in range(0, segments, CHUNK):
+        segment = chunk + tl.arange(0, CHUNK)
+        exists = segment < segments
+        part_max = tl.load(partial_max_ptr + first + segment, mask=exists, other=float("-inf"))
+        part_sum = tl.load(partial_sum_ptr + first + segment, mask=exists, other=0.0)
+        part = tl.load(partial_ptr + (first + segment)[:, None] * HEAD_SIZE + elements[None, :],
+                       mask=exists[:, None] & in_head[None, :], other=0.0)
+        new_largest = tl.maximum(largest, tl.max(part_max, 0))
         shift = tl.where(new_largest == float("-inf"), 0.0, new_largest)
         keep = tl.math.exp2(largest - shift)
-        weight = tl.math.exp2(part_max - shift)
-        part = tl.load(partial_ptr + (first + segment) * HEAD_SIZE + elements, mask=in_head, other=0.0)
-        total = total * keep + tl.load(partial_sum_ptr + first + segment) * weight
-        accumulated = accumulated * keep[:, None] + part[None, :] * weight[:, None]
+        weights = tl.math.exp2(part_max - shift)
+        total = total * keep + tl.sum(part_sum * weights, 0)
+        accumulated = accumulated * keep[:, None] + tl.sum(part * weights[:, None], 0)[None, :]
         largest = new_largest
     if SINKS:
         sink = tl.load(sinks_ptr + head).to(tl.float32) * LOG2_E + tl.zeros([1], tl.float32)

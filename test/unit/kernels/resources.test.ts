@@ -16,7 +16,7 @@ const [SIMDS, VGPRS, MAX_WAVES, WAVE] = [4, 512, 8, 64];
  * 16 KiB of LDS for them, so that few waves suffice; the others live by many.
  */
 function intendedWaves({ operation, tile, capabilities }: KernelRow): number {
-  if (!operation.startsWith("unified_attention")) return 8;
+  if (!operation.startsWith("unified_attention")) return 7;
   return tile.rows === 16 && capabilities.headSizes[0] === 128 ? 1 : 2;
 }
 
