@@ -9,6 +9,14 @@ export {
 } from "./attention/batch.js";
 export type { AttentionBackend, ForwardCall } from "./backends/backend.js";
 export {
+  INSTRUCTION_CLASSES,
+  type InstructionClass,
+  type LaunchCounters,
+  type MemoryCounters,
+  type ProfileRow,
+  takeLaunchCounters,
+} from "./device/counters.js";
+export {
   Device,
   type DeviceInfo,
   EMULATED_ARCHS,
@@ -16,6 +24,7 @@ export {
   type EmulatedDeviceOptions,
 } from "./device/device.js";
 export type { TypedArray } from "./device/elements.js";
+export { setEmulatorOption } from "./device/emulator.js";
 export type { DeviceEvent } from "./device/event.js";
 export type { Graph } from "./device/graph.js";
 export { MEMORY_CATEGORIES, type MemoryCategory, type MemoryReport } from "./device/memory.js";

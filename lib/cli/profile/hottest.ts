@@ -28,6 +28,28 @@ export function hottest(rows: readonly HotRow[], count: number): HotRow[] {
   return [...rows].sort((a, b) => b.busy - a.busy || a.pc - b.pc).slice(0, count);
 }
 
+/** Consecutive instructions that were executed equally often: a loop's body, or the straight code around it. */
+export interface HotBlock {
+  readonly rows: readonly HotRow[];
+  readonly executed: number;
+  readonly share: number;
+}
+
+/** The blocks of a launch's instructions, by address. */
+export function blocksOf(rows: readonly HotRow[]): HotBlock[] {
+  const blocks: HotRow[][] = [];
+  for (const row of rows) {
+    const last = blocks.at(-1);
+    if (last?.[0]?.executed === row.executed) last.push(row);
+    else blocks.push([row]);
+  }
+  return blocks.map((members) => ({
+    rows: members,
+    executed: members[0]!.executed,
+    share: members.reduce((sum, { share }) => sum + share, 0),
+  }));
+}
+
 /** A program counter as fault reports and traces write it. */
 export function pcText(pc: number): string {
   return `${pc < 0 ? "-" : "+"}0x${Math.abs(pc).toString(16).padStart(4, "0")}`;

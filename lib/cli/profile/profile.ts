@@ -1,7 +1,6 @@
 import { writeFileSync } from "node:fs";
-import { takeLaunchCounters } from "../../device/counters.js";
-import { setEmulatorOption } from "../../device/emulator.js";
-import { Device } from "../../index.js";
+import { invalidArgument } from "../../errors.js";
+import { Device, setEmulatorOption, takeLaunchCounters } from "../../index.js";
 import { modelLaunch } from "../../kernels/performance-model.js";
 import type { ProfileOptions } from "../profile.js";
 import { describeExample, type ExampleName, prepareExample } from "./examples.js";
@@ -26,6 +25,14 @@ export async function runProfile(example: ExampleName, { arch, svg, json }: Prof
       model: modelLaunch(launch, device.info),
     })),
   };
-  if (svg !== undefined) writeFileSync(svg, profileSvg(report));
+  if (svg !== undefined) writeDrawing(svg, profileSvg(report));
   console.log(json ? JSON.stringify(report, null, 2) : formatProfile(report));
+}
+
+function writeDrawing(file: string, drawing: string): void {
+  try {
+    writeFileSync(file, drawing);
+  } catch (cause) {
+    throw invalidArgument("--svg", "a file that can be written", (cause as Error).message);
+  }
 }

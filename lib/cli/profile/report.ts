@@ -1,7 +1,7 @@
 import { INSTRUCTION_CLASSES, type LaunchCounters } from "../../device/counters.js";
 import type { DeviceInfo } from "../../index.js";
 import { type LaunchModel, MODEL_UNITS, type ModelUnit } from "../../kernels/performance-model.js";
-import { hottest, pcText, weighed } from "./hottest.js";
+import { blocksOf, type HotRow, hottest, pcText, weighed } from "./hottest.js";
 
 /** What `rocm-attention profile --json` prints. */
 export interface ProfileReport {
@@ -20,6 +20,7 @@ const UNIT_NAMES: Record<ModelUnit, string> = {
   memory: "device memory",
 };
 const HOTTEST = 10;
+const BLOCKS = 4;
 const BAR = 30;
 
 /** The report for people. */
@@ -36,6 +37,7 @@ export function formatProfile({ example, description, backend, device, launches 
 
 function formatLaunch(launch: ProfileReport["launches"][number], number: number): string {
   const { memory } = launch;
+  const rows = weighed(launch);
   const instructions = Object.values(launch.instructions).reduce((sum, count) => sum + count);
   const classes = INSTRUCTION_CLASSES.filter((name) => launch.instructions[name] > 0)
     .sort((a, b) => launch.instructions[b] - launch.instructions[a])
@@ -65,8 +67,10 @@ function formatLaunch(launch: ProfileReport["launches"][number], number: number)
     ...facts.map(([name, text]) => `   ${name!.padEnd(10)}${text}`),
     "   model, not a measurement:",
     ...formatModel(launch.model),
+    "   hottest blocks:",
+    ...formatBlocks(rows),
     "   hottest instructions:",
-    ...formatHottest(launch),
+    ...formatHottest(rows),
   ].join("\n");
 }
 
@@ -82,22 +86,41 @@ function formatModel({ microseconds, bound, total }: LaunchModel): string[] {
   ];
 }
 
-function formatHottest(launch: LaunchCounters): string[] {
+function formatBlocks(rows: readonly HotRow[]): string[] {
+  const header = ["from", "to", "share", "executed", "instructions"];
+  const blocks = blocksOf(rows)
+    .sort((a, b) => b.share - a.share)
+    .slice(0, BLOCKS)
+    .map(({ rows, executed, share }) => [
+      pcText(rows[0]!.pc),
+      pcText(rows.at(-1)!.pc),
+      percent(share),
+      count(executed),
+      count(rows.length),
+    ]);
+  return table([header, ...blocks]);
+}
+
+function formatHottest(launchRows: readonly HotRow[]): string[] {
   const header = ["pc", "share", "executed", "busy clocks", "instruction"];
-  const rows = hottest(weighed(launch), HOTTEST).map(({ pc, share, executed, busy, text }) => [
+  const rows = hottest(launchRows, HOTTEST).map(({ pc, share, executed, busy, text }) => [
     pcText(pc),
     percent(share),
     count(executed),
     count(busy),
     text,
   ]);
-  const widths = header.map((name, column) =>
-    Math.max(name.length, ...rows.map((row) => row[column]!.length)),
-  );
-  return [header, ...rows].map(
-    (row) =>
-      `     ${row.map((cell, column) => (column === 4 ? cell : cell.padStart(widths[column]!))).join("  ")}`,
-  );
+  return table([header, ...rows]);
+}
+
+/** Cells in columns: numbers to the right, an instruction, which comes last, to the left. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const isText = (column: number) => rows[0]![column] === "instruction";
+  return rows.map((row) => {
+    const cells = row.map((cell, column) => (isText(column) ? cell : cell.padStart(widths[column]!)));
+    return `     ${cells.join("  ")}`;
+  });
 }
 
 const count = (value: number) => value.toLocaleString("en-US");

@@ -1,16 +1,19 @@
 import type { InstructionClass } from "../../device/counters.js";
-import { type HotRow, hottest, pcText, weighed } from "./hottest.js";
+import { blocksOf, type HotRow, hottest, pcText, weighed } from "./hottest.js";
 import type { ProfileReport } from "./report.js";
 
 const WIDTH = 1120;
 const MARGIN = 40;
 const PLOT = WIDTH - 2 * MARGIN;
 const BARS = 150;
-const MARKERS = 26;
+/** Room above the bars: for the numbers and for the shares of blocks. */
+const MARKERS = 46;
 const ROW = 17;
 const LABELLED = 8;
 /** More bars than that cannot be told apart: consecutive instructions share one. */
 const MOST_BARS = 520;
+/** Blocks with at least this share of the clocks are shaded. */
+const LARGE_BLOCK = 0.1;
 
 const COLOURS: Record<InstructionClass, string> = {
   matrix: "#c8372d",
@@ -28,7 +31,8 @@ const COLOURS: Record<InstructionClass, string> = {
 
 /**
  * Draws each launch as a strip over its executed instructions in the order of their addresses: a bar is as high as the
- * clocks for which the instruction keeps its unit busy, the heaviest are numbered and listed below.
+ * clocks for which the instruction keeps its unit busy, the heaviest are numbered and listed below. Shaded are blocks that
+ * were executed equally often and have much of the clocks together.
  */
 export function profileSvg(report: ProfileReport): string {
   const panels: string[] = [];
@@ -83,6 +87,7 @@ function panel(launch: Launch, number: number): { svg: string; height: number } 
       `${launch.grid.join(" x ")} workgroups, ${launch.wavesPerSimd} waves per SIMD. Model, not a measurement: at least ${total} us, limit ${model.bound} ${binding} us`,
       'fill="#555"',
     ),
+    ...blocks(rows, base),
     ...drawn,
     `<path d="M${MARGIN} ${base + 0.5}H${WIDTH - MARGIN}" stroke="#222"/>`,
     ...ticks(rows, base),
@@ -104,6 +109,22 @@ const MONOSPACE =
 interface Bar {
   busy: number;
   cls: InstructionClass;
+}
+
+/** The shade of the large blocks, with their share and how often they were executed. */
+function blocks(rows: readonly HotRow[], base: number): string[] {
+  const top = base - BARS - 18;
+  const x = (index: number) => MARGIN + (PLOT * index) / rows.length;
+  return blocksOf(rows)
+    .filter(({ share }) => share >= LARGE_BLOCK)
+    .map(({ rows: members, share, executed }) => {
+      const [from, to] = [x(rows.indexOf(members[0]!)), x(rows.indexOf(members.at(-1)!) + 1)];
+      const words = `${(100 * share).toFixed(0)} %, ${executed} times`;
+      return (
+        `<rect x="${fixed(from)}" y="${top}" width="${fixed(to - from)}" height="${BARS + 18}" fill="#f1eee4" stroke="#fff"/>` +
+        text((from + to) / 2, top + 12, words, 'text-anchor="middle" font-size="10.5" fill="#555"')
+      );
+    });
 }
 
 /** One bar for each instruction, or for a few consecutive ones; it has the colour of the heaviest. */
@@ -172,7 +193,7 @@ function legend({ launches }: ProfileReport, y: number): string {
   let x = MARGIN;
   return names
     .map((name) => {
-      const words = name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+      const words = name === "lds" ? "LDS" : name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
       const entry = `<rect x="${x}" y="${y - 10}" width="11" height="11" fill="${COLOURS[name]}"/>${text(x + 16, y, words)}`;
       x += 34 + 7 * words.length;
       return entry;

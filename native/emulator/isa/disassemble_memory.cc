@@ -1,4 +1,5 @@
 #include <cstring>
+#include <initializer_list>
 
 #include "execute/matrix.h"
 #include "execute/memory.h"
@@ -34,6 +35,14 @@ void writeScalarMemory(Writer* out, const Instruction& i) {
   }
 }
 
+/// ds_read2, ds_write2, ds_wrxchg2: two addresses, by offsets in units of the data.
+bool isTwofold(const char* name) {
+  for (const char* prefix : {"ds_read2", "ds_write2", "ds_wrxchg2"}) {
+    if (std::strncmp(name, prefix, std::strlen(prefix)) == 0) return true;
+  }
+  return false;
+}
+
 void writeLds(Writer* out, const Instruction& i) {
   const char* name = i.opcode->mnemonic;
   writeResult(out, i);
@@ -41,8 +50,13 @@ void writeLds(Writer* out, const Instruction& i) {
   if (addresses) operand(out, i.source[0].code, 1);
   writeData(out, i);
   if (i.operands1) operand(out, i.source[2].code, i.operands1);
-  if (i.offset) out->write(" offset:%d", i.offset);
-  if (i.offset1) out->write(" offset1:%d", i.offset1);
+  if (!isTwofold(name)) {
+    if (i.offset) out->write(" offset:%d", i.offset);
+    return;
+  }
+  const int unit = i.bytes * (std::strstr(name, "st64") ? 64 : 1);
+  if (i.offset) out->write(" offset0:%d", i.offset / unit);
+  if (i.offset1) out->write(" offset1:%d", i.offset1 / unit);
 }
 
 /// GLOBAL, SCRATCH and FLAT.

@@ -130,8 +130,18 @@ void writeScalar(Writer* out, const Instruction& i) {
   for (int k = 0; k < sources; k++) writeSource(out, i, k, wideSource && !mask && !(shift && k == 1) ? 2 : 1);
 }
 
+/// The counters that s_waitcnt waits for; one at its maximum is not waited for.
+void writeWait(Writer* out, uint32_t counts) {
+  const uint32_t vm = field(counts, 0, 3) | field(counts, 14, 15) << 4, exp = field(counts, 4, 6),
+                 lgkm = field(counts, 8, 11);
+  if (vm < 63) out->write(" vmcnt(%u)", vm);
+  if (exp < 7) out->write(" expcnt(%u)", exp);
+  if (lgkm < 15) out->write(" lgkmcnt(%u)", lgkm);
+}
+
 void writeConstant(Writer* out, const Instruction& i) {
   const char* name = i.opcode->mnemonic;
+  if (std::strcmp(name, "s_waitcnt") == 0) return writeWait(out, static_cast<uint32_t>(i.offset));
   if (i.format == Format::sopp) {
     const bool plain = std::strcmp(name, "s_endpgm") == 0 || std::strcmp(name, "s_barrier") == 0;
     if (!plain || i.offset) out->write(" %d", i.offset);

@@ -1,6 +1,7 @@
 #include "wave/trace.h"
 
 #include <cinttypes>
+#include <cmath>
 #include <cstring>
 
 #include "engine.h"
@@ -32,10 +33,15 @@ const char* scalarName(int code, char (&text)[8]) {
   }
 }
 
+/// The bits, the integer, and the f32 where it is one that somebody may have meant.
 void writeValue(std::FILE* file, uint32_t value) {
   float number;
   std::memcpy(&number, &value, sizeof number);
-  std::fprintf(file, "0x%08x  (%d, %g)", value, static_cast<int>(value), static_cast<double>(number));
+  std::fprintf(file, "0x%08x  (%d", value, static_cast<int>(value));
+  if (std::fabs(number) > 1e-9f && std::fabs(number) < 1e9f) {
+    std::fprintf(file, ", %gf", static_cast<double>(number));
+  }
+  std::fprintf(file, ")");
 }
 
 void writeVector(std::FILE* file, const char* name, const uint32_t* before, const uint32_t* after) {
