@@ -18,6 +18,10 @@ const everything = process.argv.includes("--all");
 const onGpu = process.env.ROCM_ATTENTION_TEST_DEVICE === "gpu";
 const complete = (target) => everything || (onGpu && gpuTarget() === target);
 
+// Whatever ends this process, its last line is the verdict: a set-up that fails is a failure too.
+let verdict = "0 passed, 1 failed";
+process.on("exit", () => console.log(verdict));
+
 await performSteps([
   packages,
   typescript,
@@ -51,7 +55,7 @@ printSkipped(runs.flatMap(({ skipped }) => skipped));
 const count = (outcome) => runs.reduce((sum, run) => sum + run[outcome], 0);
 const passed = count("passed") + checks.filter((ok) => ok).length;
 const failed = count("failed") + checks.filter((ok) => !ok).length;
-console.log(`${passed} passed, ${failed} failed`);
+verdict = `${passed} passed, ${failed} failed`;
 process.exitCode = failed === 0 ? 0 : 1;
 
 /** How many tests of each file were skipped, and for what reason: their own, or what this machine lacks. */
