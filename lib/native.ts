@@ -55,6 +55,8 @@ export interface NativeBinding {
   /** What the emulator has counted of launches on its device `ordinal` since the last call, as JSON. */
   takeEmulatorCounters(library: string, ordinal: number): string;
   emulatedInstructions(library: string, ordinal: number): bigint;
+  /** How often the emulator's HIP function of that name has been called in this process. */
+  emulatorCalls(library: string, name: string): number;
 }
 
 export interface NativeDevice {
@@ -82,6 +84,8 @@ export interface NativeMemory {
 
 export interface NativeStream {
   readonly handle: bigint;
+  /** The number of the capture that the stream takes part in now; 0: none. */
+  readonly capture: number;
   launch(
     kernel: NativeKernel,
     gridX: number,

@@ -16,3 +16,8 @@ export function setEmulatorOption(name: string, value: string): void {
 export function emulatedInstructions({ info }: Device): number {
   return Number(native().emulatedInstructions(emulatorLibrary(), info.ordinal));
 }
+
+/** How often a HIP function ("hipMalloc") of the emulator has been called in this process: to fail each call once. */
+export function emulatorCalls(name: string): number {
+  return native().emulatorCalls(emulatorLibrary(), name);
+}

@@ -65,6 +65,11 @@ export class Stream {
     return this.native.handle;
   }
 
+  /** @internal The number of the capture that the stream takes part in now; 0 where it is not captured. */
+  get capture(): number {
+    return this.native.capture;
+  }
+
   /** Settles when everything that is enqueued now has ended; rejects with what went wrong on the device. */
   async synchronize(): Promise<void> {
     await this.native.synchronize();
@@ -119,7 +124,10 @@ export class Stream {
     );
   }
 
-  /** From here to `endCapture()` what is enqueued on this stream is remembered and not run. */
+  /**
+   * From here to `endCapture()` what is enqueued on this stream is remembered and not run. Other streams join the
+   * capture when they wait for an event that was recorded in it; the stream that began it must wait for theirs in turn.
+   */
   beginCapture(): void {
     this.native.beginCapture();
   }

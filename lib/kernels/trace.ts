@@ -20,7 +20,7 @@ let listener: LaunchListener | null = null;
 
 /**
  * Sets who hears of every kernel that the backends enqueue in this thread; `null` (the default) means that nobody does.
- * Launches replayed from a captured graph are not heard of.
+ * Launches that are captured, or replayed from a graph, are not heard of.
  */
 export function traceLaunches(receiver: LaunchListener | null): void {
   if (receiver !== null && typeof receiver !== "function") {
@@ -29,9 +29,9 @@ export function traceLaunches(receiver: LaunchListener | null): void {
   listener = receiver;
 }
 
-/** The event before a launch; null where nobody listens. */
+/** The event before a launch; null where nobody listens or the launch is captured. */
 export function traceStart(stream: Stream): DeviceEvent | null {
-  return listener === null ? null : stream.record();
+  return listener === null || stream.capture !== 0 ? null : stream.record();
 }
 
 /** Tells the listener of the launch that began at `start`. */

@@ -128,6 +128,14 @@ Napi::Value takeEmulatorCounters(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value emulatorCalls(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const hip::Functions& functions = emulator(info[0].ToString()).functions;
+    const std::string name = info[1].ToString();
+    return Napi::Number::New(info.Env(), static_cast<double>(functions.rocmEmulatorCalls(name.c_str())));
+  });
+}
+
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   auto* environment = new Environment(env);
   env.SetInstanceData(environment);
@@ -148,6 +156,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("setEmulatorOption", Napi::Function::New<setEmulatorOption>(env));
   exports.Set("emulatedInstructions", Napi::Function::New<emulatedInstructions>(env));
   exports.Set("takeEmulatorCounters", Napi::Function::New<takeEmulatorCounters>(env));
+  exports.Set("emulatorCalls", Napi::Function::New<emulatorCalls>(env));
   exports.Set("openEmulatedDevice", Napi::Function::New<openEmulatedDevice>(env));
   return exports;
 }

@@ -46,11 +46,15 @@ std::shared_ptr<Stream> Device::adoptStream(hipStream_t handle) {
 
 void Device::disposeStream(const std::shared_ptr<Stream>& stream) {
   if (closed_ || stream->last != nullptr) return;
+  if (stream->capturing() && stream->capture->origin != stream.get()) {
+    afterCapture_.push_back([this, stream] { disposeStream(stream); });
+    return;
+  }
   hip().hipSetDevice(ordinal_);
-  if (stream->capturing) {
+  if (stream->capturing()) {
     hipGraph_t graph = nullptr;
     if (hip().hipStreamEndCapture(stream->handle, &graph) == hip::success) hip().hipGraphDestroy(graph);
-    stream->capturing = false;
+    stream->capture->ended = true;
   }
   stream->last = std::make_shared<Fence>();
   if (!stream->idle()) mark(*stream->last, stream);
@@ -97,9 +101,7 @@ void Device::record(const Event& event, const std::shared_ptr<Stream>& stream) {
 
 std::shared_ptr<Fence> Device::fenceOf(const std::shared_ptr<Stream>& stream) {
   auto fence = std::make_shared<Fence>();
-  const Event event = takeEvent();
-  record(event, stream);
-  fence->add(event, stream);
+  mark(*fence, stream);
   return fence;
 }
 
@@ -110,7 +112,7 @@ void Device::mark(Fence& fence, const std::shared_ptr<Stream>& stream) {
     fence.add(event, stream);
   } catch (const Failure&) {
     // Without an event waiting here is all that is left. A lost device answers at once.
-    hip().hipDeviceSynchronize();
+    fence.fail(hip().hipDeviceSynchronize());
   }
 }
 
@@ -123,6 +125,7 @@ std::shared_ptr<Fence> Device::fence() {
   }
   if (shareable && enqueued == lastFenceEnqueued_) return lastFence_;
   auto fence = std::make_shared<Fence>();
+  for (const auto& foreign : foreign_) fence->addForeign(foreign);
   const auto gone = [](const std::shared_ptr<Stream>& stream) {
     return stream->last != nullptr && stream->last->ended();
   };
@@ -142,7 +145,8 @@ std::shared_ptr<Fence> Device::fence() {
 }
 
 bool Device::capturing() const {
-  return std::any_of(streams_.begin(), streams_.end(), [](const auto& stream) { return stream->capturing; });
+  return std::any_of(streams_.begin(), streams_.end(),
+                     [](const auto& stream) { return stream->capturing(); });
 }
 
 void Device::afterWork(std::function<void()> reclaim, std::function<void(napi_env, const Failure*)> settle) {
@@ -166,6 +170,17 @@ void Device::captureEnded() {
   for (const auto& action : actions) action();
 }
 
+void Device::usedBy(const std::shared_ptr<Device>& other, const std::shared_ptr<Stream>& stream) {
+  const auto gone = [](const std::shared_ptr<Fence>& fence) { return fence->ended(); };
+  foreign_.erase(std::remove_if(foreign_.begin(), foreign_.end(), gone), foreign_.end());
+  Pending pending;
+  pending.device = other;
+  pending.fence = other->fenceOf(stream);
+  foreign_.push_back(pending.fence);
+  lastFence_ = nullptr;
+  add(std::move(pending));
+}
+
 std::shared_ptr<uint8_t> Device::stage(size_t bytes) {
   std::shared_ptr<uint8_t> block = staging_->take(bytes);
   if (block == nullptr) {
@@ -183,7 +198,7 @@ hipError_t Device::poll(Fence& fence) const {
 
 void Device::close(std::function<void(napi_env, const Failure*)> settle) {
   for (const auto& stream : streams_) {
-    if (stream->capturing) disposeStream(stream);
+    if (stream->capturing() && stream->capture->origin == stream.get()) disposeStream(stream);
   }
   // A fault has been reported where the work was awaited; closing succeeds all the same.
   std::function<void(napi_env, const Failure*)> succeed;

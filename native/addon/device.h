@@ -85,6 +85,7 @@ class Device : public std::enable_shared_from_this<Device> {
   /// An event for internal use, which goes back to a pool.
   Event takeEvent();
   void record(const Event& event, const std::shared_ptr<Stream>& stream);
+  /// The end of what is enqueued on `stream` now. Never throws: what has been enqueued is under way.
   std::shared_ptr<Fence> fenceOf(const std::shared_ptr<Stream>& stream);
 
   /// Runs `reclaim` (on another thread) and then `settle` (on the JavaScript thread) when the work that is
@@ -98,6 +99,8 @@ class Device : public std::enable_shared_from_this<Device> {
   /// A block of staging; throws where the host has no room.
   std::shared_ptr<uint8_t> stage(size_t bytes);
 
+  /// Lets frees of this device wait for what is enqueued now on a stream of `other`.
+  void usedBy(const std::shared_ptr<Device>& other, const std::shared_ptr<Stream>& stream);
   /// Lets kernels and copies of this device reach `other`'s memory, where the machine can.
   void enablePeer(const Device& other);
 
@@ -136,6 +139,7 @@ class Device : public std::enable_shared_from_this<Device> {
   std::vector<std::shared_ptr<Stream>> streams_;
   std::shared_ptr<Fence> lastFence_;
   uint64_t lastFenceEnqueued_ = 0;
+  std::vector<std::shared_ptr<Fence>> foreign_;  ///< other devices' use of this one's memory
   std::vector<std::function<void()>> afterCapture_;
 
   uint64_t allocated_ = 0;

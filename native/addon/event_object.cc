@@ -14,9 +14,17 @@ hipEvent_t EventObject::event() const {
   return core_.event.get();
 }
 
+void EventObject::refuseCaptured() const {
+  if (core_.capture == nullptr) return;
+  throw Failure("ERR_INVALID_ARGUMENT",
+                "the event was recorded while its stream was captured: it orders what was captured, and "
+                "happens at no time of its own");
+}
+
 Napi::Value EventObject::reached(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     event();
+    refuseCaptured();
     core_.device->enter();
     const Deferred deferred(info.Env());
     Pending pending;
@@ -32,6 +40,8 @@ Napi::Value EventObject::reached(const Napi::CallbackInfo& info) {
 Napi::Value EventObject::elapsedMs(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const EventObject& since = from(info[0]);
+    refuseCaptured();
+    since.refuseCaptured();
     core_.device->enter();
     float milliseconds = 0;
     core_.device->check(core_.device->hip().hipEventElapsedTime(&milliseconds, since.event(), event()),

@@ -9,6 +9,7 @@ namespace addon {
 struct EventCore {
   std::shared_ptr<Device> device;
   Event event;
+  std::shared_ptr<Capture> capture;  ///< in which it was recorded, or null
 };
 
 /// A recorded point of a stream.
@@ -24,6 +25,7 @@ class EventObject : public Object<EventObject, EventCore> {
   hipEvent_t event() const;
 
  private:
+  void refuseCaptured() const;
   Napi::Value reached(const Napi::CallbackInfo& info);
   Napi::Value elapsedMs(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);

@@ -15,8 +15,14 @@ void Fence::add(Event event) { marks_.push_back({std::move(event), nullptr, 0});
 
 void Fence::add(std::shared_ptr<Fence> earlier) { earlier_.push_back(std::move(earlier)); }
 
+void Fence::addForeign(std::shared_ptr<Fence> other) { foreign_.push_back(std::move(other)); }
+
 hipError_t Fence::poll(hipError_t (*query)(hipEvent_t)) {
   if (ended()) return error_;
+  while (!foreign_.empty()) {
+    if (foreign_.back()->poll(query) == hip::errorNotReady) return hip::errorNotReady;
+    foreign_.pop_back();
+  }
   while (!earlier_.empty() && error_ == hip::success) {
     const hipError_t state = earlier_.back()->poll(query);
     if (state == hip::errorNotReady) return state;

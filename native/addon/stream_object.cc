@@ -30,9 +30,10 @@ std::pair<const uint8_t*, size_t> bytesOf(const Napi::Value& value) {
 Napi::Function StreamObject::define(Napi::Env env) {
   return DefineClass(
       env, className,
-      {InstanceAccessor<&StreamObject::handle>("handle"), InstanceMethod<&StreamObject::launch>("launch"),
-       InstanceMethod<&StreamObject::fill>("fill"), InstanceMethod<&StreamObject::copy>("copy"),
-       InstanceMethod<&StreamObject::peerCopy>("peerCopy"), InstanceMethod<&StreamObject::write>("write"),
+      {InstanceAccessor<&StreamObject::handle>("handle"), InstanceAccessor<&StreamObject::capture>("capture"),
+       InstanceMethod<&StreamObject::launch>("launch"), InstanceMethod<&StreamObject::fill>("fill"),
+       InstanceMethod<&StreamObject::copy>("copy"), InstanceMethod<&StreamObject::peerCopy>("peerCopy"),
+       InstanceMethod<&StreamObject::write>("write"),
        InstanceMethod<&StreamObject::writeThrough>("writeThrough"),
        InstanceMethod<&StreamObject::read>("read"), InstanceMethod<&StreamObject::record>("record"),
        InstanceMethod<&StreamObject::wait>("wait"), InstanceMethod<&StreamObject::synchronize>("synchronize"),
@@ -57,7 +58,7 @@ hipStream_t StreamObject::enter(const Device& device) {
 }
 
 void StreamObject::refuseCapture(const char* what) const {
-  if (!core_.stream->capturing) return;
+  if (!core_.stream->capturing()) return;
   throw Failure("ERR_INVALID_ARGUMENT",
                 std::string(what) +
                     " cannot be captured, because it passes host memory once: do it before "
@@ -66,6 +67,11 @@ void StreamObject::refuseCapture(const char* what) const {
 
 Napi::Value StreamObject::handle(const Napi::CallbackInfo& info) {
   return Napi::BigInt::New(info.Env(), reinterpret_cast<uint64_t>(core_.stream->handle));
+}
+
+Napi::Value StreamObject::capture(const Napi::CallbackInfo& info) {
+  const Stream& stream = *core_.stream;
+  return Napi::Number::New(info.Env(), stream.capturing() ? stream.capture->number : 0);
 }
 
 void StreamObject::launch(const Napi::CallbackInfo& info) {
@@ -134,6 +140,7 @@ void StreamObject::peerCopy(const Napi::CallbackInfo& info) {
         core_.device->hip().hipMemcpyPeerAsync(pointerTo(to), toDevice.ordinal(), pointerTo(from),
                                                fromDevice.ordinal(), bytes, stream),
         "hipMemcpyPeerAsync");
+    if (&toDevice != &fromDevice && !core_.stream->capturing()) fromDevice.usedBy(core_.device, core_.stream);
   });
 }
 
@@ -211,7 +218,8 @@ Napi::Value StreamObject::record(const Napi::CallbackInfo& info) {
     enter();
     const Event event = core_.device->createEvent(0);
     core_.device->record(event, core_.stream);
-    return EventObject::make(info.Env(), environment_.event, {core_.device, event});
+    const auto capture = core_.stream->capturing() ? core_.stream->capture : nullptr;
+    return EventObject::make(info.Env(), environment_.event, {core_.device, event, capture});
   });
 }
 
@@ -225,8 +233,18 @@ void StreamObject::wait(const Napi::CallbackInfo& info) {
           "reverse");
     }
     const hipEvent_t handle = event.event();
+    const std::shared_ptr<Capture>& capture = event.core().capture;
+    const auto own = core_.stream->capturing() ? core_.stream->capture : nullptr;
+    if (capture != nullptr ? capture->ended || (own != nullptr && own != capture) : own != nullptr) {
+      throw Failure("ERR_INVALID_ARGUMENT",
+                    "expected an event of the capture that the stream takes part in or joins, received one " +
+                        std::string(capture == nullptr ? "that was not captured"
+                                    : capture->ended   ? "of a capture that has ended"
+                                                       : "of another capture"));
+    }
     const hipStream_t stream = enter();
     core_.device->check(core_.device->hip().hipStreamWaitEvent(stream, handle, 0), "hipStreamWaitEvent");
+    if (capture != nullptr) core_.stream->capture = capture;
   });
 }
 
@@ -242,24 +260,25 @@ Napi::Value StreamObject::synchronize(const Napi::CallbackInfo& info) {
 
 void StreamObject::beginCapture(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&] {
-    if (core_.stream->capturing) {
+    if (core_.stream->capturing()) {
       throw Failure("ERR_INVALID_ARGUMENT", "beginCapture() came twice: call endCapture() first");
     }
     const hipStream_t stream = enter();
     core_.device->check(core_.device->hip().hipStreamBeginCapture(stream, hip::captureModeRelaxed),
                         "hipStreamBeginCapture");
-    core_.stream->capturing = true;
+    static std::atomic<uint32_t> captures{0};
+    core_.stream->capture = std::make_shared<Capture>(Capture{core_.stream.get(), ++captures});
   });
 }
 
 Napi::Value StreamObject::endCapture(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    if (!core_.stream->capturing) {
-      throw Failure("ERR_INVALID_ARGUMENT", "endCapture() came without beginCapture()");
+    if (!core_.stream->capturing() || core_.stream->capture->origin != core_.stream.get()) {
+      throw Failure("ERR_INVALID_ARGUMENT", "endCapture() came without beginCapture() on this stream");
     }
     const hip::Functions& hip = core_.device->hip();
     const hipStream_t stream = enter();
-    core_.stream->capturing = false;
+    core_.stream->capture->ended = true;
     hipGraph_t graph = nullptr;
     const hipError_t ended = hip.hipStreamEndCapture(stream, &graph);
     core_.device->captureEnded();

@@ -28,6 +28,7 @@ class StreamObject : public Object<StreamObject, StreamCore> {
 
  private:
   Napi::Value handle(const Napi::CallbackInfo& info);
+  Napi::Value capture(const Napi::CallbackInfo& info);
   void launch(const Napi::CallbackInfo& info);
   void fill(const Napi::CallbackInfo& info);
   void copy(const Napi::CallbackInfo& info);

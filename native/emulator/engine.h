@@ -27,7 +27,12 @@ struct Engine {
   uint64_t (*run)(Wave& wave, uint64_t budget, uint64_t* counts);
 };
 
-/// The best level that this CPU has.
+/// The level in use: the best one that this CPU has, unless ROCM_EMULATOR_CPU names a lower one ("x86_64",
+/// "x86_64_v3", "x86_64_v4").
 const Engine& engine();
+
+/// Takes another level ("best": the best one) for what is decoded and run from now on. What has been decoded
+/// keeps its handlers, so a comparison of levels loads its modules anew. False where the CPU lacks it.
+bool selectEngine(const char* level);
 
 }  // namespace emulator

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 
@@ -17,25 +18,35 @@ const Engine& levelEngine();
 
 namespace {
 
-/// The best level that the CPU has, or the lower one that ROCM_EMULATOR_CPU names ("x86_64", "x86_64_v3"): a
-/// test compares their bits.
-const Engine& select() {
+/// The named level, or the best one; null where the CPU lacks it.
+const Engine* find(const char* level) {
   const Engine* levels[] = {&x86_64_v4::levelEngine(), &x86_64_v3::levelEngine(), &x86_64::levelEngine()};
   const bool runs[] = {__builtin_cpu_supports("x86-64-v4") != 0, __builtin_cpu_supports("x86-64-v3") != 0,
                        true};
-  const char* wanted = std::getenv("ROCM_EMULATOR_CPU");
-  for (int i = 0; i < 3; i++)
-    if (runs[i] && wanted && std::strcmp(wanted, levels[i]->level) == 0) return *levels[i];
-  for (int i = 0; i < 3; i++)
-    if (runs[i]) return *levels[i];
-  return *levels[2];
+  for (int i = 0; i < 3; i++) {
+    const bool wanted = std::strcmp(level, "best") == 0 || std::strcmp(level, levels[i]->level) == 0;
+    if (runs[i] && wanted) return levels[i];
+  }
+  return nullptr;
+}
+
+std::atomic<const Engine*>& selected() {
+  static std::atomic<const Engine*> engine{[] {
+    const char* level = std::getenv("ROCM_EMULATOR_CPU");
+    const Engine* wanted = level ? find(level) : nullptr;
+    return wanted ? wanted : find("best");
+  }()};
+  return engine;
 }
 
 }  // namespace
 
-const Engine& engine() {
-  static const Engine& selected = select();
-  return selected;
+const Engine& engine() { return *selected().load(std::memory_order_relaxed); }
+
+bool selectEngine(const char* level) {
+  const Engine* wanted = find(level);
+  if (wanted) selected() = wanted;
+  return wanted != nullptr;
 }
 
 }  // namespace emulator

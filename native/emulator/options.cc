@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "engine.h"
+
 namespace emulator {
 namespace {
 
@@ -84,11 +86,13 @@ bool apply(const std::string& name, const std::string& value, Options* options) 
   uint64_t number;
   if (name == "SCHEDULE") return parseSchedule(value, &options->schedule);
   if (name == "DELIVERY") return parseChoice(value, "early", "late", &options->lateDelivery);
+  if (name == "UNINITIALISED") return parseChoice(value, "allow", "report", &options->reportUninitialised);
   if (name == "PRELOAD") return parseChoice(value, "off", "on", &options->kernargPreload);
   if (name == "INSTRUCTION_LIMIT") return parseNumber(value, &options->instructionLimit);
   if (name == "COUNTERS") return parseCounting(value, &options->counters);
   if (name == "TRACE") return parseTrace(value, &options->trace);
   if (name == "TRACE_FILE") return parseTraceFile(value, &options->traceFile);
+  if (name == "CPU") return selectEngine(value.c_str());
   if (name == "THREADS") {
     if (!parseNumber(value, &number) || number > 1024) return false;
     options->threads = static_cast<unsigned>(number);
@@ -102,8 +106,8 @@ struct Shared {
   Options options;
 
   Shared() {
-    for (const char* name : {"SCHEDULE", "DELIVERY", "PRELOAD", "INSTRUCTION_LIMIT", "COUNTERS", "TRACE",
-                             "TRACE_FILE", "THREADS"}) {
+    for (const char* name : {"SCHEDULE", "DELIVERY", "UNINITIALISED", "PRELOAD", "INSTRUCTION_LIMIT",
+                             "COUNTERS", "TRACE", "TRACE_FILE", "THREADS"}) {
       const char* value = std::getenv((std::string("ROCM_EMULATOR_") + name).c_str());
       if (value) apply(name, value, &options);
     }

@@ -33,6 +33,8 @@ struct TraceRequest {
 struct Options {
   Schedule schedule;
   bool lateDelivery = false;          ///< DELIVERY=late: memory instructions take effect at their s_waitcnt
+  bool reportUninitialised = false;   ///< UNINITIALISED=report: reading what nobody has written is a fault;
+                                      ///< for allocations made from now on
   bool kernargPreload = true;         ///< PRELOAD=off: start at the entry for firmware that does not preload
   uint64_t instructionLimit = 0;      ///< per wave; 0: none
   Counting counters = Counting::off;  ///< COUNTERS=off|basic|full

@@ -89,6 +89,8 @@ using hipHostFn_t = void (*)(void*);
   EMULATOR_FUNCTION(const char*, rocmEmulatorTakeCounters, (int device))                                   \
   /** Sets what the variable ROCM_EMULATOR_<name> would, for the launches and calls that follow. */        \
   EMULATOR_FUNCTION(hipError_t, rocmEmulatorSetOption, (const char* name, const char* value))              \
+  /** How often a HIP function has been called in this process: "hipMalloc". */                            \
+  EMULATOR_FUNCTION(uint64_t, rocmEmulatorCalls, (const char* function))                                   \
   /** The dwords of the instruction at `words` (of which `count` may be read), 0 where none is known; its  \
    * text. */                                                                                              \
   EMULATOR_FUNCTION(int, rocmEmulatorDisassemble,                                                          \

@@ -4,6 +4,7 @@ import { peerCopy } from "../../lib/device/peer-copy.js";
 import { Stream } from "../../lib/device/stream.js";
 import { coded } from "../support/coded.js";
 import { onGpu, openTestDevice } from "../support/device.js";
+import { kernargs, noCompiler, runtimeKernels } from "../support/runtime-kernels.js";
 
 /** Runs `body` with environment variables set. */
 function withEnvironment<T>(variables: Record<string, string>, body: () => T): T {
@@ -155,6 +156,24 @@ describe("several devices", () => {
     await expect(tensor.read({ stream: second.createStream() })).rejects.toEqual(
       coded("ERR_INVALID_ARGUMENT", "another device"),
     );
+    await Promise.all([first.close(), second.close()]);
+  });
+
+  it.skipIf(onGpu || noCompiler)("frees memory only after another device has copied it", async () => {
+    const [first, second] = [openTestDevice(), openTestDevice()];
+    const from = await first.upload(Float32Array.of(1, 2, 3), { shape: [3], dtype: "float32" });
+    const [to, gate] = [second.zeros([3], "float32"), second.zeros([2], "int32")];
+    const stream = second.createStream();
+    stream.wait(second.defaultStream.record());
+    const kernel = second.loadModule(runtimeKernels(second.info.arch)).kernel("wait");
+    stream.launch(kernel, { grid: [1], block: 64, kernargs: kernargs(gate.pointer) });
+    peerCopy(to, from, { stream });
+    from.dispose();
+    await first.zeros([1], "uint8").read(); // time enough for a free that does not wait
+    expect(first.memory().reserved).toBe(12 + 1);
+    await gate.view({ shape: [1] }).write(Int32Array.of(1));
+    expect(await to.read({ stream })).toEqual(Float32Array.of(1, 2, 3));
+    await expect.poll(() => first.memory().reserved).toBe(1);
     await Promise.all([first.close(), second.close()]);
   });
 

@@ -90,6 +90,65 @@ describe.skipIf(noCompiler)("capture and graphs", () => {
     graph.dispose();
   });
 
+  it("take in other streams that wait for one of theirs", async () => {
+    const branch = device.createStream();
+    using tensor = device.zeros([4], "float32", { stream });
+    using outside = stream.record();
+    await stream.synchronize();
+    stream.beginCapture();
+    addOne(tensor.pointer);
+    using forked = stream.record();
+    branch.wait(forked);
+    enqueue(branch, add, 1, 1, 1, 64, 0, kernargs(tensor.pointer, { float: 10 }, 4));
+    // It is part of the capture now, and as restricted.
+    expect(() => enqueueWrite(branch, tensor.pointer, new Uint8Array(4))).toThrow(
+      coded("ERR_INVALID_ARGUMENT", "captured"),
+    );
+    expect(() => branch.endCapture()).toThrow(coded("ERR_INVALID_ARGUMENT", "on this stream"));
+    expect(() => branch.wait(outside)).toThrow(coded("ERR_INVALID_ARGUMENT", "not captured"));
+    await expect(forked.reached()).rejects.toEqual(coded("ERR_INVALID_ARGUMENT", "captured"));
+    await expect(outside.elapsedMs(forked)).rejects.toEqual(coded("ERR_INVALID_ARGUMENT", "captured"));
+    stream.wait(branch.record());
+    addOne(tensor.pointer);
+    using graph = stream.endCapture();
+    expect(() => branch.wait(forked)).toThrow(coded("ERR_INVALID_ARGUMENT", "has ended"));
+    expect(await tensor.read({ stream: branch })).toEqual(new Float32Array(4));
+    graph.launch(branch);
+    graph.launch(branch);
+    expect(await tensor.read({ stream: branch })).toEqual(new Float32Array(4).fill(24));
+    branch.dispose();
+  });
+
+  it("keep apart what two streams capture at once", async () => {
+    const other = device.createStream();
+    using tensor = device.zeros([4], "float32", { stream });
+    await stream.synchronize();
+    stream.beginCapture();
+    other.beginCapture();
+    addOne(tensor.pointer);
+    expect(() => other.wait(stream.record())).toThrow(coded("ERR_INVALID_ARGUMENT", "another capture"));
+    using empty = other.endCapture();
+    using graph = stream.endCapture();
+    empty.launch(stream);
+    graph.launch(stream);
+    expect(await tensor.read({ stream })).toEqual(new Float32Array(4).fill(1));
+    other.dispose();
+  });
+
+  it("let go of a stream that is disposed of after it joined", async () => {
+    const branch = device.createStream();
+    using tensor = device.zeros([4], "float32", { stream });
+    await stream.synchronize();
+    stream.beginCapture();
+    branch.wait(stream.record());
+    enqueue(branch, add, 1, 1, 1, 64, 0, kernargs(tensor.pointer, { float: 10 }, 4));
+    stream.wait(branch.record());
+    branch.dispose();
+    using graph = stream.endCapture();
+    graph.launch(stream);
+    expect(await tensor.read({ stream })).toEqual(new Float32Array(4).fill(10));
+  });
+
   it("end with a stream that is disposed of while capturing", async () => {
     const short = device.createStream();
     using tensor = device.zeros([4], "float32", { stream: short });

@@ -7,6 +7,10 @@ describe.skipIf(noCompiler)("worker threads", () => {
     expect(await runProgram("workers.mjs")).toEqual({ status: 0, stdout: "right 8\n", stderr: "" });
   });
 
+  it("share one pool of host threads at a lower priority", async () => {
+    expect(await runProgram("threads.mjs")).toEqual({ status: 0, stdout: "one pool true\n", stderr: "" });
+  });
+
   it("can be terminated in the middle of a kernel", async () => {
     const stdout = `${"terminated 1\n".repeat(4)}passed 1\n`;
     expect(await runProgram("worker-terminate.mjs")).toEqual({ status: 0, stdout, stderr: "" });

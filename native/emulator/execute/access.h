@@ -105,16 +105,33 @@ inline bool allWithin(const uint64_t (&address)[kLanes], uint64_t bytes, uint64_
   return outside >> 63 == 0;
 }
 
+/// Keeps account of what is written, where somebody wants that (account.cc): marks what the instruction being
+/// executed writes, raises a fault where it reads bytes that nobody has written.
+bool accountMemory(Wave& wave, const Allocation& allocation, int lane, uint64_t address, uint64_t bytes);
+bool accountMemory(Wave& wave, const Allocation& allocation, const Access& access, uint64_t lanes,
+                   uint64_t bytes);
+bool accountLds(Wave& wave, int lane, uint32_t at, uint32_t bytes);
+bool accountLds(Wave& wave, const Access& access, uint64_t lanes, uint32_t bytes, uint32_t offset);
+
+/// Checks that one lane may access `bytes` bytes at `address`. `detail` goes into the report.
+inline bool checkAddress(Wave& wave, int lane, uint64_t address, uint64_t bytes, const char* detail = "") {
+  const Allocation* allocation = findAllocation(wave, address, bytes);
+  if (__builtin_expect(allocation && !allocation->written, 1)) return true;
+  if (allocation) return accountMemory(wave, *allocation, lane, address, bytes);
+  raiseFault(wave, FaultKind::illegalAddress, lane, address, bytes, detail);
+  return false;
+}
+
 /// Checks that every lane in `lanes` may access `bytes` bytes at its address; inactive lanes must have been
 /// filled. Raises the fault of the first lane that may not.
 inline bool checkAddresses(Wave& wave, const Access& access, uint64_t lanes, uint64_t bytes) {
   const Allocation* near = findAllocation(wave, access.address[0], bytes);
-  if (__builtin_expect(near && allWithin(access.address, bytes, near->base, near->bytes), 1)) return true;
+  if (__builtin_expect(near && allWithin(access.address, bytes, near->base, near->bytes), 1)) {
+    return __builtin_expect(!near->written, 1) || accountMemory(wave, *near, access, lanes, bytes);
+  }
   for (; lanes; lanes &= lanes - 1) {
     const int lane = firstLane(lanes);
-    if (findAllocation(wave, access.address[lane], bytes)) continue;
-    raiseFault(wave, FaultKind::illegalAddress, lane, access.address[lane], bytes, "");
-    return false;
+    if (!checkAddress(wave, lane, access.address[lane], bytes)) return false;
   }
   return true;
 }
@@ -123,7 +140,9 @@ inline bool checkAddresses(Wave& wave, const Access& access, uint64_t lanes, uin
 /// only a kernel with a mistake does it.
 inline bool checkLds(Wave& wave, const Access& access, uint64_t lanes, uint32_t bytes, uint32_t offset = 0) {
   const uint32_t highest = highestOf(access.ldsOffset, offset);
-  if (__builtin_expect(uint64_t{highest} + bytes <= wave.ldsBytes, 1)) return true;
+  if (__builtin_expect(uint64_t{highest} + bytes <= wave.ldsBytes, 1)) {
+    return __builtin_expect(!wave.ldsWritten, 1) || accountLds(wave, access, lanes, bytes, offset);
+  }
   for (; lanes; lanes &= lanes - 1) {
     const int lane = firstLane(lanes);
     const uint32_t at = access.ldsOffset[lane] + offset;

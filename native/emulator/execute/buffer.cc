@@ -88,10 +88,7 @@ bool checkClipped(Wave& wave, Access& access, uint32_t bytes) {
     const uint32_t step = all ? bytes : 4;
     for (uint32_t at = 0; at < bytes; at += step) {
       if (!all && !(access.validDwords[lane] >> at / 4 & 1)) continue;
-      if (findAllocation(wave, access.address[lane] + at, step)) continue;
-      raiseFault(wave, FaultKind::illegalAddress, lane, access.address[lane] + at, step,
-                 "in range of its buffer");
-      return false;
+      if (!checkAddress(wave, lane, access.address[lane] + at, step, "in range of its buffer")) return false;
     }
   }
   return true;

@@ -16,15 +16,18 @@ bool inPrivate(uint64_t address) { return address - kPrivateAperture < kAperture
 
 bool checkLane(Wave& wave, int lane, uint64_t address, uint64_t bytes) {
   if (inShared(address)) {
-    if (address - kSharedAperture + bytes <= wave.ldsBytes) return true;
+    const uint64_t offset = address - kSharedAperture;
+    if (offset + bytes <= wave.ldsBytes) {
+      return !wave.ldsWritten ||
+             accountLds(wave, lane, static_cast<uint32_t>(offset), static_cast<uint32_t>(bytes));
+    }
     raiseFault(wave, FaultKind::ldsOutOfRange, lane, address - kSharedAperture, bytes, "flat access");
   } else if (inPrivate(address)) {
     if (address - kPrivateAperture + bytes <= wave.scratchBytes) return true;
     raiseFault(wave, FaultKind::illegalAddress, lane, address - kPrivateAperture, bytes,
                "outside private memory");
   } else {
-    if (findAllocation(wave, address, bytes)) return true;
-    raiseFault(wave, FaultKind::illegalAddress, lane, address, bytes, "");
+    return checkAddress(wave, lane, address, bytes);
   }
   return false;
 }

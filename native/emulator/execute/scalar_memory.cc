@@ -23,9 +23,7 @@ void performLoad(Wave& wave, const Instruction& instruction, const Access& acces
 /// Loads the first `inRange` dwords from `address`; the others, beyond a buffer's range, read 0.
 void load(Wave& wave, const Instruction& instruction, uint64_t address, int inRange) {
   const uint64_t bytes = 4 * static_cast<uint64_t>(inRange);
-  if (inRange && !findAllocation(wave, address, bytes)) {
-    return raiseFault(wave, FaultKind::illegalAddress, 0, address, bytes, "scalar load");
-  }
+  if (inRange && !checkAddress(wave, 0, address, bytes, "scalar load")) return;
   Access access;
   access.address[0] = address;
   access.lanes = 1;

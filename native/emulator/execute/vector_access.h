@@ -93,7 +93,14 @@ inline bool prepareLoadLds(Wave& wave, const Instruction& instruction, Access& a
   access.ldsBase = (wave.scalar[reg::m0] & 0x3ffff) + static_cast<uint32_t>(instruction.offset);
   const int last = 63 - __builtin_clzll(lanes);
   const uint64_t end = uint64_t{access.ldsBase} + static_cast<uint32_t>(last + 1) * kLdsStride<Bytes>;
-  if (end <= wave.ldsBytes) return true;
+  if (end <= wave.ldsBytes) {
+    if (wave.ldsWritten) {
+      uint8_t* written = wave.ldsWritten + access.ldsBase;
+      forEachLane(lanes,
+                  [&](int lane) { std::memset(written + lane * kLdsStride<Bytes>, 1, kLdsStride<Bytes>); });
+    }
+    return true;
+  }
   raiseFault(wave, FaultKind::ldsOutOfRange, last, end - kLdsStride<Bytes>, kLdsStride<Bytes>,
              "load into LDS");
   return false;

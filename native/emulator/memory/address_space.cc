@@ -99,13 +99,16 @@ AddressSpace& AddressSpace::instance() {
   return *space;
 }
 
-uint64_t AddressSpace::allocate(uint64_t bytes, MemoryKind kind, int device) {
+uint64_t AddressSpace::allocate(uint64_t bytes, MemoryKind kind, int device, bool account) {
   if (bytes > uint64_t{1} << 46) return 0;
   auto mapping = std::make_shared<Mapping>(reservedBytes(bytes));
   if (!mapping->valid()) return 0;
+  auto written = account ? std::make_shared<Mapping>(reservedBytes(bytes)) : nullptr;
+  if (written && !written->valid()) return 0;
+  auto* flags = written ? reinterpret_cast<uint8_t*>(written->base()) : nullptr;
   const uint64_t base = mapping->base();
   const std::lock_guard<std::mutex> lock(mutex_);
-  live_[base] = {{base, bytes, kind, device}, std::move(mapping)};
+  live_[base] = {{base, bytes, kind, device, flags}, std::move(mapping), std::move(written)};
   map_.reset();
   return base;
 }
@@ -129,6 +132,7 @@ void AddressSpace::releaseAll(int device) {
 
 void AddressSpace::free(std::map<uint64_t, Block>::iterator row) {
   row->second.mapping->dropPages();
+  row->second.account.reset();
   quarantine_.push_back(std::move(row->second));
   if (quarantine_.size() > kQuarantined) quarantine_.pop_front();
   live_.erase(row);
@@ -150,6 +154,7 @@ std::shared_ptr<const AddressMap> AddressSpace::map() const {
     for (const auto& [base, block] : live_) {
       map->sorted_.push_back(block.allocation);
       map->mappings_.push_back(block.mapping);
+      if (block.account) map->mappings_.push_back(block.account);
     }
     for (const Block& block : quarantine_) map->freed_.push_back(block.allocation);
     map_ = std::move(map);

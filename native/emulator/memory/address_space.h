@@ -20,6 +20,9 @@ struct Allocation {
   uint64_t bytes;
   MemoryKind kind;
   int device;
+  /// A byte for each byte of the allocation, not 0 once something has been written there; null where nobody
+  /// keeps account.
+  uint8_t* written = nullptr;
 };
 
 class Mapping;
@@ -46,7 +49,8 @@ class AddressMap {
 class AddressSpace {
  public:
   static AddressSpace& instance();
-  uint64_t allocate(uint64_t bytes, MemoryKind kind, int device);  ///< 0 where the host has no room
+  /// Returns 0 where the host has no room. With `account` it is remembered which bytes have been written.
+  uint64_t allocate(uint64_t bytes, MemoryKind kind, int device, bool account = false);
   /// Frees what lives at `base`; false where that is nothing of `device`.
   bool release(uint64_t base, int device);
   /// Frees all that belongs to a device.
@@ -58,7 +62,7 @@ class AddressSpace {
  private:
   struct Block {
     Allocation allocation;
-    std::shared_ptr<const Mapping> mapping;
+    std::shared_ptr<const Mapping> mapping, account;
   };
   void free(std::map<uint64_t, Block>::iterator row);
 

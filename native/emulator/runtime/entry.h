@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <system_error>
 #include <unordered_map>
 
 #include "hip/functions.h"
@@ -17,6 +18,8 @@ namespace emulator {
 
 /// What ROCM_EMULATOR_FAIL demands of this call of a function; hipSuccess nearly always.
 Status injectedFailure(const char* function);
+/// How often a function has been called in this process.
+uint64_t callsOf(const char* function);
 /// Sets ROCM_EMULATOR_FAIL's value: "" or "hipMalloc:3" (the third call from now fails), "hipMalloc:every".
 /// False where it makes no sense.
 bool setInjectedFailure(const std::string& value);
@@ -33,6 +36,8 @@ hipError_t enter(const char* function, Body body) {
       status = body();
     } catch (const std::bad_alloc&) {
       status = hipErrorOutOfMemory;
+    } catch (const std::system_error&) {
+      status = hipErrorOutOfMemory;  // no thread for a stream
     }
   }
   if (status != hipSuccess && status != hipErrorNotReady) lastError() = status;

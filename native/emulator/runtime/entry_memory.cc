@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "memory/address_space.h"
+#include "options.h"
 #include "runtime/entry.h"
 
 namespace emulator {
@@ -10,14 +11,18 @@ namespace {
 
 enum CopyKind : int { hostToHost, hostToDevice, deviceToHost, deviceToDevice, byAddress };
 
-/// Whether `bytes` from `pointer` lie in one allocation of a kind.
-bool lieIn(MemoryKind kind, const void* pointer, size_t bytes) {
+constexpr int kAnyDevice = -1;
+
+/// Whether `bytes` from `pointer` lie in one allocation of a kind, and of a device.
+bool lieIn(MemoryKind kind, const void* pointer, size_t bytes, int device = kAnyDevice) {
   const std::shared_ptr<const AddressMap> map = AddressSpace::instance().map();  // keeps the row
   const Allocation* row = map->find(reinterpret_cast<uint64_t>(pointer), bytes);
-  return row && row->kind == kind;
+  return row && row->kind == kind && (device == kAnyDevice || device == row->device);
 }
 
-bool onDevice(const void* pointer, size_t bytes) { return lieIn(MemoryKind::device, pointer, bytes); }
+bool onDevice(const void* pointer, size_t bytes, int device = kAnyDevice) {
+  return lieIn(MemoryKind::device, pointer, bytes, device);
+}
 
 /// Host memory that stays until the program frees it; all other host memory is its caller's again when a call
 /// returns.
@@ -50,33 +55,49 @@ bool reachable(Stream& on, const AddressMap& map, const void* pointer, size_t by
   return false;
 }
 
-/// Enqueues `effect` on memory that must still be allocated when its turn comes.
+/// Keeps account of what is written, where an allocation has that: a copy is as initialised as its source.
+void markWritten(const AddressMap& map, const void* to, const void* from, size_t bytes) {
+  const auto flagsOf = [&](const void* pointer) -> uint8_t* {
+    const auto address = reinterpret_cast<uint64_t>(pointer);
+    const Allocation* row = pointer ? map.find(address, bytes) : nullptr;
+    return row && row->written ? row->written + (address - row->base) : nullptr;
+  };
+  uint8_t* flags = flagsOf(to);
+  if (!flags) return;
+  const uint8_t* source = flagsOf(from);
+  if (source) {
+    std::memmove(flags, source, bytes);
+  } else {
+    std::memset(flags, 1, bytes);
+  }
+}
+
+/// Enqueues `effect`, which writes `to` and reads `from`: memory that must still be allocated when its turn
+/// comes, or null for other memory.
 template <class Effect>
-void submit(Stream& stream, std::vector<const void*> pointers, size_t bytes, Effect effect) {
-  stream.submit([pointers = std::move(pointers), bytes, effect](Stream& on) {
+void submit(Stream& stream, const void* to, const void* from, size_t bytes, Effect effect) {
+  stream.submit([=](Stream& on) {
     if (on.device().status() != hipSuccess) return;
     const auto map = AddressSpace::instance().map();  // keeps the addresses mapped meanwhile
-    for (const void* pointer : pointers) {
-      if (!reachable(on, *map, pointer, bytes)) return;
+    for (const void* pointer : {to, from}) {
+      if (pointer && !reachable(on, *map, pointer, bytes)) return;
     }
     effect();
+    markWritten(*map, to, from, bytes);
   });
 }
 
 Status copy(void* to, const void* from, size_t bytes, const std::shared_ptr<Stream>& stream) {
-  const bool toKnown = onDevice(to, bytes) || pinned(to, bytes);
-  const bool fromKnown = onDevice(from, bytes) || pinned(from, bytes);
-  std::vector<const void*> known;
-  if (toKnown) known.push_back(to);
-  if (!fromKnown && !stream->capturing()) {
+  const void* knownTo = onDevice(to, bytes) || pinned(to, bytes) ? to : nullptr;
+  const void* knownFrom = onDevice(from, bytes) || pinned(from, bytes) ? from : nullptr;
+  if (!knownFrom && !stream->capturing()) {
     const auto* start = static_cast<const uint8_t*>(from);
     const auto staged = std::make_shared<std::vector<uint8_t>>(start, start + bytes);
-    submit(*stream, known, bytes, [=] { std::memcpy(to, staged->data(), bytes); });
+    submit(*stream, knownTo, nullptr, bytes, [=] { std::memcpy(to, staged->data(), bytes); });
     return hipSuccess;
   }
-  if (fromKnown) known.push_back(from);
-  submit(*stream, known, bytes, [=] { std::memmove(to, from, bytes); });
-  if (!toKnown && !stream->capturing()) stream->synchronize();
+  submit(*stream, knownTo, knownFrom, bytes, [=] { std::memmove(to, from, bytes); });
+  if (!knownTo && !stream->capturing()) stream->synchronize();
   return hipSuccess;
 }
 
@@ -89,7 +110,8 @@ Status allocate(void** pointer, size_t bytes, MemoryKind kind) {
   if (bytes == 0) return hipSuccess;
   const bool counted = kind == MemoryKind::device;
   if (counted && !device->reserve(bytes)) return hipErrorOutOfMemory;
-  const uint64_t base = AddressSpace::instance().allocate(bytes, kind, device->ordinal);
+  const bool account = counted && currentOptions().reportUninitialised;
+  const uint64_t base = AddressSpace::instance().allocate(bytes, kind, device->ordinal, account);
   if (!base) {
     if (counted) device->giveBack(bytes);
     return hipErrorOutOfMemory;
@@ -165,7 +187,7 @@ EMULATOR_EXPORT hipError_t hipMemcpyPeerAsync(void* to, int toDevice, const void
     if (!Devices::instance().get(toDevice) || !Devices::instance().get(fromDevice))
       return hipErrorInvalidDevice;
     if (bytes == 0) return hipSuccess;
-    if (!onDevice(to, bytes) || !onDevice(from, bytes)) return hipErrorInvalidValue;
+    if (!onDevice(to, bytes, toDevice) || !onDevice(from, bytes, fromDevice)) return hipErrorInvalidValue;
     return copy(to, from, bytes, stream);
   });
 }
@@ -177,7 +199,7 @@ EMULATOR_EXPORT hipError_t hipMemsetAsync(void* to, int value, size_t bytes, hip
     if (!stream) return status;
     if (bytes == 0) return hipSuccess;
     if (!onDevice(to, bytes)) return hipErrorInvalidValue;
-    submit(*stream, {to}, bytes, [=] { std::memset(to, value, bytes); });
+    submit(*stream, to, nullptr, bytes, [=] { std::memset(to, value, bytes); });
     return hipSuccess;
   });
 }

@@ -127,7 +127,13 @@ void execute(Stream& stream, const Function& function, const Geometry& geometry,
         std::make_unique<Tallies>(function.kernel.program->codeDwords(), options.counters == Counting::full);
   }
   WorkerPool::instance().forEach(geometry.workgroups(), options.threads, [&](uint64_t number) {
-    if (!launch.stop && !device.cancelled()) runWorkgroup(launch, number);
+    if (launch.stop || device.cancelled()) return;
+    try {
+      runWorkgroup(launch, number);
+    } catch (const std::bad_alloc&) {
+      launch.stop = true;
+      device.fail(hipErrorOutOfMemory, "the host has no memory left for the emulator");
+    }
   });
   device.instructions += launch.instructions;
   if (!launch.fault) {

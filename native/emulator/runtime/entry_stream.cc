@@ -5,6 +5,7 @@ namespace {
 
 struct Event {
   std::shared_ptr<Device> device;
+  bool timed;
   std::mutex mutex;
   std::shared_ptr<Occurrence> last;  ///< null until it is recorded
 
@@ -62,6 +63,7 @@ EMULATOR_EXPORT hipError_t hipStreamQuery(hipStream_t handle) {
     Status status;
     const auto stream = streamOf(handle, &status);
     if (!stream) return status;
+    if (stream->capturing()) return hipErrorStreamCaptureUnsupported;
     return stream->idle() ? stream->device().status() : hipErrorNotReady;
   });
 }
@@ -85,8 +87,8 @@ EMULATOR_EXPORT hipError_t hipStreamWaitEvent(hipStream_t handle, hipEvent_t eve
     const auto event = table<Events>().get(eventHandle);
     if (!event) return hipErrorInvalidHandle;
     if (flags) return hipErrorInvalidValue;
-    if (const auto occurrence = event->occurrence()) stream->waitFor(occurrence);
-    return hipSuccess;
+    const auto occurrence = event->occurrence();
+    return occurrence ? stream->waitFor(occurrence) : hipSuccess;
   });
 }
 
@@ -114,14 +116,17 @@ EMULATOR_EXPORT hipError_t hipStreamEndCapture(hipStream_t handle, hipGraph_t* g
   });
 }
 
-EMULATOR_EXPORT hipError_t hipEventCreateWithFlags(hipEvent_t* event, unsigned) {
+EMULATOR_EXPORT hipError_t hipEventCreateWithFlags(hipEvent_t* event, unsigned flags) {
   return enter("hipEventCreateWithFlags", [&] {
     Status status;
     const auto device = currentDevice(&status);
     if (!device) return status;
-    if (!event) return hipErrorInvalidValue;
+    constexpr unsigned blockingSync = 1, disableTiming = 2, interprocess = 4;
+    if (!event || flags & ~(blockingSync | disableTiming | interprocess)) return hipErrorInvalidValue;
+    if (flags & interprocess) return hipErrorNotSupported;
     auto made = std::make_shared<Event>();
     made->device = device;
+    made->timed = !(flags & disableTiming);
     *event = table<Events>().add(std::move(made));
     return hipSuccess;
   });
@@ -161,7 +166,7 @@ EMULATOR_EXPORT hipError_t hipEventElapsedTime(float* milliseconds, hipEvent_t s
                                                hipEvent_t stopHandle) {
   return enter("hipEventElapsedTime", [&] {
     const auto start = table<Events>().get(startHandle), stop = table<Events>().get(stopHandle);
-    if (!start || !stop) return hipErrorInvalidHandle;
+    if (!start || !stop || !start->timed || !stop->timed) return hipErrorInvalidHandle;
     if (!milliseconds) return hipErrorInvalidValue;
     const auto from = start->occurrence(), to = stop->occurrence();
     if (!from || !to || from->capture || to->capture) return hipErrorInvalidHandle;

@@ -1,5 +1,7 @@
 #include <cstdlib>
 #include <cstring>
+#include <string>
+#include <unordered_map>
 
 #include "runtime/entry.h"
 
@@ -13,6 +15,7 @@ struct Injection {
   std::string function;  ///< "" where nothing is to fail
   uint64_t remaining = 0;
   bool every = false;
+  std::unordered_map<std::string, uint64_t> calls;  ///< of each function so far
 };
 
 bool parse(const std::string& value, Injection* out) {
@@ -44,10 +47,18 @@ Status failureOf(const char* function) {
 Status injectedFailure(const char* function) {
   Injection& state = injection();
   const std::lock_guard<std::mutex> lock(state.mutex);
+  state.calls[function]++;
   if (state.function.empty() || state.function != function) return hipSuccess;
   if (state.every) return failureOf(function);
   if (state.remaining == 0 || --state.remaining > 0) return hipSuccess;
   return failureOf(function);
+}
+
+uint64_t callsOf(const char* function) {
+  Injection& state = injection();
+  const std::lock_guard<std::mutex> lock(state.mutex);
+  const auto row = state.calls.find(function);
+  return row == state.calls.end() ? 0 : row->second;
 }
 
 bool setInjectedFailure(const std::string& value) {

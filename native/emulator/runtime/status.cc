@@ -31,8 +31,12 @@ constexpr Row kRows[] = {
     {hipErrorStreamCaptureUnsupported, "hipErrorStreamCaptureUnsupported",
      "operation not permitted while a stream is capturing"},
     {hipErrorStreamCaptureInvalidated, "hipErrorStreamCaptureInvalidated", "the capture has failed"},
+    {hipErrorStreamCaptureMerge, "hipErrorStreamCaptureMerge", "two captures would be merged"},
     {hipErrorStreamCaptureUnmatched, "hipErrorStreamCaptureUnmatched",
      "the capture was not begun on this stream"},
+    {hipErrorStreamCaptureIsolation, "hipErrorStreamCaptureIsolation",
+     "a capture would depend on work outside it"},
+    {hipErrorCapturedEvent, "hipErrorCapturedEvent", "the event was recorded in a capture"},
 };
 
 const Row* find(int status) {

@@ -24,7 +24,10 @@ enum Status : int {
   hipErrorNotSupported = 801,
   hipErrorStreamCaptureUnsupported = 900,
   hipErrorStreamCaptureInvalidated = 901,
+  hipErrorStreamCaptureMerge = 902,
   hipErrorStreamCaptureUnmatched = 903,
+  hipErrorStreamCaptureIsolation = 905,
+  hipErrorCapturedEvent = 907,
   hipErrorUnknown = 999,
 };
 

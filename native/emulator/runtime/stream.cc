@@ -1,5 +1,6 @@
 #include "runtime/stream.h"
 
+#include <new>
 #include <thread>
 
 #include "memory/address_space.h"
@@ -20,9 +21,11 @@ bool Occurrence::happened() const {
   return happened_;
 }
 
-void Occurrence::wait() const {
+void Occurrence::wait(const std::atomic<bool>& cancelled) const {
   std::unique_lock<std::mutex> lock(mutex_);
-  changed_.wait(lock, [this] { return happened_; });
+  while (!changed_.wait_for(lock, std::chrono::milliseconds(10), [this] { return happened_; })) {
+    if (cancelled) return;
+  }
 }
 
 std::chrono::steady_clock::time_point Occurrence::time() const {
@@ -47,11 +50,11 @@ void Stream::submit(Operation operation) {
   }
   const std::lock_guard<std::mutex> lock(queue_->mutex);
   if (queue_->closed) return;
-  queue_->operations.emplace_back(shared_from_this(), std::move(operation));
   if (!queue_->started) {
-    queue_->started = true;
     std::thread(run, queue_).detach();
+    queue_->started = true;
   }
+  queue_->operations.emplace_back(shared_from_this(), std::move(operation));
   queue_->changed.notify_all();
 }
 
@@ -65,7 +68,11 @@ void Stream::run(const std::shared_ptr<Queue>& queue) {
     queue->operations.pop_front();
     queue->busy = true;
     lock.unlock();
-    operation(*stream);
+    try {
+      operation(*stream);
+    } catch (const std::bad_alloc&) {
+      stream->device().fail(hipErrorOutOfMemory, "the host has no memory left for the emulator");
+    }
     operation = nullptr;
     stream.reset();  // may be the last reference: not under the lock
     lock.lock();
@@ -100,15 +107,20 @@ std::shared_ptr<Occurrence> Stream::record() {
   return occurrence;
 }
 
-void Stream::waitFor(const std::shared_ptr<Occurrence>& occurrence) {
-  if (occurrence->capture) {
+Status Stream::waitFor(const std::shared_ptr<Occurrence>& occurrence) {
+  {
     const std::lock_guard<std::mutex> lock(captureMutex_);
-    if (capture_ == occurrence->capture) return;
-    capture_ = occurrence->capture;
-    capture_->members.push_back(weak_from_this());
-    return;
+    if (occurrence->capture && occurrence->capture->ended) return hipErrorCapturedEvent;
+    if (occurrence->capture && capture_ && capture_ != occurrence->capture) return hipErrorStreamCaptureMerge;
+    if (!occurrence->capture && capture_) return hipErrorStreamCaptureIsolation;
+    if (occurrence->capture && !capture_) {
+      capture_ = occurrence->capture;
+      capture_->members.push_back(weak_from_this());
+    }
+    if (occurrence->capture) return hipSuccess;
   }
-  submit([occurrence](Stream&) { occurrence->wait(); });
+  submit([occurrence](Stream& on) { occurrence->wait(on.device().cancelled()); });
+  return hipSuccess;
 }
 
 Status Stream::beginCapture() {
@@ -128,6 +140,7 @@ Status Stream::endCapture(std::shared_ptr<Graph>* graph) {
     capture = std::move(capture_);
     capture_.reset();
   }
+  capture->ended = true;
   for (const auto& member : capture->members) {
     if (const auto stream = member.lock()) {
       const std::lock_guard<std::mutex> lock(stream->captureMutex_);
@@ -146,6 +159,7 @@ bool Stream::capturing() const {
 uint64_t Stream::kernargAddress() {
   if (!kernarg_) {
     kernarg_ = AddressSpace::instance().allocate(kKernargBytes, MemoryKind::pinnedHost, device_->ordinal);
+    if (!kernarg_) throw std::bad_alloc();
   }
   return kernarg_;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -28,6 +29,7 @@ struct Capture {
   std::shared_ptr<Graph> graph = std::make_shared<Graph>();
   Stream* origin;
   std::vector<std::weak_ptr<Stream>> members;
+  std::atomic<bool> ended{false};
 };
 
 /// One recording of an event.
@@ -35,7 +37,8 @@ class Occurrence {
  public:
   void happen();
   bool happened() const;
-  void wait() const;
+  /// Waits until it has happened, or until `cancelled` (within 10 ms).
+  void wait(const std::atomic<bool>& cancelled) const;
   std::chrono::steady_clock::time_point time() const;
 
   std::shared_ptr<Capture>
@@ -64,7 +67,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void close();
 
   std::shared_ptr<Occurrence> record();
-  void waitFor(const std::shared_ptr<Occurrence>& occurrence);
+  Status waitFor(const std::shared_ptr<Occurrence>& occurrence);
 
   Status beginCapture();
   Status endCapture(std::shared_ptr<Graph>* graph);

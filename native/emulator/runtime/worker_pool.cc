@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 
 namespace emulator {
@@ -40,7 +41,11 @@ void WorkerPool::forEach(uint64_t count, unsigned threads, const std::function<v
 }
 
 void WorkerPool::startWorkers(unsigned count) {
-  for (; workers_ < count; workers_++) std::thread([this] { work(); }).detach();
+  try {
+    for (; workers_ < count; workers_++) std::thread([this] { work(); }).detach();
+  } catch (const std::system_error&) {
+    // The process may have no more threads: those that there are do the work.
+  }
 }
 
 void WorkerPool::work() {

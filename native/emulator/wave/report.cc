@@ -43,6 +43,11 @@ std::string whatHappened(const Launch& launch, const Fault& fault) {
     case FaultKind::ldsOutOfRange:
       return format("access of %" PRIu64 " bytes at offset %" PRIu64 " of %u bytes of LDS", fault.bytes,
                     fault.address, launch.kernel.descriptor->ldsBytes + launch.geometry.dynamicLdsBytes);
+    case FaultKind::uninitialised:
+      return format("read of %" PRIu64 " bytes that nobody has written, at ", fault.bytes) +
+             (fault.detail.empty() ? format("0x%" PRIx64 " (%s)", fault.address,
+                                            launch.memory->describe(fault.address).c_str())
+                                   : format("offset %" PRIu64 " of %s", fault.address, fault.detail.c_str()));
     case FaultKind::illegalInstruction:
     case FaultKind::instructionLimit:
       break;

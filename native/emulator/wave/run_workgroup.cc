@@ -40,6 +40,7 @@ class Arena {
   }
 
   uint8_t* lds(uint32_t bytes) { return cleared(lds_, bytes); }
+  uint8_t* ldsWritten(uint32_t bytes) { return cleared(ldsWritten_, bytes); }
   uint8_t* scratch(uint64_t bytes) { return cleared(scratch_, bytes); }
 
  private:
@@ -50,7 +51,7 @@ class Arena {
 
   std::vector<Wave*> waves_;
   std::vector<PendingAccesses*> pending_;
-  std::vector<uint8_t> lds_, scratch_;
+  std::vector<uint8_t> lds_, ldsWritten_, scratch_;
 };
 
 /// The order of the waves and the lengths of their turns.
@@ -170,12 +171,14 @@ void runWorkgroup(Launch& launch, uint64_t number) {
   const uint32_t waves = (launch.geometry.blockSize() + kLanes - 1) / kLanes;
   const uint32_t ldsBytes = kernel.ldsBytes + launch.geometry.dynamicLdsBytes;
   uint8_t* lds = arena.lds(ldsBytes);
+  uint8_t* ldsWritten = launch.options.reportUninitialised ? arena.ldsWritten(ldsBytes) : nullptr;
   const uint64_t scratchBytes = (uint64_t{kernel.scratchBytes} * kLanes + 63) / 64 * 64;
   uint8_t* scratch = arena.scratch(scratchBytes * waves);
   for (uint32_t i = 0; i < waves; i++) {
     Wave& wave = arena.wave(i);
     wave.lds = lds;
     wave.ldsBytes = ldsBytes;
+    wave.ldsWritten = ldsWritten;
     wave.scratch = scratch + scratchBytes * i;
     wave.group = &group;
     wave.pending = launch.options.lateDelivery ? arena.pending(i) : nullptr;

@@ -61,6 +61,7 @@ struct alignas(64) Wave {
 
   uint8_t* lds;  ///< the workgroup's LDS
   uint32_t ldsBytes;
+  uint8_t* ldsWritten;  ///< as Allocation::written; null where nobody keeps account
   /// This wave's private memory, 64 * scratchBytes, swizzled by dwords as the hardware does it (so that a
   /// buffer descriptor with add_tid_enable, scratch_* and flat_* see the same bytes): byte `offset` of `lane`
   /// lies at (offset / 4) * 256 + lane * 4 + offset % 4.
@@ -89,6 +90,7 @@ enum class FaultKind : uint8_t {
   illegalInstruction,
   misaligned,
   ldsOutOfRange,
+  uninitialised,
   instructionLimit
 };
 

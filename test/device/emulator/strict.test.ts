@@ -4,11 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
+import { createAttention } from "../../../lib/attention/attention.js";
+import { createBatch } from "../../../lib/attention/batch.js";
 import type { Device } from "../../../lib/device/device.js";
 import { setEmulatorOption } from "../../../lib/device/emulator.js";
 import { enqueueCopy } from "../../../lib/device/enqueue.js";
+import { peerCopy } from "../../../lib/device/peer-copy.js";
 import type { Tensor } from "../../../lib/device/tensor.js";
 import type { Manifest } from "../../../lib/kernels/manifest.js";
+import { BlockPool } from "../../../lib/kv-cache/block-pool.js";
 import { coded } from "../../support/coded.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
 import { PagedCase } from "../../support/paged-case.js";
@@ -29,6 +33,7 @@ afterEach(async () => {
     ["DELIVERY", "early"],
     ["SCHEDULE", "barrier"],
     ["INSTRUCTION_LIMIT", "0"],
+    ["UNINITIALISED", "allow"],
   ] as const) {
     setEmulatorOption(name, value);
   }
@@ -146,6 +151,94 @@ describe.skipIf(onGpu || noCompiler)("memory", () => {
     await expect.poll(() => device.memory().reserved).toBe(256);
     graph.launch(stream);
     await expect(stream.synchronize()).rejects.toEqual(coded("ERR_DEVICE_FAULT", "copy", "has been freed"));
+  });
+});
+
+describe.skipIf(onGpu || noCompiler)("reading what nobody has written", () => {
+  /** Runs `add` on 64 floats. */
+  async function add(device: Device, tensor: Tensor): Promise<void> {
+    device.defaultStream.launch(device.loadModule(runtimeKernels("gfx942")).kernel("add"), {
+      ...{ grid: [1], block: 64, kernargs: kernargs(tensor.pointer, { float: 1 }, 64) },
+    });
+    await device.defaultStream.synchronize();
+  }
+
+  it("is reported with the kernel, the lane and the place", async () => {
+    setEmulatorOption("UNINITIALISED", "report");
+    const device = open();
+    const tensor = device.empty([64], "float32");
+    await tensor.view({ shape: [20] }).write(new Float32Array(20));
+    await expect(add(device, tensor)).rejects.toEqual(
+      coded(
+        "ERR_DEVICE_FAULT",
+        "read of 4 bytes that nobody has written",
+        "80 bytes into the 256-byte device allocation",
+        "kernel +add",
+        "wave 0, lane 20",
+        "pc ",
+      ),
+    );
+  });
+
+  it("is told from reading what uploads, fills, kernels and copies have written", async () => {
+    setEmulatorOption("UNINITIALISED", "report");
+    const [device, other] = [open(), open()];
+    const stream = device.defaultStream;
+    const [filled, copied, fetched] = [
+      device.zeros([64], "float32"),
+      device.empty([64], "float32"),
+      device.empty([64], "float32"),
+    ];
+    enqueueCopy(stream, copied.pointer, filled.pointer, 256);
+    const source = await other.upload(new Float32Array(64), { shape: [64], dtype: "float32" });
+    peerCopy(fetched, source);
+    const stored = device.empty([24], "int32");
+    const place = device.loadModule(runtimeKernels("gfx942")).kernel("place");
+    stream.launch(place, { grid: [2, 3, 4], block: 1, kernargs: kernargs(stored.pointer) });
+    enqueueCopy(stream, copied.pointer, stored.pointer, 96);
+    for (const tensor of [filled, copied, fetched]) await add(device, tensor);
+    // A copy of what is not initialised is not initialised.
+    enqueueCopy(stream, copied.pointer, device.empty([1], "float32").pointer, 4);
+    await expect(add(device, copied)).rejects.toEqual(
+      coded("ERR_DEVICE_FAULT", "nobody has written", "lane 0"),
+    );
+  });
+
+  it("is found in LDS", async () => {
+    setEmulatorOption("UNINITIALISED", "report");
+    expect(await reverse(runtimeKernels("gfx942"))).toEqual(reversed);
+    const device = open();
+    const values = device.zeros([128], "int32");
+    device.defaultStream.launch(device.loadModule(runtimeKernels("gfx942")).kernel("reverse"), {
+      ...{ grid: [1], block: 64, ldsBytes: 512, kernargs: kernargs(values.pointer, 128) },
+    });
+    await expect(device.defaultStream.synchronize()).rejects.toEqual(
+      coded("ERR_DEVICE_FAULT", "read of 4 bytes that nobody has written, at offset 508 of LDS", "lane 0"),
+    );
+  });
+
+  it("never happens in attention: a prefill and a decode in a cache as it was allocated", async () => {
+    setEmulatorOption("UNINITIALISED", "report");
+    const device = open();
+    const shape = { numHeads: 4, numKvHeads: 2, headSize: 64 };
+    const attention = createAttention(device, { ...shape, dtype: "bfloat16" });
+    const cache = attention.createKvCache({ numBlocks: 60 }).layer(0);
+    const batch = createBatch(device, { maxSequences: 3, maxTokens: 327, maxBlocksPerSequence: 20 });
+    const pool = new BlockPool({ numBlocks: 60, blockSize: 16 });
+    for (const tokens of [
+      [37, 290],
+      [1, 1],
+      [3, 1],
+    ]) {
+      for (const [id, length] of tokens.entries()) pool.append(`${id}`, length);
+      batch.update(pool.batch(tokens.map((queryLength, id) => ({ id: `${id}`, queryLength }))));
+      const total = tokens[0]! + tokens[1]!;
+      const rows = (heads: number) => device.zeros([total, heads, shape.headSize], "bfloat16");
+      const [query, key, value] = [rows(4), rows(2), rows(2)];
+      const output = device.empty([total, 4, 64], "bfloat16");
+      attention.forward({ query, key, value, output, cache, batch });
+      expect((await output.readFloat32()).every((element) => element === 0)).toBe(true);
+    }
   });
 });
 

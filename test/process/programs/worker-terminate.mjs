@@ -14,8 +14,11 @@ if (isMainThread) {
   console.log("passed", ...(await counter.read()));
   await device.close();
 } else {
+  const waiting = openDevice();
   const device = openDevice();
   const { counter } = await closeGate(device);
+  waiting.defaultStream.wait(device.defaultStream.record());
+  waiting.zeros([1], "uint8").read();
   counter.read();
   device.defaultStream.synchronize();
   device.zeros([100], "float32").dispose();

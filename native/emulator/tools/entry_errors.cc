@@ -1,0 +1,359 @@
+// Takes error paths of every entry point of the emulator and says of each whether it answered as it should:
+// what a test runs and reads. The argument is a gfx942 code object with the kernels of
+// test/support/runtime-kernels.cpp.
+
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "hip/functions.h"
+#include "runtime/status.h"
+
+#define DECLARE(result, name, parameters) extern "C" result name parameters;
+HIP_FUNCTIONS(DECLARE)
+EMULATOR_FUNCTIONS(DECLARE)
+#undef DECLARE
+
+using namespace emulator;
+
+namespace {
+
+constexpr uint64_t kMemory = 1 << 20;
+int failures = 0;
+
+/// Prints "ok <function>: <case>", or "not ok" with what came instead.
+void expect(const char* function, const char* what, bool right, const std::string& came = "") {
+  std::printf("%s %s: %s%s\n", right ? "ok" : "not ok", function, what,
+              right || came.empty() ? "" : (", but came " + came).c_str());
+  failures += !right;
+}
+
+/// The call of `function` must answer with `expected`, and be remembered as the last error.
+void answers(const char* function, const char* what, Status expected, int status) {
+  const bool remembers = expected != hipErrorNotReady;
+  const int last = hipGetLastError();
+  expect(function, what, status == expected && (!remembers || last == expected),
+         std::string(hipGetErrorName(status)) + ", remembered " + hipGetErrorName(last));
+}
+
+/// The same, with the call written once: ANSWERS(expected, "what", hipFunction, (arguments)).
+#define ANSWERS(expected, what, function, arguments) answers(#function, what, expected, function arguments)
+
+template <class Handle>
+Handle nobodys() {
+  return reinterpret_cast<Handle>(uint64_t{0x1230});
+}
+
+struct Fixture {
+  int device = -1, other = -1;
+  std::vector<char> image;
+  void *memory = nullptr, *foreign = nullptr, *pinned = nullptr;
+  hipStream_t stream = nullptr, foreignStream = nullptr;
+  hipEvent_t event = nullptr, untimed = nullptr, foreignEvent = nullptr;
+  hipModule_t module = nullptr;
+  hipFunction_t add = nullptr, wait = nullptr, stray = nullptr;
+};
+
+int launch(hipFunction_t function, hipStream_t stream, void* pointer, unsigned grid = 1, unsigned block = 64,
+           unsigned ldsBytes = 0) {
+  struct {
+    void* pointer;
+    float amount;
+    int count;
+  } arguments = {pointer, 1, 4};
+  size_t bytes = sizeof arguments;
+  void* extra[] = {reinterpret_cast<void*>(1), &arguments, reinterpret_cast<void*>(2), &bytes,
+                   reinterpret_cast<void*>(3)};
+  return hipModuleLaunchKernel(function, grid, 1, 1, block, 1, 1, ldsBytes, stream, nullptr, extra);
+}
+
+void withoutDevices() {
+  int number;
+  void* pointer;
+  hipEvent_t event;
+  ANSWERS(hipErrorNoDevice, "no device", hipGetDeviceCount, (&number));
+  ANSWERS(hipErrorNoDevice, "no device", hipMalloc, (&pointer, 16));
+  ANSWERS(hipErrorNoDevice, "no device", hipDeviceSynchronize, ());
+  ANSWERS(hipErrorNoDevice, "no device", hipEventCreateWithFlags, (&event, 0));
+  ANSWERS(hipErrorInvalidDevice, "no device", hipSetDevice, (0));
+}
+
+void errors() {
+  expect("hipGetErrorName", "an unknown error", !std::strcmp(hipGetErrorName(-1), "hipErrorUnknown"));
+  expect("hipGetErrorString", "an unknown error", !std::strcmp(hipGetErrorString(-1), "unknown error"));
+  hipSetDevice(99);
+  const int first = hipGetLastError(), second = hipGetLastError();
+  expect("hipGetLastError", "an error, once", first == hipErrorInvalidDevice && second == hipSuccess);
+}
+
+void devices(const Fixture& f) {
+  int number;
+  char properties[1472];
+  ANSWERS(hipErrorInvalidValue, "null", hipRuntimeGetVersion, (nullptr));
+  ANSWERS(hipErrorInvalidValue, "null", hipDriverGetVersion, (nullptr));
+  ANSWERS(hipErrorInvalidValue, "null", hipGetDeviceCount, (nullptr));
+  ANSWERS(hipErrorInvalidDevice, "an unknown device", hipSetDevice, (99));
+  ANSWERS(hipErrorInvalidDevice, "a negative device", hipSetDevice, (-1));
+  ANSWERS(hipErrorInvalidValue, "null", hipGetDevice, (nullptr));
+  ANSWERS(hipErrorInvalidDevice, "an unknown device", hipDeviceGetAttribute, (&number, 63, 99));
+  ANSWERS(hipErrorInvalidValue, "an unknown attribute", hipDeviceGetAttribute, (&number, 99999, f.device));
+  ANSWERS(hipErrorInvalidValue, "null", hipDeviceGetAttribute, (nullptr, 63, f.device));
+  ANSWERS(hipErrorInvalidDevice, "an unknown device", hipGetDevicePropertiesR0600, (properties, 99));
+  ANSWERS(hipErrorInvalidValue, "null", hipGetDevicePropertiesR0600, (nullptr, f.device));
+  ANSWERS(hipErrorInvalidDevice, "an unknown device", hipDeviceCanAccessPeer, (&number, f.device, 99));
+  ANSWERS(hipErrorInvalidValue, "null", hipDeviceCanAccessPeer, (nullptr, f.device, f.other));
+  ANSWERS(hipErrorInvalidDevice, "the device itself", hipDeviceEnablePeerAccess, (f.device, 0));
+  ANSWERS(hipErrorInvalidValue, "flags", hipDeviceEnablePeerAccess, (f.other, 1));
+  ANSWERS(hipErrorInvalidValue, "an unknown target", rocmEmulatorCreateDevice, ("gfx1100", 0, 0, &number));
+  ANSWERS(hipErrorInvalidValue, "null", rocmEmulatorCreateDevice, ("gfx942", 0, 0, nullptr));
+  ANSWERS(hipErrorInvalidDevice, "an unknown device", rocmEmulatorDestroyDevice, (99));
+  ANSWERS(hipErrorInvalidValue, "an unknown option", rocmEmulatorSetOption, ("NONSENSE", "1"));
+  ANSWERS(hipErrorInvalidValue, "a value that makes no sense", rocmEmulatorSetOption, ("SCHEDULE", "turn:0"));
+  ANSWERS(hipErrorInvalidValue, "a CPU level that nobody has", rocmEmulatorSetOption, ("CPU", "x86_64_v9"));
+  ANSWERS(hipErrorInvalidValue, "null", rocmEmulatorSetOption, (nullptr, "1"));
+  expect("rocmEmulatorLastFault", "an unknown device", !*rocmEmulatorLastFault(99));
+  expect("rocmEmulatorInstructions", "an unknown device", rocmEmulatorInstructions(99) == 0);
+  expect("rocmEmulatorTakeCounters", "an unknown device", !std::strcmp(rocmEmulatorTakeCounters(99), "[]"));
+  expect("rocmEmulatorCalls", "an unknown function", rocmEmulatorCalls("hipNonsense") == 0);
+  expect("rocmEmulatorCalls", "null", rocmEmulatorCalls(nullptr) == 0);
+  const uint32_t words[] = {0xffffffff, 0xffffffff};
+  expect("rocmEmulatorDisassemble", "no instruction",
+         rocmEmulatorDisassemble("gfx942", words, 2, nullptr, 0) == 0);
+  expect("rocmEmulatorDisassemble", "an unknown target",
+         rocmEmulatorDisassemble("gfx1100", words, 2, nullptr, 0) == 0);
+}
+
+void memory(const Fixture& f) {
+  size_t bytes;
+  void* pointer;
+  char host[64] = {};
+  auto* inner = static_cast<char*>(f.memory) + 16;
+  ANSWERS(hipErrorInvalidValue, "null", hipMemGetInfo, (nullptr, &bytes));
+  ANSWERS(hipErrorInvalidValue, "null", hipMalloc, (nullptr, 16));
+  ANSWERS(hipErrorOutOfMemory, "more than the device has", hipMalloc, (&pointer, kMemory + 1));
+  ANSWERS(hipErrorOutOfMemory, "more than anybody has", hipMalloc, (&pointer, ~size_t{0}));
+  ANSWERS(hipErrorInvalidValue, "null", hipHostMalloc, (nullptr, 16, 0));
+  ANSWERS(hipErrorOutOfMemory, "more than the host has", hipHostMalloc, (&pointer, size_t{1} << 47, 0));
+  ANSWERS(hipErrorInvalidValue, "an address within an allocation", hipFree, (inner));
+  ANSWERS(hipErrorInvalidValue, "pinned memory", hipFree, (f.pinned));
+  ANSWERS(hipErrorInvalidValue, "device memory", hipHostFree, (f.memory));
+  hipMalloc(&pointer, 16);
+  hipFree(pointer);
+  ANSWERS(hipErrorInvalidValue, "memory that has been freed", hipFree, (pointer));
+
+  ANSWERS(hipErrorInvalidValue, "null", hipMemcpyAsync, (nullptr, host, 16, 1, f.stream));
+  ANSWERS(hipErrorInvalidValue, "host memory as the device's", hipMemcpyAsync, (host, host, 16, 1, f.stream));
+  ANSWERS(hipErrorInvalidValue, "an unknown kind", hipMemcpyAsync, (f.memory, host, 16, 9, f.stream));
+  ANSWERS(hipErrorInvalidValue, "past the end", hipMemcpyAsync, (inner, host, 64, 1, f.stream));
+  ANSWERS(hipErrorInvalidHandle, "an unknown stream", hipMemcpyAsync,
+          (f.memory, host, 16, 1, nobodys<hipStream_t>()));
+  ANSWERS(hipErrorInvalidDevice, "an unknown device", hipMemcpyPeerAsync,
+          (f.foreign, 99, f.memory, f.device, 16, f.stream));
+  ANSWERS(hipErrorInvalidValue, "memory of another device", hipMemcpyPeerAsync,
+          (f.foreign, f.device, f.memory, f.device, 16, f.stream));
+  ANSWERS(hipErrorInvalidValue, "past the end", hipMemcpyPeerAsync,
+          (f.foreign, f.other, inner, f.device, 64, f.stream));
+  ANSWERS(hipErrorInvalidHandle, "an unknown stream", hipMemcpyPeerAsync,
+          (f.foreign, f.other, f.memory, f.device, 16, nobodys<hipStream_t>()));
+  ANSWERS(hipErrorInvalidValue, "past the end", hipMemsetAsync, (inner, 0, 64, f.stream));
+  ANSWERS(hipErrorInvalidHandle, "an unknown stream", hipMemsetAsync,
+          (f.memory, 0, 16, nobodys<hipStream_t>()));
+}
+
+void streams(const Fixture& f) {
+  hipStream_t stream;
+  ANSWERS(hipErrorInvalidValue, "null", hipStreamCreateWithFlags, (nullptr, 0));
+  ANSWERS(hipErrorInvalidValue, "unknown flags", hipStreamCreateWithFlags, (&stream, 8));
+  ANSWERS(hipErrorInvalidHandle, "an unknown stream", hipStreamDestroy, (nobodys<hipStream_t>()));
+  ANSWERS(hipErrorInvalidHandle, "the null stream", hipStreamDestroy, (nullptr));
+  ANSWERS(hipErrorInvalidHandle, "an unknown stream", hipStreamQuery, (nobodys<hipStream_t>()));
+  ANSWERS(hipErrorInvalidHandle, "an unknown stream", hipStreamSynchronize, (nobodys<hipStream_t>()));
+  ANSWERS(hipErrorInvalidHandle, "an unknown event", hipStreamWaitEvent,
+          (f.stream, nobodys<hipEvent_t>(), 0));
+  ANSWERS(hipErrorInvalidHandle, "an unknown stream", hipStreamWaitEvent,
+          (nobodys<hipStream_t>(), f.event, 0));
+  ANSWERS(hipErrorInvalidValue, "flags", hipStreamWaitEvent, (f.stream, f.event, 1));
+}
+
+void events(const Fixture& f) {
+  hipEvent_t event;
+  float time;
+  ANSWERS(hipErrorInvalidValue, "null", hipEventCreateWithFlags, (nullptr, 0));
+  ANSWERS(hipErrorInvalidValue, "unknown flags", hipEventCreateWithFlags, (&event, 64));
+  ANSWERS(hipErrorNotSupported, "events between processes", hipEventCreateWithFlags, (&event, 6));
+  ANSWERS(hipErrorInvalidHandle, "an unknown event", hipEventDestroy, (nobodys<hipEvent_t>()));
+  ANSWERS(hipErrorInvalidHandle, "an unknown event", hipEventRecord, (nobodys<hipEvent_t>(), f.stream));
+  ANSWERS(hipErrorInvalidHandle, "an event of another device", hipEventRecord, (f.foreignEvent, f.stream));
+  ANSWERS(hipErrorInvalidHandle, "an unknown event", hipEventQuery, (nobodys<hipEvent_t>()));
+  ANSWERS(hipErrorInvalidHandle, "an event that was not recorded", hipEventElapsedTime,
+          (&time, f.event, f.event));
+  hipEventRecord(f.event, f.stream);
+  hipEventRecord(f.untimed, f.stream);
+  hipStreamSynchronize(f.stream);
+  ANSWERS(hipErrorInvalidHandle, "an event without time", hipEventElapsedTime, (&time, f.event, f.untimed));
+  ANSWERS(hipErrorInvalidValue, "null", hipEventElapsedTime, (nullptr, f.event, f.event));
+}
+
+/// A kernel that runs until the gate in `f.memory` is opened keeps a stream busy.
+void pendingWork(const Fixture& f) {
+  float time;
+  const int open = 1;
+  hipMemsetAsync(f.memory, 0, 16, f.stream);
+  hipStreamSynchronize(f.stream);
+  launch(f.wait, f.stream, f.memory);
+  hipEventRecord(f.event, f.stream);
+  ANSWERS(hipErrorNotReady, "work that has not ended", hipStreamQuery, (f.stream));
+  ANSWERS(hipErrorNotReady, "an event that has not happened", hipEventQuery, (f.event));
+  ANSWERS(hipErrorNotReady, "an event that has not happened", hipEventElapsedTime, (&time, f.event, f.event));
+  hipMemcpyAsync(f.memory, &open, 4, 1, nullptr);
+  hipStreamSynchronize(f.stream);
+}
+
+void modules(Fixture& f) {
+  hipModule_t module;
+  hipFunction_t function;
+  int blocks;
+  std::vector<char> damaged = f.image;
+  ANSWERS(hipErrorInvalidValue, "null", hipModuleLoadData, (&module, nullptr));
+  ANSWERS(hipErrorInvalidValue, "null", hipModuleLoadData, (nullptr, f.image.data()));
+  damaged[0] = 'x';
+  ANSWERS(hipErrorInvalidKernelFile, "no ELF file", hipModuleLoadData, (&module, damaged.data()));
+  damaged = f.image;
+  damaged[48] = 0x3f;  // e_flags: gfx90a
+  ANSWERS(hipErrorNoBinaryForGpu, "another target's object", hipModuleLoadData, (&module, damaged.data()));
+  damaged = f.image;
+  for (int i = 0; i < damaged[56]; i++) std::memset(&damaged[64 + 56 * i + 8], 0xff, 8);  // segments' offsets
+  ANSWERS(hipErrorInvalidImage, "a damaged object", hipModuleLoadData, (&module, damaged.data()));
+  ANSWERS(hipErrorInvalidHandle, "an unknown module", hipModuleUnload, (nobodys<hipModule_t>()));
+  ANSWERS(hipErrorInvalidHandle, "an unknown module", hipModuleGetFunction,
+          (&function, nobodys<hipModule_t>(), "add"));
+  ANSWERS(hipErrorNotFound, "an unknown kernel", hipModuleGetFunction, (&function, f.module, "nonsense"));
+  ANSWERS(hipErrorInvalidValue, "null", hipModuleGetFunction, (nullptr, f.module, "add"));
+  ANSWERS(hipErrorInvalidHandle, "an unknown kernel", hipModuleOccupancyMaxActiveBlocksPerMultiprocessor,
+          (&blocks, nobodys<hipFunction_t>(), 64, 0));
+  ANSWERS(hipErrorInvalidValue, "a block of 0", hipModuleOccupancyMaxActiveBlocksPerMultiprocessor,
+          (&blocks, f.add, 0, 0));
+  ANSWERS(hipErrorInvalidValue, "null", hipModuleOccupancyMaxActiveBlocksPerMultiprocessor,
+          (nullptr, f.add, 64, 0));
+
+  const char* name = "hipModuleLaunchKernel";
+  answers(name, "an unknown kernel", hipErrorInvalidHandle,
+          launch(nobodys<hipFunction_t>(), f.stream, f.memory));
+  answers(name, "an unknown stream", hipErrorInvalidHandle, launch(f.add, nobodys<hipStream_t>(), f.memory));
+  answers(name, "a stream of another device", hipErrorInvalidHandle,
+          launch(f.add, f.foreignStream, f.memory));
+  answers(name, "a grid of 0", hipErrorInvalidConfiguration, launch(f.add, f.stream, f.memory, 0));
+  answers(name, "a grid of 2^32 work-items", hipErrorInvalidConfiguration,
+          launch(f.add, f.stream, f.memory, 1 << 26));
+  answers(name, "a block of 0", hipErrorInvalidConfiguration, launch(f.add, f.stream, f.memory, 1, 0));
+  answers(name, "a block of 1025", hipErrorInvalidConfiguration, launch(f.add, f.stream, f.memory, 1, 1025));
+  answers(name, "too much LDS", hipErrorInvalidValue, launch(f.add, f.stream, f.memory, 1, 64, 65537));
+  void* unknown[] = {reinterpret_cast<void*>(9), nullptr, reinterpret_cast<void*>(3)};
+  answers(name, "an unknown launch parameter", hipErrorInvalidValue,
+          hipModuleLaunchKernel(f.add, 1, 1, 1, 64, 1, 1, 0, f.stream, nullptr, unknown));
+  void* parameters[] = {&f.memory, &blocks, &blocks};
+  answers(name, "arguments in two ways", hipErrorInvalidValue,
+          hipModuleLaunchKernel(f.add, 1, 1, 1, 64, 1, 1, 0, f.stream, parameters, unknown));
+}
+
+void graphs(const Fixture& f) {
+  hipGraph_t graph;
+  hipGraphExec_t exec;
+  hipEvent_t captured;
+  hipEventCreateWithFlags(&captured, 0);
+  ANSWERS(hipErrorInvalidHandle, "an unknown stream", hipStreamBeginCapture, (nobodys<hipStream_t>(), 2));
+  ANSWERS(hipErrorInvalidValue, "an unknown mode", hipStreamBeginCapture, (f.stream, 5));
+  ANSWERS(hipErrorStreamCaptureUnsupported, "the null stream", hipStreamBeginCapture, (nullptr, 2));
+  ANSWERS(hipErrorIllegalState, "no capture", hipStreamEndCapture, (f.stream, &graph));
+  hipStreamBeginCapture(f.stream, 2);
+  ANSWERS(hipErrorIllegalState, "a second capture", hipStreamBeginCapture, (f.stream, 2));
+  ANSWERS(hipErrorStreamCaptureUnsupported, "a captured stream", hipStreamSynchronize, (f.stream));
+  ANSWERS(hipErrorStreamCaptureUnsupported, "a captured stream", hipStreamQuery, (f.stream));
+  ANSWERS(hipErrorStreamCaptureIsolation, "an event from outside the capture", hipStreamWaitEvent,
+          (f.stream, f.event, 0));
+  ANSWERS(hipErrorInvalidValue, "null", hipStreamEndCapture, (f.stream, nullptr));
+  hipEventRecord(captured, f.stream);
+  ANSWERS(hipErrorStreamCaptureUnsupported, "a captured event", hipEventQuery, (captured));
+  hipStream_t joined, second;
+  hipStreamCreateWithFlags(&joined, 1);
+  hipStreamCreateWithFlags(&second, 1);
+  hipStreamWaitEvent(joined, captured, 0);
+  ANSWERS(hipErrorStreamCaptureUnmatched, "a stream that joined", hipStreamEndCapture, (joined, &graph));
+  hipStreamBeginCapture(second, 2);
+  ANSWERS(hipErrorStreamCaptureMerge, "an event of another capture", hipStreamWaitEvent,
+          (second, captured, 0));
+  hipStreamEndCapture(f.stream, &graph);
+  ANSWERS(hipErrorCapturedEvent, "an event of a capture that has ended", hipStreamWaitEvent,
+          (joined, captured, 0));
+  ANSWERS(hipErrorInvalidValue, "an unknown graph", hipGraphInstantiateWithFlags,
+          (&exec, nobodys<hipGraph_t>(), 0));
+  ANSWERS(hipErrorInvalidValue, "null", hipGraphInstantiateWithFlags, (nullptr, graph, 0));
+  ANSWERS(hipErrorInvalidValue, "an unknown graph", hipGraphLaunch, (nobodys<hipGraphExec_t>(), f.stream));
+  hipGraphInstantiateWithFlags(&exec, graph, 0);
+  ANSWERS(hipErrorInvalidHandle, "an unknown stream", hipGraphLaunch, (exec, nobodys<hipStream_t>()));
+  ANSWERS(hipErrorInvalidValue, "an unknown graph", hipGraphExecDestroy, (nobodys<hipGraphExec_t>()));
+  ANSWERS(hipErrorInvalidValue, "an unknown graph", hipGraphDestroy, (nobodys<hipGraph_t>()));
+}
+
+/// After a fault every call on the device answers with it; others go on.
+void lostDevice(const Fixture& f) {
+  void* pointer;
+  size_t free, total;
+  launch(f.stray, f.stream, f.memory);
+  ANSWERS(hipErrorIllegalAddress, "a kernel that faulted", hipStreamSynchronize, (f.stream));
+  ANSWERS(hipErrorIllegalAddress, "a lost device", hipDeviceSynchronize, ());
+  ANSWERS(hipErrorIllegalAddress, "a lost device", hipMalloc, (&pointer, 16));
+  ANSWERS(hipErrorIllegalAddress, "a lost device", hipMemGetInfo, (&free, &total));
+  ANSWERS(hipErrorIllegalAddress, "a lost device", hipEventQuery, (f.event));
+  answers("hipModuleLaunchKernel", "a lost device", hipErrorIllegalAddress,
+          launch(f.add, f.stream, f.memory));
+  expect("rocmEmulatorLastFault", "a kernel that faulted",
+         std::strstr(rocmEmulatorLastFault(f.device), "kernel      stray") != nullptr);
+  hipSetDevice(f.other);
+  expect("hipDeviceSynchronize", "another device than the lost one", hipDeviceSynchronize() == hipSuccess);
+  rocmEmulatorDestroyDevice(f.device);
+  ANSWERS(hipErrorInvalidDevice, "a device that was destroyed", hipSetDevice, (f.device));
+  ANSWERS(hipErrorInvalidDevice, "a device that was destroyed", rocmEmulatorDestroyDevice, (f.device));
+}
+
+void setUp(Fixture& f) {
+  rocmEmulatorCreateDevice("gfx942", 2, kMemory, &f.device);
+  rocmEmulatorCreateDevice("gfx942", 2, kMemory, &f.other);
+  hipSetDevice(f.other);
+  hipMalloc(&f.foreign, 64);
+  hipStreamCreateWithFlags(&f.foreignStream, 1);
+  hipEventCreateWithFlags(&f.foreignEvent, 0);
+  hipSetDevice(f.device);
+  hipMalloc(&f.memory, 64);
+  hipHostMalloc(&f.pinned, 64, 0);
+  hipStreamCreateWithFlags(&f.stream, 1);
+  hipEventCreateWithFlags(&f.event, 0);
+  hipEventCreateWithFlags(&f.untimed, 2);
+  hipModuleLoadData(&f.module, f.image.data());
+  hipModuleGetFunction(&f.add, f.module, "add");
+  hipModuleGetFunction(&f.wait, f.module, "wait");
+  hipModuleGetFunction(&f.stray, f.module, "stray");
+}
+
+}  // namespace
+
+int main(int, char** arguments) {
+  Fixture fixture;
+  std::ifstream file(arguments[1], std::ios::binary);
+  fixture.image.assign(std::istreambuf_iterator<char>(file), {});
+  withoutDevices();
+  setUp(fixture);
+  errors();
+  devices(fixture);
+  memory(fixture);
+  streams(fixture);
+  events(fixture);
+  pendingWork(fixture);
+  modules(fixture);
+  graphs(fixture);
+  lostDevice(fixture);
+  return failures != 0;
+}
