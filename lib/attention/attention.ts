@@ -85,6 +85,10 @@ export class Attention {
    * Writes the step's keys and values to the cache and attends, in stream order; returns when all is enqueued. Arguments are
    * checked before that, and a wrong one (ERR_INVALID_ARGUMENT, ERR_DISPOSED) changes nothing. Which tokens belong to
    * which sequence says the batch's last `update`.
+   *
+   * While `stream` is captured the call is laid out for every step that the batch admits: tensors must have
+   * `batch.maxTokens` rows, and between launches of the graph `batch.update` may announce any other step, whose
+   * rows alone are then written. The batch, the cache, the tensors and this attention must live as long as the graph.
    */
   forward(options: ForwardOptions): void {
     this.#check();
@@ -98,7 +102,8 @@ export class Attention {
     const { numHeads, numKvHeads, headSize, dtype } = this.#config;
     const stream = this.device.streamOf(options.stream);
     const batch = checkBatch(options.batch, this.device, this.#config);
-    const { numTokens } = batch.shape;
+    const captured = stream.capture !== 0;
+    const numTokens = captured ? batch.maxTokens : batch.shape.numTokens;
     const rows = { dtype, numTokens, heads: numHeads, headSize };
     const query = checkRows(options.query, "query", batch, rows);
     const output = checkOutput(options.output, batch, rows);
@@ -112,9 +117,10 @@ export class Attention {
     if (options.lse !== undefined && !this.#writesLse) {
       throw invalidArgument("lse", `undefined (${this.backend} does not compute it)`, options.lse);
     }
-    const lse = options.lse === undefined ? null : checkLse(options.lse, batch, numHeads);
+    const lse = options.lse === undefined ? null : checkLse(options.lse, batch, numTokens, numHeads);
     const cache = checkCache(options.cache, batch, this.#config, key !== null);
-    this.#runner.forward({ query, key, value, output, lse, cache, batch, stream });
+    const shape = captured ? batch.captureShape(cache.numBlocks) : batch.shape;
+    this.#runner.forward({ query, key, value, output, lse, cache, batch, shape, stream });
   }
 
   /** Frees the attention's scratch after its last use. Caches and batches live on. Idempotent. */

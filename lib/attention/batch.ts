@@ -64,6 +64,11 @@ export class Batch {
   readonly #offsets: { seqLens: number; slotMapping: number; blockTable: number };
   readonly #host: ArrayBuffer;
   #shape = EMPTY;
+  #updated = false;
+  /** Tokens whose slots on the device may be other than -1. */
+  #tokensWritten: number;
+  /** Blocks of the smallest cache that a captured call uses: replays check nothing any more. */
+  #blocks = 2 ** 31;
 
   /** @internal */
   constructor(
@@ -92,6 +97,7 @@ export class Batch {
     this.maxTokens = maxTokens;
     this.maxBlocksPerSequence = maxBlocksPerSequence;
     this.blockSize = blockSize;
+    this.#tokensWritten = maxTokens;
     const seqLens = align(4 * (maxSequences + 1));
     const slotMapping = seqLens + align(4 * maxSequences);
     const blockTable = slotMapping + align(8 * maxTokens);
@@ -115,6 +121,31 @@ export class Batch {
   /** The sizes of the step that the last `update` announced. */
   get shape(): BatchShape {
     return this.#shape;
+  }
+
+  /** Tokens of the longest sequence that fits. */
+  get maxSequenceLength(): number {
+    return this.maxBlocksPerSequence * this.blockSize;
+  }
+
+  /**
+   * @internal The shape that a captured call is made for: with it the kernels do what any step needs that a later
+   * `update` may announce. From now on updates take only block ids and slots of a cache of `numBlocks` blocks.
+   */
+  captureShape(numBlocks: number): BatchShape {
+    if (!this.#updated) {
+      throw invalidArgument("batch", "an update() before a call with it is captured", "none");
+    }
+    this.#blocks = Math.min(this.#blocks, numBlocks);
+    return {
+      numSequences: this.maxSequences,
+      numTokens: this.maxTokens,
+      maxQueryLen: this.maxTokens,
+      numDecodes: this.maxSequences,
+      maxDecodeLen: this.maxSequenceLength,
+      maxBlock: numBlocks - 1,
+      maxSlot: numBlocks * this.blockSize - 1,
+    };
   }
 
   get disposed(): boolean {
@@ -144,13 +175,15 @@ export class Batch {
     const shape = this.#check(input);
     this.#write(input, shape);
     this.#shape = this.#withSlots(shape);
+    this.#updated = true;
     const { numSequences, numTokens } = shape;
     const ranges = [
-      [0, 4 * (numSequences + 1)],
-      [this.#offsets.seqLens, 4 * numSequences],
-      [this.#offsets.slotMapping, 8 * numTokens],
+      [0, 4 * (this.maxSequences + 1)],
+      [this.#offsets.seqLens, 4 * this.maxSequences],
+      [this.#offsets.slotMapping, 8 * Math.max(numTokens, this.#tokensWritten)],
       [this.#offsets.blockTable, 4 * numSequences * this.maxBlocksPerSequence],
     ] as const;
+    this.#tokensWritten = numTokens;
     for (const [start, length] of ranges) {
       for (let piece = 0; piece < length; piece += PIECE_BYTES) {
         const bytes = new Uint8Array(this.#host, start + piece, Math.min(PIECE_BYTES, length - piece));
@@ -207,8 +240,12 @@ export class Batch {
       }
       for (let block = 0; block * this.blockSize < length; block++) {
         const id = row[block]!;
-        if (!Number.isInteger(id) || id < 0 || id >= 2 ** 31) {
-          throw invalidArgument(`blockTable[${s}][${block}]`, "a block id (an integer >= 0)", id);
+        if (!Number.isInteger(id) || id < 0 || id >= this.#blocks) {
+          throw invalidArgument(
+            `blockTable[${s}][${block}]`,
+            `a block id (an integer from 0 to ${this.#blocks - 1})`,
+            id,
+          );
         }
         if (id > maxBlock) maxBlock = id;
       }
@@ -232,16 +269,24 @@ export class Batch {
     }
     for (let token = 0; token < numTokens; token++) {
       const slot = Number(slotMapping[token]);
-      if (!Number.isInteger(slot) || slot < -1 || slot >= 2 ** 31) {
-        throw invalidArgument(`slotMapping[${token}]`, "a slot (an integer >= 0) or -1", slotMapping[token]);
+      const slots = Math.min(this.#blocks * this.blockSize, 2 ** 31);
+      if (!Number.isInteger(slot) || slot < -1 || slot >= slots) {
+        throw invalidArgument(
+          `slotMapping[${token}]`,
+          `a slot (an integer from 0 to ${slots - 1}) or -1`,
+          slotMapping[token],
+        );
       }
     }
   }
 
   #write({ queryStartLoc, seqLens, blockTable, slotMapping }: BatchUpdate, shape: BatchShape): void {
     const { numSequences, numTokens } = shape;
-    new Int32Array(this.#host, 0, numSequences + 1).set(queryStartLoc);
-    new Int32Array(this.#host, this.#offsets.seqLens, numSequences).set(seqLens);
+    // Behind the step lie sequences without tokens and tokens without slots: captured calls visit them all.
+    const starts = new Int32Array(this.#host, 0, this.maxSequences + 1).fill(numTokens);
+    starts.set(queryStartLoc);
+    new Int32Array(this.#host, this.#offsets.seqLens, this.maxSequences).fill(0).set(seqLens);
+    new BigInt64Array(this.#host, this.#offsets.slotMapping, this.maxTokens).fill(-1n, numTokens);
     const table = new Int32Array(this.#host, this.#offsets.blockTable);
     const slots = new BigInt64Array(this.#host, this.#offsets.slotMapping, numTokens);
     for (let s = 0; s < numSequences; s++) {

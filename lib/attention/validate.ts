@@ -10,7 +10,7 @@ const ALIGNMENT_BYTES = 16;
 
 interface Expected {
   dtype: DType;
-  /** Tokens that the batch has; a tensor may hold more (padding). */
+  /** Tokens that the call may touch; a tensor may hold more (padding). */
   numTokens: number;
   heads: number;
   headSize: number;
@@ -56,9 +56,8 @@ export function checkOutput(value: unknown, batch: Batch, expected: Expected): T
 }
 
 /** Checks the tensor for log-sum-exp: float32 [tokens, heads], contiguous. */
-export function checkLse(value: unknown, batch: Batch, heads: number): Tensor {
+export function checkLse(value: unknown, batch: Batch, numTokens: number, heads: number): Tensor {
   const tensor = checkTensor(value, "lse", batch, "float32");
-  const { numTokens } = batch.shape;
   if (tensor.shape.length !== 2 || tensor.shape[0]! < numTokens || tensor.shape[1] !== heads) {
     throw invalidArgument("lse", `shape [tokens >= ${numTokens}, ${heads}]`, tensor.shape);
   }

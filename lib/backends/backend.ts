@@ -1,4 +1,4 @@
-import type { Batch } from "../attention/batch.js";
+import type { Batch, BatchShape } from "../attention/batch.js";
 import type { Stream } from "../device/stream.js";
 import type { Tensor } from "../device/tensor.js";
 import type { KvCacheLayer } from "../kv-cache/cache.js";
@@ -16,6 +16,8 @@ export interface ForwardCall {
   readonly lse: Tensor | null;
   readonly cache: KvCacheLayer;
   readonly batch: Batch;
+  /** What grids and plans follow: the batch's step or, while the stream is captured, the largest that it admits. */
+  readonly shape: BatchShape;
   readonly stream: Stream;
 }
 

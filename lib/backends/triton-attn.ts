@@ -1,7 +1,5 @@
 import type { Batch } from "../attention/batch.js";
 import type { Device } from "../device/device.js";
-import type { Stream } from "../device/stream.js";
-import type { Tensor } from "../device/tensor.js";
 import { RocmAttentionError } from "../errors.js";
 import { LaunchPlan } from "../kernels/launch-plan.js";
 import type { KernelRow } from "../kernels/manifest.js";
@@ -9,6 +7,7 @@ import { type KernelFolder, loadKernel } from "../kernels/store.js";
 import { storedAs } from "../selection/catalog.js";
 import type { ResolvedConfig } from "../selection/config.js";
 import type { AttentionBackend, ForwardCall } from "./backend.js";
+import { Scratch } from "./scratch.js";
 import { mostSegments, planSplit } from "./split.js";
 
 /** Rows (query tokens x heads of a KV head) from which a larger tile pays. */
@@ -42,7 +41,7 @@ export class TritonAttention implements AttentionBackend {
   }
 
   forward(call: ForwardCall): void {
-    const { shape } = call.batch;
+    const { shape } = call;
     if (shape.numTokens === 0) return;
     if (call.key !== null) this.#write.launch(call);
     const { batchInvariant } = this.#config;
@@ -55,8 +54,9 @@ export class TritonAttention implements AttentionBackend {
       tileKeys: this.#split.tileKeys,
       batchInvariant,
     });
-    const splits = shape.numDecodes > 0 && (batchInvariant || split.maxSegments > 1);
-    const others = shape.numDecodes < shape.numSequences && shape.maxQueryLen > 1;
+    const captured = call.stream.capture !== 0; // any step may follow: decodes and others each have their kernel
+    const splits = shape.numDecodes > 0 && (batchInvariant || captured || split.maxSegments > 1);
+    const others = shape.maxQueryLen > 1;
     if (splits) this.#split.launch(call, split.segmentTokens, split.maxSegments);
     if (splits && !others) return;
     const large = batchInvariant || shape.maxQueryLen * this.#group >= LARGE_TILE_ROWS;
@@ -217,7 +217,7 @@ class CacheWrite {
     plan.complete();
   }
 
-  launch({ key, value, cache, batch, stream }: ForwardCall): void {
+  launch({ key, value, cache, batch, shape, stream }: ForwardCall): void {
     const set = this.#set;
     set.key(key!.pointer);
     set.value(value!.pointer);
@@ -229,7 +229,7 @@ class CacheWrite {
     set.valueCache(cache.valuePointer);
     set.slotMapping(batch.slotMappingPointer);
     setCache(set, cache);
-    this.#plan.launch(stream, batch.shape.numTokens);
+    this.#plan.launch(stream, shape.numTokens);
   }
 }
 
@@ -254,7 +254,7 @@ class Unified {
 
   /** Sequences with fewer than `minQueryLen` query tokens are left out. */
   launch(call: ForwardCall, minQueryLen: number): void {
-    const { numSequences, numTokens } = call.batch.shape;
+    const { numSequences, numTokens } = call.shape;
     setCall(this.#set, call);
     this.#set.minQueryLen(minQueryLen);
     this.#set.numSequences(numSequences);
@@ -271,8 +271,7 @@ class SplitDecode {
   readonly #setReduce;
   readonly #config: ResolvedConfig;
   readonly tilesPerSequence: number;
-  /** A stream's launches follow each other, so one scratch serves them; another stream has its own. */
-  readonly #scratch = new Map<Batch, Map<Stream, Tensor>>();
+  readonly #scratch = new Scratch();
 
   constructor(attend: LaunchPlan, reduce: LaunchPlan, config: ResolvedConfig) {
     this.#attend = attend.set(constants(config));
@@ -299,8 +298,8 @@ class SplitDecode {
 
   launch(call: ForwardCall, segmentTokens: number, maxSegments: number): void {
     const { numHeads, numKvHeads, headSize } = this.#config;
-    const { numSequences } = call.batch.shape;
-    const scratch = this.#scratchFor(call);
+    const { numSequences } = call.shape;
+    const scratch = this.#scratch.get(call.batch, call.stream, () => this.#scratchElements(call.batch));
     const parts = numSequences * numHeads * maxSegments;
     const max = scratch + BigInt(4 * parts * headSize);
     const sum = max + BigInt(16 * Math.ceil(parts / 4)); // the kernels count on 16-byte alignment
@@ -316,32 +315,21 @@ class SplitDecode {
     this.#reduce.launch(call.stream, numSequences, numHeads);
   }
 
-  /** Scratch for every step that the batch admits, allocated when a (batch, stream) first splits. */
-  #scratchFor({ batch, stream }: ForwardCall): bigint {
-    const streams = this.#scratch.get(batch) ?? new Map<Stream, Tensor>();
-    this.#scratch.set(batch, streams);
-    let tensor = streams.get(stream);
-    if (tensor === undefined) {
-      const { numHeads, numKvHeads, headSize, batchInvariant } = this.#config;
-      const rule = {
-        numKvHeads,
-        tilesPerSequence: this.tilesPerSequence,
-        computeUnits: batch.device.info.computeUnits,
-        tileKeys: this.tileKeys,
-        batchInvariant,
-      };
-      const segments = mostSegments(rule, batch.maxSequences, batch.maxBlocksPerSequence * batch.blockSize);
-      const elements = segments * numHeads * (headSize + 2) + 4;
-      tensor = batch.device.empty([elements], "float32", { category: "workspace" });
-      streams.set(stream, tensor);
-    }
-    return tensor.pointer;
+  /** float32 elements of scratch for every step that the batch admits. */
+  #scratchElements(batch: Batch): number {
+    const { numHeads, numKvHeads, headSize, batchInvariant } = this.#config;
+    const rule = {
+      numKvHeads,
+      tilesPerSequence: this.tilesPerSequence,
+      computeUnits: batch.device.info.computeUnits,
+      tileKeys: this.tileKeys,
+      batchInvariant,
+    };
+    const segments = mostSegments(rule, batch.maxSequences, batch.maxSequenceLength);
+    return segments * numHeads * (headSize + 2) + 4;
   }
 
   dispose(): void {
-    for (const streams of this.#scratch.values()) {
-      for (const tensor of streams.values()) tensor.dispose();
-    }
-    this.#scratch.clear();
+    this.#scratch.dispose();
   }
 }

@@ -16,6 +16,7 @@ import {
   type RowErrors,
   round,
   rowErrors,
+  type Step,
 } from "./reference.js";
 
 export interface CaseOptions {
@@ -33,6 +34,61 @@ export interface CaseOptions {
 }
 
 const NAN_BITS = 0x7fff;
+
+/** Random data of one attention call. */
+export interface PagedData {
+  readonly step: Step;
+  readonly blockTable: number[][];
+  /** The cache before the call, [numBlocks, 2, blockSize, numKvHeads, headSize]: contexts, and NaN in all other slots. */
+  readonly image: Uint16Array;
+  readonly numBlocks: number;
+  /** The query tokens' keys and values, [tokens, numKvHeads, headSize]. */
+  readonly newKeys: Float64Array;
+  readonly newValues: Float64Array;
+}
+
+/** Draws the data of a call; its blocks are a permutation of a cache of `numBlocks` (default: 3 more than needed). */
+export function pagedData(options: CaseOptions, numBlocks?: number): PagedData {
+  const { shape, dtype, lengths, seed, peak = 1, needles = [] } = options;
+  const { numHeads, numKvHeads, headSize, blockSize } = shape;
+  const width = numKvHeads * headSize;
+  const totals = lengths.map(([context, query]) => context + query);
+  // Each sequence has a stream of numbers of its own: what it holds does not depend on the others.
+  const streams = lengths.map((_, s) => new Random(seed + 7919 * s));
+  const rounded = (s: number, count: number) => round(dtype, streams[s]!.normals(count)).values;
+  const keys = totals.map((total, s) => rounded(s, total * width));
+  const values = totals.map((total, s) => rounded(s, total * width));
+  const queries = lengths.flatMap(([, length], s) => [...rounded(s, length * numHeads * headSize)]);
+  const query = Float64Array.from(queries, (x) => peak * x);
+  aimAtNeedles(query, keys, lengths, shape, needles);
+  const step = { shape, lengths, query: round(dtype, query).values, keys, values, scale: headSize ** -0.5 };
+
+  const blocks = totals.map((total) => Math.ceil(total / blockSize));
+  const size = numBlocks ?? blocks.reduce((sum, count) => sum + count, 0) + 3;
+  const order = new Random(seed).permutation(size);
+  const blockTable = blocks.map((count) => order.splice(0, count));
+  const image = new Uint16Array(size * 2 * blockSize * width).fill(NAN_BITS);
+  for (const [s, [context]] of lengths.entries()) {
+    for (const [half, source] of [keys[s]!, values[s]!].entries()) {
+      const { bits } = round(dtype, source);
+      for (let position = 0; position < context; position++) {
+        const block = blockTable[s]![Math.floor(position / blockSize)]!;
+        const slot = (block * 2 + half) * blockSize + (position % blockSize);
+        image.set(bits.subarray(position * width, (position + 1) * width) as Uint16Array, slot * width);
+      }
+    }
+  }
+  const newRows = (source: readonly Float64Array[]) =>
+    Float64Array.from(lengths.flatMap(([context], s) => [...source[s]!.subarray(context * width)]));
+  return { step, blockTable, image, numBlocks: size, newKeys: newRows(keys), newValues: newRows(values) };
+}
+
+/** What `batch.update` takes for sequences of these lengths. */
+export function batchInput(lengths: Lengths): { queryStartLoc: number[]; seqLens: number[] } {
+  const queryStartLoc = [0];
+  for (const [, length] of lengths) queryStartLoc.push(queryStartLoc.at(-1)! + length);
+  return { queryStartLoc, seqLens: lengths.map(([context, query]) => context + query) };
+}
 
 /**
  * One attention call on random data: the context lies in the cache already, in permuted blocks whose unused slots (and all
@@ -54,67 +110,31 @@ export class PagedCase implements AsyncDisposable {
   }
 
   static async create(device: Device, options: CaseOptions): Promise<PagedCase> {
-    const { shape, dtype, lengths, seed, peak = 1, needles = [], batchInvariant = false } = options;
+    const { shape, dtype, lengths, batchInvariant = false } = options;
     const { numHeads, numKvHeads, headSize, blockSize } = shape;
-    const width = numKvHeads * headSize;
-    const totals = lengths.map(([context, query]) => context + query);
-    // Each sequence has a stream of numbers of its own: what it holds does not depend on the others.
-    const streams = lengths.map((_, s) => new Random(seed + 7919 * s));
-    const rounded = (s: number, count: number) => round(dtype, streams[s]!.normals(count)).values;
-    const keys = totals.map((total, s) => rounded(s, total * width));
-    const values = totals.map((total, s) => rounded(s, total * width));
-    const tokens = lengths.reduce((sum, [, query]) => sum + query, 0);
-    const queries = lengths.flatMap(([, length], s) => [...rounded(s, length * numHeads * headSize)]);
-    const query = Float64Array.from(queries, (x) => peak * x);
-    aimAtNeedles(query, keys, lengths, shape, needles);
-    const step = { shape, lengths, query: round(dtype, query).values, keys, values, scale: headSize ** -0.5 };
-
-    const attention = createAttention(device, {
-      numHeads,
-      numKvHeads,
-      headSize,
-      dtype,
-      blockSize,
-      batchInvariant,
-    });
-    const blocks = totals.map((total) => Math.ceil(total / blockSize));
-    const numBlocks = blocks.reduce((sum, count) => sum + count, 0) + 3;
-    const order = new Random(seed).permutation(numBlocks);
-    const blockTable = blocks.map((count) => order.splice(0, count));
+    const { step, blockTable, image, numBlocks, newKeys, newValues } = pagedData(options);
+    const config = { numHeads, numKvHeads, headSize, dtype, blockSize, batchInvariant };
+    const attention = createAttention(device, config);
     const cache = attention.createKvCache({ numBlocks });
-    const image = new Uint16Array(numBlocks * 2 * blockSize * width).fill(NAN_BITS);
-    for (const [s, [context]] of lengths.entries()) {
-      for (const [half, source] of [keys[s]!, values[s]!].entries()) {
-        const { bits } = round(dtype, source);
-        for (let position = 0; position < context; position++) {
-          const block = blockTable[s]![Math.floor(position / blockSize)]!;
-          const slot = (block * 2 + half) * blockSize + (position % blockSize);
-          image.set(bits.subarray(position * width, (position + 1) * width) as Uint16Array, slot * width);
-        }
-      }
-    }
     await cache.layer(0).tensor.write(image);
 
+    const { queryStartLoc, seqLens } = batchInput(lengths);
+    const tokens = queryStartLoc.at(-1)!;
     const batch = createBatch(device, {
       maxSequences: lengths.length,
       maxTokens: Math.max(1, tokens),
-      maxBlocksPerSequence: Math.max(1, ...blocks),
+      maxBlocksPerSequence: Math.max(1, ...blockTable.map((row) => row.length)),
       blockSize,
     });
-    const queryStartLoc = [0];
-    for (const [, length] of lengths) queryStartLoc.push(queryStartLoc.at(-1)! + length);
-    const seqLens = [...totals];
     options.mutate?.({ seqLens, queryStartLoc });
     batch.update({ queryStartLoc, seqLens, blockTable });
 
-    const newRows = (source: readonly Float64Array[]) =>
-      Float64Array.from(lengths.flatMap(([context], s) => [...source[s]!.subarray(context * width)]));
     const upload = (data: Float64Array, heads: number) =>
       device.upload(round(dtype, data).bits, { shape: [tokens, heads, headSize], dtype });
     const inputs = {
       query: await upload(step.query, numHeads),
-      key: await upload(newRows(keys), numKvHeads),
-      value: await upload(newRows(values), numKvHeads),
+      key: await upload(newKeys, numKvHeads),
+      value: await upload(newValues, numKvHeads),
     };
     return new PagedCase(options, attention, batch, cache, inputs, attend(step));
   }

@@ -1,0 +1,178 @@
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { createAttention, createBatch, Device, type Graph } from "../../../lib/index.js";
+import { coded } from "../../support/coded.js";
+import { batchInput, pagedData } from "../../support/paged-case.js";
+import { attend, isAccurate, type Lengths, round, rowErrors } from "../../support/reference.js";
+
+const device = Device.open({ emulate: "gfx942", computeUnits: 8 });
+afterAll(() => device.close());
+
+const SHAPE = { numHeads: 8, numKvHeads: 2, headSize: 64, blockSize: 16 };
+const LIMITS = { maxSequences: 6, maxTokens: 24, maxBlocksPerSequence: 20, blockSize: 16 };
+const NUM_BLOCKS = 125;
+const DTYPE = "bfloat16";
+const UNTOUCHED = 0x7fff; // a NaN
+
+/** An attention whose forward is captured once, and then launched for any step. */
+class Captured {
+  readonly attention;
+  readonly cache;
+  readonly batch = createBatch(device, LIMITS);
+  readonly stream = device.createStream();
+  readonly query = device.empty([LIMITS.maxTokens, SHAPE.numHeads, SHAPE.headSize], DTYPE);
+  readonly key = device.empty([LIMITS.maxTokens, SHAPE.numKvHeads, SHAPE.headSize], DTYPE);
+  readonly value = device.empty([LIMITS.maxTokens, SHAPE.numKvHeads, SHAPE.headSize], DTYPE);
+  readonly output = device.empty([LIMITS.maxTokens, SHAPE.numHeads, SHAPE.headSize], DTYPE);
+  readonly lse = device.empty([LIMITS.maxTokens, SHAPE.numHeads], "float32");
+
+  constructor(batchInvariant = false) {
+    this.attention = createAttention(device, { ...SHAPE, dtype: DTYPE, batchInvariant });
+    this.cache = this.attention.createKvCache({ numBlocks: NUM_BLOCKS });
+  }
+
+  forward(): void {
+    const { query, key, value, output, lse, batch, stream } = this;
+    this.attention.forward({ query, key, value, output, lse, cache: this.cache.layer(0), batch, stream });
+  }
+
+  /** Captures a forward while the batch stands at some step. */
+  capture(lengths: Lengths): Graph {
+    const { blockTable } = pagedData({ shape: SHAPE, dtype: DTYPE, lengths, seed: 0 }, NUM_BLOCKS);
+    this.batch.update({ ...batchInput(lengths), blockTable }, { stream: this.stream });
+    this.stream.beginCapture();
+    this.forward();
+    return this.stream.endCapture();
+  }
+
+  /** Sets up a step, lets `run` enqueue the attention, and gives its rows and whether all others stayed as they were. */
+  async step(lengths: Lengths, seed: number, run: () => void): Promise<Uint16Array> {
+    const { stream } = this;
+    const data = pagedData({ shape: SHAPE, dtype: DTYPE, lengths, seed }, NUM_BLOCKS);
+    const padded = (values: Float64Array, length: number) => {
+      const bits = new Uint16Array(length).fill(UNTOUCHED);
+      bits.set(round(DTYPE, values).bits as Uint16Array);
+      return bits;
+    };
+    const rows = LIMITS.maxTokens * SHAPE.headSize;
+    await Promise.all([
+      this.cache.layer(0).tensor.write(data.image, { stream }),
+      this.query.write(padded(data.step.query, rows * SHAPE.numHeads), { stream }),
+      this.key.write(padded(data.newKeys, rows * SHAPE.numKvHeads), { stream }),
+      this.value.write(padded(data.newValues, rows * SHAPE.numKvHeads), { stream }),
+      this.output.write(padded(new Float64Array(0), rows * SHAPE.numHeads), { stream }),
+      this.lse.write(new Float32Array(LIMITS.maxTokens * SHAPE.numHeads).fill(7), { stream }),
+    ]);
+    this.batch.update({ ...batchInput(lengths), blockTable: data.blockTable }, { stream });
+    run();
+    const [numbers, bits, sums] = await Promise.all([
+      this.output.readFloat32({ stream }),
+      this.output.read({ stream }),
+      this.lse.readFloat32({ stream }),
+    ]);
+    const { output, lse } = attend(data.step);
+    const errors = rowErrors(numbers, output, SHAPE.headSize);
+    if (!isAccurate(errors, DTYPE)) throw new Error(`inaccurate: ${JSON.stringify(errors)}`);
+    for (const [row, expected] of lse.entries()) expect(sums[row]).toBeCloseTo(expected, 2);
+    const padding = (bits as Uint16Array).subarray(output.length);
+    expect(padding.every((value) => value === UNTOUCHED)).toBe(true);
+    expect(sums.subarray(lse.length).every((value) => value === 7)).toBe(true);
+    return (bits as Uint16Array).subarray(0, output.length);
+  }
+}
+
+/** Steps within the limits: at most 6 sequences and 24 tokens, lengths up to 320. */
+const steps = fc
+  .array(fc.tuple(fc.integer({ min: 0, max: 300 }), fc.constantFrom(1, 1, 1, 0, 2, 5, 12)), { maxLength: 6 })
+  .filter((lengths) => lengths.reduce((sum, [, query]) => sum + query, 0) <= LIMITS.maxTokens);
+
+describe("a captured forward", () => {
+  it("serves every step that its batch admits, whatever step it was captured at", async () => {
+    for (const at of [
+      [[9, 1]],
+      [
+        [300, 5],
+        [0, 1],
+      ],
+      [[0, 0]],
+    ] as Lengths[]) {
+      const captured = new Captured();
+      const graph = captured.capture(at);
+      await fc.assert(
+        fc.asyncProperty(steps, fc.nat(2 ** 31), async (lengths, seed) => {
+          await captured.step(lengths, seed, () => graph.launch(captured.stream));
+        }),
+        { numRuns: 4 },
+      );
+    }
+  });
+
+  it("gives the bits of an uncaptured one where it is batch-invariant", async () => {
+    const captured = new Captured(true);
+    const graph = captured.capture([[9, 1]]);
+    for (const lengths of [
+      [
+        [300, 1],
+        [3, 1],
+      ],
+      [
+        [40, 7],
+        [270, 1],
+        [0, 3],
+      ],
+    ] as Lengths[]) {
+      const replayed = await captured.step(lengths, 5, () => graph.launch(captured.stream));
+      const eager = await captured.step(lengths, 5, () => captured.forward());
+      expect(replayed).toEqual(eager);
+    }
+  });
+
+  it("has scratch of its own, which is freed with the attention or the batch", async () => {
+    const captured = new Captured();
+    const workspace = () => device.memory().byCategory.workspace;
+    const before = workspace();
+    captured.capture([[9, 1]]);
+    const one = workspace() - before;
+    expect(one).toBeGreaterThan(0);
+    captured.capture([[9, 1]]);
+    expect(workspace() - before).toBe(2 * one);
+    captured.batch.update({ ...batchInput([[300, 1]]), blockTable: [pagedBlocks(19)] });
+    captured.forward();
+    captured.forward();
+    expect(workspace() - before).toBe(3 * one);
+    captured.batch.dispose();
+    const { attention } = new Captured();
+    attention.dispose();
+    captured.attention.dispose();
+    expect(workspace()).toBe(before);
+  });
+
+  it("asks for tensors and a batch that fit every step", () => {
+    const captured = new Captured();
+    const { attention, batch, stream, key, value, output, cache } = captured;
+    const query = captured.query.view({ shape: [LIMITS.maxTokens - 1, SHAPE.numHeads, SHAPE.headSize] });
+    const forward = (tensor = captured.query) =>
+      attention.forward({ query: tensor, key, value, output, cache: cache.layer(0), batch, stream });
+    stream.beginCapture();
+    expect(() => forward()).toThrow(coded("ERR_INVALID_ARGUMENT", "update.* for batch"));
+    batch.update({ ...batchInput([[250, 1]]), blockTable: [pagedBlocks(16, NUM_BLOCKS)] });
+    expect(() => forward(query)).toThrow(
+      coded("ERR_INVALID_ARGUMENT", `tokens >= ${LIMITS.maxTokens}`, "for query"),
+    );
+    batch.update({ ...batchInput([[20, 1]]), blockTable: [[0, 1]] });
+    forward();
+    stream.endCapture().dispose();
+    // Whatever comes later must lie in that cache.
+    expect(() => batch.update({ ...batchInput([[20, 1]]), blockTable: [[0, NUM_BLOCKS]] })).toThrow(
+      coded("ERR_INVALID_ARGUMENT", `0 to ${NUM_BLOCKS - 1}`, "blockTable\\[0\\]\\[1\\]"),
+    );
+    expect(() =>
+      batch.update({ ...batchInput([[20, 1]]), blockTable: [[0, 1]], slotMapping: [NUM_BLOCKS * 16] }),
+    ).toThrow(coded("ERR_INVALID_ARGUMENT", `0 to ${NUM_BLOCKS * 16 - 1}`, "slotMapping\\[0\\]"));
+  });
+});
+
+/** `count` block ids from `first` on. */
+function pagedBlocks(count: number, first = 0): number[] {
+  return Array.from({ length: count }, (_, i) => first + i);
+}
