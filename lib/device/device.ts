@@ -150,7 +150,12 @@ export class Device {
   ): Tensor {
     const stream = this.streamOf(options.stream);
     const tensor = this.empty(shape, dtype, options);
-    enqueueFill(stream, tensor.pointer, 0, tensor.byteLength);
+    try {
+      enqueueFill(stream, tensor.pointer, 0, tensor.byteLength);
+    } catch (error) {
+      tensor.dispose();
+      throw error;
+    }
     return tensor;
   }
 
