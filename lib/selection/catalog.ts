@@ -1,3 +1,4 @@
+import { FEATURE_NAMES } from "./capabilities.js";
 import type { AttentionType, ComputeDType, KvCacheDType } from "./config.js";
 import { matches, type Sizes } from "./sizes.js";
 import { bareTarget } from "./targets.js";
@@ -96,15 +97,48 @@ const FEATURES_OF_OPERATION: Readonly<Record<string, readonly Feature[]>> = {
   concat_and_cache_mla: [],
 };
 
+/** What a kernel may be made for: whether it takes what is needed of that, and the words for what is needed. */
+const ASPECTS: readonly {
+  takes(kernel: CatalogKernel, needs: KernelNeeds): boolean;
+  words(needs: KernelNeeds): string;
+}[] = [
+  {
+    takes: ({ dtypes }, { dtype }) => dtypes?.includes(dtype) ?? true,
+    words: ({ dtype }) => dtype,
+  },
+  {
+    takes: ({ kvCacheDtypes }, { kvCacheDtype, dtype }) =>
+      kvCacheDtypes?.includes(storedAs(kvCacheDtype, dtype)) ?? true,
+    words: ({ kvCacheDtype }) => `KV cache dtype ${kvCacheDtype}`,
+  },
+  {
+    takes: ({ headSizes }, { headSize }) => headSizes === undefined || matches(headSizes, headSize),
+    words: ({ headSize }) => `head size ${headSize}`,
+  },
+  {
+    takes: ({ blockSizes }, { blockSize }) => blockSizes === undefined || matches(blockSizes, blockSize),
+    words: ({ blockSize }) => `block size ${blockSize}`,
+  },
+  {
+    takes: ({ attentionTypes }, { attentionType }) => attentionTypes?.includes(attentionType) ?? true,
+    words: ({ attentionType }) => `attention type ${attentionType}`,
+  },
+  {
+    takes: (kernel, { features }) => hasFeatures(kernel, features),
+    words: ({ features }) => features.map((feature) => FEATURE_NAMES[feature]).join(" with ") || "no feature",
+  },
+];
+
 /** Whether a kernel takes what is needed. */
 export function serves(kernel: CatalogKernel, needs: KernelNeeds): boolean {
-  return (
-    (kernel.dtypes?.includes(needs.dtype) ?? true) &&
-    (kernel.kvCacheDtypes?.includes(storedAs(needs.kvCacheDtype, needs.dtype)) ?? true) &&
-    (kernel.headSizes === undefined || matches(kernel.headSizes, needs.headSize)) &&
-    (kernel.blockSizes === undefined || matches(kernel.blockSizes, needs.blockSize)) &&
-    (kernel.attentionTypes?.includes(needs.attentionType) ?? true) &&
-    hasFeatures(kernel, needs.features)
+  return ASPECTS.every(({ takes }) => takes(kernel, needs));
+}
+
+/** What none of these kernels takes: "head size 80", "a sliding window"; nothing where some take each, and none all. */
+export function lacking(kernels: readonly CatalogKernel[], needs: KernelNeeds): string[] {
+  if (kernels.length === 0) return [];
+  return ASPECTS.filter(({ takes }) => !kernels.some((kernel) => takes(kernel, needs))).map(({ words }) =>
+    words(needs),
   );
 }
 

@@ -176,6 +176,7 @@ export function resolveConfig(config: AttentionConfig | MlaAttentionConfig): Res
   return isMla ? resolveMla(config, common) : resolveStandard(config, common);
 }
 
+/** Assigned to rather than spread, which would take half of a selection's time. */
 type Common = Pick<
   ResolvedCommon,
   "numHeads" | "dtype" | "kvCacheDtype" | "blockSize" | "batchInvariant" | "backend"
@@ -198,8 +199,7 @@ function resolveStandard(config: AttentionConfig, common: Common): ResolvedConfi
   if (logitsSoftCap !== undefined && !(Number.isFinite(logitsSoftCap) && logitsSoftCap > 0)) {
     throw invalidArgument("logitsSoftCap", "a positive number", logitsSoftCap);
   }
-  return {
-    ...common,
+  return Object.assign(common, {
     numKvHeads,
     headSize,
     scale: config.scale ?? 1 / Math.sqrt(headSize),
@@ -209,7 +209,7 @@ function resolveStandard(config: AttentionConfig, common: Common): ResolvedConfi
     sinks: flag(sinks, "sinks"),
     attentionType: oneOf(config.attentionType ?? "decoder", ATTENTION_TYPES, "attentionType"),
     mla: null,
-  };
+  });
 }
 
 function resolveMla(config: MlaAttentionConfig, common: Common): ResolvedConfig {
@@ -219,8 +219,7 @@ function resolveMla(config: MlaAttentionConfig, common: Common): ResolvedConfig 
     qkRopeHeadDim: count(config.qkRopeHeadDim ?? 64, "qkRopeHeadDim"),
     vHeadDim: count(config.vHeadDim ?? 128, "vHeadDim"),
   };
-  return {
-    ...common,
+  return Object.assign(common, {
     numKvHeads: 1,
     headSize: mla.kvLoraRank + mla.qkRopeHeadDim,
     scale: config.scale ?? 1 / Math.sqrt(mla.qkNopeHeadDim + mla.qkRopeHeadDim),
@@ -228,9 +227,9 @@ function resolveMla(config: MlaAttentionConfig, common: Common): ResolvedConfig 
     alibi: false,
     logitsSoftCap: null,
     sinks: false,
-    attentionType: "decoder",
+    attentionType: "decoder" as const,
     mla,
-  };
+  });
 }
 
 function count(value: unknown, argument: string): number {

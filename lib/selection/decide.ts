@@ -47,8 +47,8 @@ export function decide(situation: Situation, explicit: Explicit | null): Decisio
       chosen: chosen === null && bringer !== null && reasons.length === 0,
       reasons,
       kernels: reasons.length === 0 ? kernelStatus(capabilities, situation) : null,
-      ...(bringer !== null ? {} : { enable: enableBy(explicit, backend, brought?.enable ?? null) }),
     };
+    if (bringer === null) candidate.enable = enableBy(explicit, backend, brought?.enable ?? null);
     if (candidate.chosen) [chosen, source] = [candidate, bringer!];
     candidates.push(candidate);
   }

@@ -48,10 +48,12 @@ export function kernelFailure({
   if (chosen === undefined || chosen.kernels === "available") return null;
   const absent = phases.filter(({ kernels }) => kernels[0]?.status !== "available");
   const names = absent.map(({ phase }) => PHASE_TITLES[phase]).join(", ");
+  const lacks = [...new Set(absent.flatMap(({ kernels }) => kernels[0]?.lacks ?? []))];
+  const purpose = lacks.length === 0 ? "this configuration" : lacks.join(", ");
   const message =
     chosen.kernels === "missing"
       ? `${chosen.backend}'s kernels for ${names} of this configuration on ${bareTarget(target.arch)} are not installed. Add them with: ${kernelCommand(target.arch)}`
-      : `this version has no kernels of ${chosen.backend} yet for ${names} of this configuration on ${bareTarget(target.arch)}`;
+      : `this version has no kernels of ${chosen.backend} yet for ${names} of ${purpose} on ${bareTarget(target.arch)}`;
   return new RocmAttentionError("ERR_NO_KERNELS_FOR_ARCH", message);
 }
 

@@ -1,12 +1,12 @@
-import { type Capabilities, type KernelChoice, type Launch, PHASES } from "./capabilities.js";
+import { type Capabilities, type KernelChoice, type Launch, PHASES, type Phase } from "./capabilities.js";
 import {
   type Catalog,
-  type CatalogKernel,
   FEATURES,
   type KernelIndex,
   type KernelNeeds,
   kernelsFor,
   kernelsOf,
+  lacking,
   serves,
   suiting,
   VERIFIED,
@@ -29,6 +29,8 @@ export interface Situation {
   /** The kernels of the published packages, to tell what is not installed from what does not exist. */
   readonly published: KernelIndex;
   readonly needs: KernelNeeds;
+  /** What is known of a launch so far: one is part of many phases, and a selection is to cost microseconds. */
+  readonly reports: Map<Launch, LaunchReport>;
 }
 
 export function situationOf(config: ResolvedConfig, flags: Flags, arch: string, catalog: Catalog): Situation {
@@ -38,23 +40,30 @@ export function situationOf(config: ResolvedConfig, flags: Flags, arch: string, 
     arch,
     kernels: kernelsFor(catalog, arch),
     published: kernelsFor(PUBLISHED_CATALOG, arch),
-    needs: { ...config, features: FEATURES.filter((feature) => Boolean(config[feature])) },
+    needs: {
+      dtype: config.dtype,
+      kvCacheDtype: config.kvCacheDtype,
+      headSize: config.headSize,
+      blockSize: config.blockSize,
+      attentionType: config.attentionType,
+      features: FEATURES.filter((feature) => Boolean(config[feature])),
+    },
+    reports: new Map(),
   };
 }
 
 /** Which kernels of a backend will run each phase, and why none that would come before. */
 export function planPhases(capabilities: Capabilities, situation: Situation): PhasePlan[] {
-  return PHASES.filter((phase) => capabilities[phase].length > 0).map((phase) => ({
-    phase,
-    ...planPhase(capabilities[phase], situation),
-  }));
+  return PHASES.filter((phase) => capabilities[phase].length > 0).map((phase) =>
+    planPhase(phase, capabilities[phase], situation),
+  );
 }
 
-function planPhase(choices: readonly KernelChoice[], situation: Situation): Omit<PhasePlan, "phase"> {
+function planPhase(phase: Phase, choices: readonly KernelChoice[], situation: Situation): PhasePlan {
   const tried = choices.map((choice) => {
     const reasons = obstacles(choice, situation);
     const kernel = reasons.length === 0 ? lookUp(choice, situation) : null;
-    return { name: kernelName(choice.launches), reasons, kernel };
+    return { launches: choice.launches, reasons, kernel };
   });
   const fitting = tried.flatMap(({ kernel }) => kernel ?? []);
   const available = fitting.filter(({ status }) => status === "available");
@@ -63,11 +72,11 @@ function planPhase(choices: readonly KernelChoice[], situation: Situation): Omit
   const passedOver = tried
     .slice(0, kernels.length === 0 ? undefined : last)
     .filter(({ kernel }) => kernel === null || !kernels.includes(kernel))
-    .map(({ name, reasons, kernel }) => ({
-      kernel: name,
+    .map(({ launches, reasons, kernel }) => ({
+      kernel: kernelName(launches),
       reasons: kernel === null ? reasons : [absence(kernel, situation.arch)],
     }));
-  return { kernels, passedOver };
+  return { phase, kernels, passedOver };
 }
 
 /** Those for some batches, and the first that is for all others. */
@@ -104,19 +113,21 @@ function absence(kernel: PhaseKernel, arch: string): string {
   const absent = kernel.launches
     .filter(({ status }) => status !== "available")
     .map(({ operation }) => operation);
+  const purpose = kernel.lacks.length === 0 ? "" : ` for ${kernel.lacks.join(", ")}`;
   return kernel.status === "planned"
-    ? `planned: this version has no ${joinWithOr(absent)} yet`
+    ? `planned: this version has no ${joinWithOr(absent)}${purpose} yet`
     : `not installed: ${joinWithOr(absent)} for this configuration on ${bareTarget(arch)}`;
 }
 
 function lookUp({ launches, note }: KernelChoice, situation: Situation): PhaseKernel {
-  const reports = launches.map((launch): LaunchReport => {
-    const verified = leastVerified(suiting(kernelsOf(situation.kernels, launch) ?? [], situation.needs));
-    return { ...launch, status: statusOf(launch, situation), verified };
-  });
-  const status = worst(reports.map((report) => report.status));
-  const verified = leastVerified(reports);
-  return { launches: reports, status, verified, ...(note === undefined ? {} : { note }) };
+  const reports = launches.map((launch) => reportOf(launch, situation));
+  const status = worst(launches, situation);
+  const kernel: PhaseKernel = { launches: reports, status, lacks: [], verified: leastVerified(reports) };
+  if (status === "planned") {
+    kernel.lacks = [...new Set(launches.flatMap((launch) => lackingIn(launch, situation)))];
+  }
+  if (note !== undefined) kernel.note = note;
+  return kernel;
 }
 
 /** Whether there are kernels for every phase: of each the best choice that fits. A backend without phases brings its own. */
@@ -126,24 +137,32 @@ export function kernelStatus(capabilities: Capabilities, situation: Situation): 
     if (capabilities[phase].length === 0) continue;
     let best: KernelStatus = "planned";
     for (const choice of capabilities[phase]) {
-      const found = worst(choice.launches.map((launch) => statusOf(launch, situation)));
+      const found = worst(choice.launches, situation);
       // Whether it fits is the dearer question: it is asked only where the answer matters.
-      if (worst([found, best]) !== found && obstacles(choice, situation).length === 0) best = found;
+      if (worse(found, best) !== found && obstacles(choice, situation).length === 0) best = found;
     }
-    status = worst([status, best]);
+    status = worse(status, best);
     if (status === "planned") return status;
   }
   return status;
 }
 
-function statusOf(launch: Launch, { kernels, published, needs }: Situation): KernelStatus {
-  if (findKernel(kernels, launch, needs) !== undefined) return "available";
-  if (kernels === published) return "planned";
-  return findKernel(published, launch, needs) === undefined ? "planned" : "missing";
+function reportOf(launch: Launch, situation: Situation): LaunchReport {
+  const known = situation.reports.get(launch);
+  if (known !== undefined) return known;
+  const { provider, operation } = launch;
+  const { kernels, published, needs } = situation;
+  const rows = suiting(kernelsOf(kernels, launch) ?? [], needs);
+  const isPublished =
+    kernels !== published && kernelsOf(published, launch)?.some((row) => serves(row, needs));
+  const status = rows.length > 0 ? "available" : isPublished ? "missing" : "planned";
+  const report: LaunchReport = { provider, operation, status, verified: leastVerified(rows) };
+  situation.reports.set(launch, report);
+  return report;
 }
 
-function findKernel(index: KernelIndex, launch: Launch, needs: KernelNeeds): CatalogKernel | undefined {
-  return kernelsOf(index, launch)?.find((row) => serves(row, needs));
+function lackingIn(launch: Launch, { published, needs }: Situation): string[] {
+  return lacking(kernelsOf(published, launch) ?? [], needs);
 }
 
 /** What is true of all of them; "none" where there are none. */
@@ -151,7 +170,13 @@ function leastVerified(kernels: readonly { readonly verified: Verified }[]): Ver
   return VERIFIED.find((level) => kernels.some(({ verified }) => verified === level)) ?? "none";
 }
 
-function worst(statuses: readonly KernelStatus[]): KernelStatus {
-  if (statuses.includes("planned")) return "planned";
-  return statuses.includes("missing") ? "missing" : "available";
+function worst(launches: readonly Launch[], situation: Situation): KernelStatus {
+  let status: KernelStatus = "available";
+  for (const launch of launches) status = worse(status, reportOf(launch, situation).status);
+  return status;
+}
+
+function worse(one: KernelStatus, other: KernelStatus): KernelStatus {
+  if (one === "planned" || other === "planned") return "planned";
+  return one === "missing" ? one : other;
 }

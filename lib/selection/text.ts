@@ -140,10 +140,10 @@ function phaseRow({ phase, kernels, passedOver }: PhasePlan, paint: Paint): Row 
   return { name: PHASE_TITLES[phase], text, below: [...otherwise.map((other) => `else ${other}`), ...not] };
 }
 
-function kernelText({ launches, status, verified, note }: PhaseKernel, paint: Paint): string {
+function kernelText({ launches, status, lacks, verified, note }: PhaseKernel, paint: Paint): string {
   const state = {
     available: VERIFIED_TEXT[verified],
-    planned: paint("yellow", "planned"),
+    planned: paint("yellow", lacks.length === 0 ? "planned" : `not yet for ${lacks.join(", ")}`),
     missing: paint("yellow", "not installed"),
   }[status];
   return `${kernelName(launches)} (${state})${note === undefined ? "" : `, for ${note}`}`;
