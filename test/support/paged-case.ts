@@ -141,18 +141,19 @@ export class PagedCase implements AsyncDisposable {
 
   /**
    * Runs the call and gives its result, [tokens, numHeads, headSize] and [tokens, numHeads]. `attendOnly` leaves keys and
-   * values as an earlier call wrote them.
+   * values as an earlier call wrote them; `layer` stands in for the cache of the case.
    */
   async run({
     attendOnly = false,
+    layer = this.cache.layer(0),
   } = {}): Promise<{ output: Float32Array; lse: Float32Array; bits: Uint16Array }> {
-    const { attention, batch, cache } = this;
+    const { attention, batch } = this;
     const inputs = attendOnly ? { query: this.inputs.query } : this.inputs;
     const { numHeads } = this.options.shape;
     const output = attention.device.empty(inputs.query.shape, this.options.dtype);
     const lse = attention.device.empty([inputs.query.shape[0]!, numHeads], "float32");
     this.#tensors.push(output, lse);
-    attention.forward({ ...inputs, output, lse, cache: cache.layer(0), batch });
+    attention.forward({ ...inputs, output, lse, cache: layer, batch });
     const [values, bits, sums] = await Promise.all([output.readFloat32(), output.read(), lse.readFloat32()]);
     return { output: values, bits: bits as Uint16Array, lse: sums };
   }
