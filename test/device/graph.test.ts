@@ -119,6 +119,21 @@ describe.skipIf(noCompiler)("capture and graphs", () => {
     branch.dispose();
   });
 
+  it("are lost where a stream that joined is not waited for to its end", async () => {
+    const branch = device.createStream();
+    using tensor = device.zeros([4], "float32", { stream });
+    await stream.synchronize();
+    stream.beginCapture();
+    branch.wait(stream.record());
+    stream.wait(branch.record());
+    enqueue(branch, add, 1, 1, 1, 64, 0, kernargs(tensor.pointer, { float: 10 }, 4));
+    expect(() => stream.endCapture()).toThrow(coded("ERR_HIP", "hipErrorStreamCaptureUnjoined"));
+    addOne(tensor.pointer); // both are as they were before
+    expect(await tensor.read({ stream })).toEqual(new Float32Array(4).fill(1));
+    expect(await tensor.read({ stream: branch })).toEqual(new Float32Array(4).fill(1));
+    branch.dispose();
+  });
+
   it("keep apart what two streams capture at once", async () => {
     const other = device.createStream();
     using tensor = device.zeros([4], "float32", { stream });

@@ -34,6 +34,8 @@ constexpr Row kRows[] = {
     {hipErrorStreamCaptureMerge, "hipErrorStreamCaptureMerge", "two captures would be merged"},
     {hipErrorStreamCaptureUnmatched, "hipErrorStreamCaptureUnmatched",
      "the capture was not begun on this stream"},
+    {hipErrorStreamCaptureUnjoined, "hipErrorStreamCaptureUnjoined",
+     "a stream of the capture was not waited for by the one that began it"},
     {hipErrorStreamCaptureIsolation, "hipErrorStreamCaptureIsolation",
      "a capture would depend on work outside it"},
     {hipErrorCapturedEvent, "hipErrorCapturedEvent", "the event was recorded in a capture"},

@@ -26,6 +26,7 @@ enum Status : int {
   hipErrorStreamCaptureInvalidated = 901,
   hipErrorStreamCaptureMerge = 902,
   hipErrorStreamCaptureUnmatched = 903,
+  hipErrorStreamCaptureUnjoined = 904,
   hipErrorStreamCaptureIsolation = 905,
   hipErrorCapturedEvent = 907,
   hipErrorUnknown = 999,

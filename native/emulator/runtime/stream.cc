@@ -1,5 +1,6 @@
 #include "runtime/stream.h"
 
+#include <algorithm>
 #include <new>
 #include <thread>
 
@@ -45,6 +46,7 @@ void Stream::submit(Operation operation) {
     const std::lock_guard<std::mutex> lock(captureMutex_);
     if (capture_) {
       capture_->graph->operations.push_back(std::move(operation));
+      captureClock_[this]++;
       return;
     }
   }
@@ -102,6 +104,7 @@ std::shared_ptr<Occurrence> Stream::record() {
   {
     const std::lock_guard<std::mutex> lock(captureMutex_);
     occurrence->capture = capture_;
+    occurrence->captureClock = captureClock_;
   }
   if (!occurrence->capture) submit([occurrence](Stream&) { occurrence->happen(); });
   return occurrence;
@@ -116,6 +119,10 @@ Status Stream::waitFor(const std::shared_ptr<Occurrence>& occurrence) {
     if (occurrence->capture && !capture_) {
       capture_ = occurrence->capture;
       capture_->members.push_back(weak_from_this());
+      captureClock_ = {{this, 1}};
+    }
+    for (const auto& [stream, steps] : occurrence->captureClock) {
+      captureClock_[stream] = std::max(captureClock_[stream], steps);
     }
     if (occurrence->capture) return hipSuccess;
   }
@@ -128,25 +135,32 @@ Status Stream::beginCapture() {
   if (capture_) return hipErrorIllegalState;
   capture_ = std::make_shared<Capture>();
   capture_->origin = this;
+  captureClock_ = {{this, 1}};
   return hipSuccess;
 }
 
 Status Stream::endCapture(std::shared_ptr<Graph>* graph) {
   std::shared_ptr<Capture> capture;
+  CaptureClock clock;
   {
     const std::lock_guard<std::mutex> lock(captureMutex_);
     if (!capture_) return hipErrorIllegalState;
     if (capture_->origin != this) return hipErrorStreamCaptureUnmatched;
     capture = std::move(capture_);
     capture_.reset();
+    clock.swap(captureClock_);
   }
+  bool joined = true;
   capture->ended = true;
   for (const auto& member : capture->members) {
     if (const auto stream = member.lock()) {
       const std::lock_guard<std::mutex> lock(stream->captureMutex_);
       stream->capture_.reset();
+      joined &= clock[stream.get()] >= stream->captureClock_[stream.get()];
+      stream->captureClock_.clear();
     }
   }
+  if (!joined) return hipErrorStreamCaptureUnjoined;
   *graph = capture->graph;
   return hipSuccess;
 }

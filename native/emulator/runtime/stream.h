@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -23,6 +24,9 @@ using Operation = std::function<void(Stream&)>;
 struct Graph {
   std::vector<Operation> operations;
 };
+
+/// How far a point of a capture lies behind each of its streams: what it depends on, in steps of theirs.
+using CaptureClock = std::map<const Stream*, uint64_t>;
 
 /// A capture in progress: its origin and the streams that joined it by waiting for one of its events.
 struct Capture {
@@ -43,6 +47,7 @@ class Occurrence {
 
   std::shared_ptr<Capture>
       capture;  ///< recorded while capturing: it has no time, waiting for it joins the capture
+  CaptureClock captureClock;
 
  private:
   mutable std::mutex mutex_;
@@ -90,6 +95,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::shared_ptr<Queue> queue_ = std::make_shared<Queue>();
   mutable std::mutex captureMutex_;
   std::shared_ptr<Capture> capture_;
+  CaptureClock captureClock_;  ///< of the next operation in the capture
   uint64_t kernarg_ = 0;
 };
 

@@ -285,6 +285,10 @@ void graphs(const Fixture& f) {
   hipStreamBeginCapture(second, 2);
   ANSWERS(hipErrorStreamCaptureMerge, "an event of another capture", hipStreamWaitEvent,
           (second, captured, 0));
+  ANSWERS(hipErrorStreamCaptureUnjoined, "a stream that nobody waited for", hipStreamEndCapture,
+          (f.stream, &graph));
+  hipStreamBeginCapture(f.stream, 2);
+  launch(f.add, f.stream, f.memory);
   hipStreamEndCapture(f.stream, &graph);
   ANSWERS(hipErrorCapturedEvent, "an event of a capture that has ended", hipStreamWaitEvent,
           (joined, captured, 0));
