@@ -39,7 +39,12 @@ const cppSources = readdirSync(join(root, "native"), { recursive: true })
   .filter((name) => /\.(cc|h)$/.test(name))
   .map((name) => join("native", name));
 const checks = [
-  check("biome", process.execPath, ["node_modules/@biomejs/biome/bin/biome", "check", "."]),
+  check("biome", process.execPath, [
+    "node_modules/@biomejs/biome/bin/biome",
+    "check",
+    "--error-on-warnings",
+    ".",
+  ]),
   check("types of the tests", process.execPath, ["node_modules/typescript/bin/tsc", "-p", "test"]),
   check("clang-format", join(lintPython.bin, "clang-format"), ["--dry-run", "-Werror", ...cppSources]),
 ];

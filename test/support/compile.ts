@@ -25,8 +25,13 @@ function compiler(): string | undefined {
 /** Why kernels cannot be compiled, or null. */
 export const noCompiler = compiler() === undefined ? "no clang++ for AMD GPUs (clang++-22)" : null;
 
-/** The code object of a source in this folder for `arch`, freestanding C++; kept by content under build/test. */
+/** The code object of a source in this folder for `arch`, freestanding C++. */
 export function compileKernels(source: string, arch: string, flags: readonly string[] = []): Buffer {
+  return readFileSync(compiledFile(source, arch, flags));
+}
+
+/** The file of that code object, kept by content under build/test. */
+export function compiledFile(source: string, arch: string, flags: readonly string[] = []): string {
   const path = join(here, source);
   const hash = createHash("sha256")
     .update([arch, ...flags].join(" "))
@@ -41,5 +46,5 @@ export function compileKernels(source: string, arch: string, flags: readonly str
     ]);
     renameSync(made, object);
   }
-  return readFileSync(object);
+  return object;
 }

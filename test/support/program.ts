@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { typescript } from "../../scripts/setup/typescript.mjs";
-import { noCompiler, runtimeKernels } from "./runtime-kernels.js";
+import { compiledFile, noCompiler } from "./compile.js";
 
 export interface Outcome {
   /** The exit status, or the signal that ended the program. */
@@ -20,8 +20,7 @@ export async function runProgram(
 ): Promise<Outcome> {
   if (!typescript.isDone()) await typescript.perform(() => {});
   const file = fileURLToPath(new URL(`../process/programs/${name}`, import.meta.url));
-  if (noCompiler === null) runtimeKernels("gfx942");
-  const kernels = fileURLToPath(new URL("../../build/test/runtime-kernels-gfx942.co", import.meta.url));
+  const kernels = noCompiler === null ? compiledFile("runtime-kernels.cpp", "gfx942") : "";
   const child = spawn(process.execPath, [...nodeOptions, file], {
     env: { ...process.env, KERNELS: kernels, ...env },
     stdio: ["ignore", "pipe", "pipe"],
