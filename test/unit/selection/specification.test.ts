@@ -102,3 +102,62 @@ describe("the specification's examples, typed with explain in place of vllm serv
     ).toHaveLength(18);
   });
 });
+
+describe("the specification's rules", () => {
+  const LLAMA = "vllm serve meta-llama/Llama-3.1-8B-Instruct";
+  const R1 = "vllm serve deepseek-ai/DeepSeek-R1 -tp 8";
+  const ON = [
+    "VLLM_ROCM_USE_AITER=1",
+    "VLLM_ROCM_USE_AITER_UNIFIED_ATTENTION=1",
+    "VLLM_V1_USE_PREFILL_DECODE_ATTENTION=1",
+  ];
+
+  it.each(["TRITON_ATTN", "ROCM_ATTN", "ROCM_AITER_FA", "ROCM_AITER_UNIFIED_ATTN", "FLEX_ATTENTION"])(
+    "VLLM_ATTENTION_BACKEND takes the highest precedence. If set, other flags are ignored: %s",
+    (backend) => {
+      const { variables, ...explanation } = type(
+        `${ON.join(" ")} VLLM_ATTENTION_BACKEND=${backend} ${LLAMA}`,
+      );
+      expect(explanation).toMatchObject({ backend, source: "VLLM_ATTENTION_BACKEND", error: null });
+      for (const { name, effect } of variables) {
+        expect(effect !== null, name).toBe(name === "VLLM_ATTENTION_BACKEND");
+      }
+    },
+  );
+
+  it.each([
+    ["Priority 1: ROCM_AITER_UNIFIED_ATTN", ON, "ROCM_AITER_UNIFIED_ATTN"],
+    ["Priority 2: ROCM_AITER_FA", ON.toSpliced(1, 1), "ROCM_AITER_FA"],
+    ["Priority 3: ROCM_ATTN", ON.slice(2), "ROCM_ATTN"],
+    ["UNIFIED needs VLLM_ROCM_USE_AITER=1", ON.slice(1), "ROCM_ATTN"],
+    ["Default: falls back to TRITON_ATTN", [], "TRITON_ATTN"],
+  ])("%s", (_, flags, backend) => {
+    expect(type([...flags, LLAMA].join(" "))).toMatchObject({ backend, rule: backend });
+  });
+
+  it("ROCM_AITER_FA requires gfx9 architecture: named", () => {
+    expect(type(`VLLM_ATTENTION_BACKEND=ROCM_AITER_FA ${LLAMA} --arch gfx1100`)).toMatchObject({
+      backend: null,
+      error: { code: "ERR_BACKEND_UNSUPPORTED" },
+    });
+  });
+
+  it("ROCM_AITER_FA requires gfx9 architecture: by its flag", () => {
+    expect(type(`VLLM_ROCM_USE_AITER=1 ${LLAMA} --arch gfx1100`)).toMatchObject({ backend: "TRITON_ATTN" });
+  });
+
+  it.each([
+    [16, "TRITON_MLA"],
+    [64, "TRITON_MLA"],
+    [8, null],
+    [1, null],
+  ])("TRITON_MLA requires block_size >= 16: %i", (blockSize, backend) => {
+    const explanation = type(`VLLM_ATTENTION_BACKEND=TRITON_MLA ${R1} --block-size ${blockSize}`);
+    expect(explanation.backend).toBe(backend);
+  });
+
+  it.each([16, 1])("ROCM_AITER_MLA supports block_size %i", (blockSize) => {
+    const line = `VLLM_ATTENTION_BACKEND=ROCM_AITER_MLA ${R1} --block-size ${blockSize}`;
+    expect(type(line).backend).toBe("ROCM_AITER_MLA");
+  });
+});

@@ -120,6 +120,14 @@ describe("the text of an explanation", () => {
     `);
   });
 
+  it("of kernels that there are for other configurations", () => {
+    const text = explanationText(explain({ ...LLAMA, headSize: 256, slidingWindow: 64 }, { env: {} }));
+    expect(text).toContain(
+      "prefill      triton unified_attention_2d (not yet for head size 256, a sliding window)",
+    );
+    expect(text).toContain("cache write  triton reshape_and_cache_flash (not yet for head size 256)");
+  });
+
   it("of a wrong option", () => {
     const text = explanationText(explain({ ...LLAMA, blockSize: 0 }, { env: {} }));
     expect(`\n${text}\n`).toMatchInlineSnapshot(`
