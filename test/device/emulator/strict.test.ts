@@ -13,8 +13,10 @@ import { peerCopy } from "../../../lib/device/peer-copy.js";
 import type { Tensor } from "../../../lib/device/tensor.js";
 import type { Manifest } from "../../../lib/kernels/manifest.js";
 import { BlockPool } from "../../../lib/kv-cache/block-pool.js";
+import { Laboratory, lanes, noAssembler } from "../../support/assemble.js";
 import { coded } from "../../support/coded.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
+import { memoryContents, memorySnippet } from "../../support/memory-snippets.js";
 import { PagedCase } from "../../support/paged-case.js";
 import { isAccurate } from "../../support/reference.js";
 import { kernargs, noCompiler, runtimeKernels } from "../../support/runtime-kernels.js";
@@ -90,6 +92,51 @@ describe.skipIf(onGpu || noCompiler)("late delivery", () => {
       });
     },
   );
+});
+
+describe.skipIf(onGpu || noAssembler)("what is delivered late", () => {
+  /** Memory to LDS without registers between, then from LDS to v4, with and without the wait for the first. */
+  const throughLds = (wait: string) => ({
+    ...memorySnippet(
+      `s_mov_b32 m0, 0
+v_lshlrev_b32 v2, 2, v0
+global_load_lds_dword v2, s[8:9]
+${wait}
+ds_read_b32 v4, v2
+s_waitcnt lgkmcnt(0)`,
+      0,
+      ["v4"],
+    ),
+    ldsBytes: 256,
+  });
+  /** A load whose register is read at once, and a store whose data register is overwritten at once. */
+  const readAtOnce = memorySnippet(
+    `v_lshlrev_b32 v2, 2, v0
+global_load_dword v4, v2, s[8:9]
+v_mov_b32 v5, v4
+global_store_dword v2, v0, s[8:9] offset:256
+v_mov_b32 v0, -1`,
+    0,
+    ["v5", "v4"],
+  );
+
+  it("stays out of LDS, is a poison in registers, and takes stores' data as it was at the store", async () => {
+    const { inputs } = memoryContents(3);
+    for (const late of [false, true]) {
+      setEmulatorOption("DELIVERY", late ? "late" : "early");
+      const laboratory = Laboratory.assemble(open(), {
+        waits: throughLds("s_waitcnt vmcnt(0)"),
+        hurries: throughLds(""),
+        readAtOnce,
+      });
+      expect((await laboratory.run("waits", inputs))[0]).toEqual(inputs[0]);
+      expect((await laboratory.run("hurries", inputs))[0]).toEqual(late ? lanes(() => 0) : inputs[0]);
+      const [atOnce, afterwards, , stored] = await laboratory.run("readAtOnce", inputs);
+      expect(atOnce).toEqual(late ? lanes(() => 0x7fff7fff) : inputs[0]);
+      expect(afterwards).toEqual(inputs[0]);
+      expect(stored).toEqual(lanes((lane) => lane));
+    }
+  });
 });
 
 describe.skipIf(onGpu || noCompiler)("memory", () => {
