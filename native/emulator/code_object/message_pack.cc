@@ -89,15 +89,15 @@ class Reader {
     return true;
   }
 
-  /// Every element takes a byte at least: a count beyond what is left is damage, not a reason to allocate.
+  /// Every element takes a byte at least: a count beyond what is left is damage.
   bool plausible(uint64_t count) const { return count <= static_cast<uint64_t>(end_ - next_); }
 
   bool readArray(MessagePackValue* out, uint64_t count, int depth) {
     if (!plausible(count)) return false;
     out->kind = MessagePackValue::Kind::array;
-    out->array.resize(count);
-    for (auto& element : out->array) {
-      if (!read(&element, depth + 1)) return false;
+    while (count--) {
+      out->array.emplace_back();
+      if (!read(&out->array.back(), depth + 1)) return false;
     }
     return true;
   }
@@ -105,8 +105,9 @@ class Reader {
   bool readMap(MessagePackValue* out, uint64_t count, int depth) {
     if (!plausible(2 * count)) return false;
     out->kind = MessagePackValue::Kind::map;
-    out->map.resize(count);
-    for (auto& [key, value] : out->map) {
+    while (count--) {
+      out->map.emplace_back();
+      auto& [key, value] = out->map.back();
       if (!read(&key, depth + 1) || !read(&value, depth + 1)) return false;
     }
     return true;

@@ -39,7 +39,8 @@ bool bind(const Opcode& opcode, Instruction* out) {
     const bool modifiable = handlers->floatSources >> k & 1 || handlers->resultBits == 0;
     if ((source.negate || source.absolute) && !modifiable) return false;
   }
-  if (out->scalarDestination > reg::execHi) return false;
+  // A mask in exec_hi would reach into the constants.
+  if (out->scalarDestination >= reg::execHi) return false;
   const bool integer = !handlers->floatResult && handlers->resultBits > 1;
   if (out->clamp && (integer || handlers->saturating)) {
     // Integers saturate; where the ISA document gives clamp no meaning, neither does the emulator.

@@ -1,15 +1,22 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Device } from "../../../lib/device/device.js";
+import { type Device, EMULATED_ARCHS } from "../../../lib/device/device.js";
 import { setEmulatorOption } from "../../../lib/device/emulator.js";
 import type { Module } from "../../../lib/device/module.js";
 import { RocmAttentionError } from "../../../lib/errors.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
+import { randomDwords } from "../../support/lane-values.js";
 import { noCompiler, runtimeKernels } from "../../support/runtime-kernels.js";
 
 // Damaged code objects load and run, or are refused with a coded error; they never crash or hang anything.
 // ROCM_ATTENTION_FUZZ_RUNS says how many are tried.
 
+const disassembler = fileURLToPath(
+  new URL("../../../build/Release/rocm_emulator_disassembler", import.meta.url),
+);
 const numRuns = Number(process.env.ROCM_ATTENTION_FUZZ_RUNS ?? 500);
 
 type Damage =
@@ -54,6 +61,32 @@ function apply(object: Uint8Array, damage: Damage): Uint8Array {
       return object.subarray(0, damage.length % object.length);
   }
 }
+
+describe.skipIf(!existsSync(disassembler))("the decoder", () => {
+  it.each(EMULATED_ARCHS)("takes any words for %s and never reads behind them", (arch) => {
+    const next = randomDwords(Date.now());
+    // Every second first word begins as a format does that random words rarely hit.
+    const tops = [0x7e, 0xbe, 0xbf, 0xb0, 0xb8, 0xc0, 0xd0, 0xd1, 0xd2, 0xd3, 0xd8, 0xdc, 0xdd, 0xe0, 0xe1];
+    const lines = Array.from({ length: 50 * numRuns }, () => {
+      const words = Array.from({ length: 1 + (next() % 4) }, next);
+      if (next() % 2) words[0] = (words[0]! & 0xffffff) | (tops[next() % tops.length]! << 24);
+      return words.map((word) => (word >>> 0).toString(16)).join(" ");
+    });
+    const output = execFileSync(disassembler, [arch], { input: lines.join("\n"), encoding: "utf8" });
+    const decoded = output.trimEnd().split("\n");
+    expect(decoded.length).toBe(lines.length);
+    for (const [i, line] of decoded.entries()) {
+      expect(Number.parseInt(line, 10), lines[i]).toBeLessThanOrEqual(lines[i]!.split(" ").length);
+    }
+  });
+
+  it("refuses masks that would reach behind exec", () => {
+    // v_cmp_eq_u32_e64 exec_hi, v0, v0
+    expect(execFileSync(disassembler, ["gfx942"], { input: "d0ca007f 00020100", encoding: "utf8" })).toBe(
+      "0\n",
+    );
+  });
+});
 
 describe.skipIf(noCompiler || onGpu)("a damaged code object", () => {
   let device: Device;
