@@ -42,6 +42,9 @@ const upload = (device, ...shape) =>
     dtype: "bfloat16",
   });
 
+/** The launch with the tensors of which it only has the addresses: what nobody refers to is freed. */
+const keeping = (tensors, launch) => Object.assign(launch, { tensors });
+
 /** 8 query heads and 2 KV heads over a paged cache with permuted blocks. */
 async function tritonAttention(device, queryLengths, keyLengths) {
   const [numHeads, numKvHeads, blockSize] = [8, 2, 16];
@@ -138,7 +141,9 @@ async function aiterForward(device, length) {
     ],
   );
   // Causal: a workgroup takes a tile and its mirror image.
-  return () => launch([Math.ceil(length / queryTile / 2), heads, batch], 512);
+  return keeping([output, query, key, value, lse], () =>
+    launch([Math.ceil(length / queryTile / 2), heads, batch], 512),
+  );
 }
 
 /** pa, block size 16: 16 query heads, 2 KV heads; K [blocks, heads, 16, 16, 8], V [blocks, heads, 2, 128, 8]. */
@@ -177,7 +182,9 @@ async function aiterPagedDecode(device, sequences, length) {
       ],
     ],
   );
-  return () => launch([kvHeads, sequences, 1], 256);
+  return keeping([output, query, key, value, blockTable, lengths], () =>
+    launch([kvHeads, sequences, 1], 256),
+  );
 }
 
 /** A kernel of kernels.cpp: its inputs' lengths, and an output as long as the first. */
@@ -190,7 +197,9 @@ async function vector(device, symbol, lengths) {
   }
   tensors.push(device.empty([lengths[0]], "float32"));
   const kernargs = new Uint8Array(BigUint64Array.from(tensors, ({ pointer }) => pointer).buffer);
-  return () => device.defaultStream.launch(kernel, { grid: [lengths[0] / 256], block: 256, kernargs });
+  return keeping(tensors, () =>
+    device.defaultStream.launch(kernel, { grid: [lengths[0] / 256], block: 256, kernargs }),
+  );
 }
 
 function compiled() {
