@@ -21,33 +21,48 @@ uint32_t groupOf(Target target, LdsAccess kind, uint32_t bytes, uint32_t lane) {
   return wide ? kByQuadWide[quad] + 2 * half : kByQuad[quad] + 4 * half;
 }
 
-/// The clocks of one group, from the dwords that its lanes want.
-uint64_t clocksOf(uint32_t* dwords, size_t count, LdsAccess kind, uint32_t banks) {
-  std::sort(dwords, dwords + count);
-  if (kind != LdsAccess::atomic) count = static_cast<size_t>(std::unique(dwords, dwords + count) - dwords);
-  uint64_t wanted[64] = {};
-  for (size_t i = 0; i < count; i++) wanted[dwords[i] % banks]++;
-  return *std::max_element(wanted, wanted + banks);
-}
+/// The dwords that one group of lanes wants, by bank.
+class Banks {
+ public:
+  Banks(uint32_t banks, bool eachLane) : mask_(banks - 1), eachLane_(eachLane) {}
+
+  void want(uint32_t dword) {
+    const uint32_t bank = dword & mask_;
+    for (uint32_t i = 0; !eachLane_ && i < wanted_[bank]; i++) {
+      if (dwords_[bank][i] == dword) return;
+    }
+    dwords_[bank][wanted_[bank]++] = dword;
+    clocks_ = std::max(clocks_, wanted_[bank]);
+  }
+  uint64_t clocks() const { return clocks_; }
+
+ private:
+  static constexpr uint32_t kMostBanks = 64, kMostPerBank = 64;
+  const uint32_t mask_;
+  const bool eachLane_;
+  uint32_t clocks_ = 0;
+  uint32_t wanted_[kMostBanks] = {};
+  uint32_t dwords_[kMostBanks][kMostPerBank];
+};
 
 }  // namespace
 
 LdsClocks ldsClocks(Target target, LdsAccess kind, uint32_t bytes, const uint32_t (&offset)[kLanes],
                     uint64_t lanes) {
-  uint32_t dwords[kMostGroups][4 * kLanes];
-  size_t counts[kMostGroups] = {};
-  for (uint32_t lane = 0; lane < kLanes; lane++) {
-    if (!(lanes >> lane & 1)) continue;
-    const uint32_t group = groupOf(target, kind, bytes, lane);
-    for (uint32_t at = 0; at < bytes; at += 4) dwords[group][counts[group]++] = (offset[lane] + at) / 4;
-  }
   LdsClocks total{0, 0};
-  const uint32_t banks = isWideRead(target, kind, bytes) ? 64 : 32;
-  for (uint32_t group = 0; group < kMostGroups; group++) {
-    if (!counts[group]) continue;
-    const uint64_t clocks = clocksOf(dwords[group], counts[group], kind, banks);
-    total.clocks += clocks;
-    total.conflicts += clocks - 1;
+  uint64_t lanesOf[kMostGroups] = {};
+  for (uint32_t lane = 0; lane < kLanes; lane++) {
+    lanesOf[groupOf(target, kind, bytes, lane)] |= (lanes >> lane & 1) << lane;
+  }
+  for (uint64_t left : lanesOf) {
+    if (!left) continue;
+    Banks banks(isWideRead(target, kind, bytes) ? 64 : 32, kind == LdsAccess::atomic);
+    for (; left; left &= left - 1) {
+      const uint32_t first = offset[__builtin_ctzll(left)] / 4, count = (bytes + 3) / 4;
+      for (uint32_t i = 0; i < count; i++) banks.want(first + i);
+    }
+    total.clocks += banks.clocks();
+    total.conflicts += banks.clocks() - 1;
   }
   return total;
 }
