@@ -198,9 +198,12 @@ const uint32_t* fetch(const Wave& wave, const Instruction& i, int index, ValueKi
 uint64_t writtenLanes(const Wave& wave, const Instruction& i) {
   const uint64_t exec = wave.exec();
   if (!i.dpp) return exec;
+  // A bank is four lanes of a row, a row sixteen.
   uint64_t allowed = 0;
-  for (int lane = 0; lane < kLanes; lane++)
-    if ((i.rowMask >> (lane >> 4) & 1) && (i.bankMask >> (lane >> 2 & 3) & 1)) allowed |= uint64_t{1} << lane;
+  for (int bank = 0; bank < 4; bank++)
+    if (i.bankMask >> bank & 1) allowed |= uint64_t{0x000f000f000f000f} << (4 * bank);
+  for (int row = 0; row < 4; row++)
+    if (!(i.rowMask >> row & 1)) allowed &= ~(uint64_t{0xffff} << (16 * row));
   if (!i.boundControl) allowed &= dppValid(wave, i.dppControl);
   return exec & allowed;
 }

@@ -84,16 +84,18 @@ void writeUserScalars(Wave& wave, const Launch& launch) {
 void writeWorkItems(Wave& wave, const KernelDescriptor& kernel, const Geometry& geometry) {
   const uint32_t dimensions = kernel.rsrc2 >> 11 & 3;  // ENABLE_VGPR_WORKITEM_ID: 0 x, 1 x and y, 2 all
   const uint32_t first = wave.index * kLanes;
-  uint64_t exec = 0;
-  for (uint32_t lane = 0; lane < kLanes; lane++) {
-    const uint32_t item = first + lane;
-    if (item >= geometry.blockSize()) break;
-    exec |= uint64_t{1} << lane;
-    const uint32_t x = item % geometry.block[0], y = item / geometry.block[0] % geometry.block[1],
-                   z = item / (geometry.block[0] * geometry.block[1]);
+  const uint32_t lanes = std::min<uint32_t>(kLanes, geometry.blockSize() - first);
+  uint32_t x = first % geometry.block[0], y = first / geometry.block[0] % geometry.block[1],
+           z = first / (geometry.block[0] * geometry.block[1]);
+  for (uint32_t lane = 0; lane < lanes; lane++) {
     wave.vector[0][lane] = x | (dimensions >= 1 ? y << 10 : 0) | (dimensions >= 2 ? z << 20 : 0);
+    if (++x < geometry.block[0]) continue;
+    x = 0;
+    if (++y < geometry.block[1]) continue;
+    y = 0;
+    z++;
   }
-  wave.setExec(exec);
+  wave.setExec(~uint64_t{0} >> (kLanes - lanes));
 }
 
 /// Hardware leaves registers as they were; here a kernel finds zeros in those that it owns, whoever ran

@@ -1,3 +1,5 @@
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -18,15 +20,17 @@ constexpr uint64_t kUninterrupted = 1 << 16;
 class Arena {
  public:
   ~Arena() {
-    for (Wave* wave : waves_) operator delete (wave, std::align_val_t{alignof(Wave)});
+    for (uint8_t* block : blocks_) operator delete (block, std::align_val_t{kBlockBytes});
     for (PendingAccesses* pending : pending_) ::operator delete (pending, std::align_val_t{64});
   }
 
   Wave& wave(uint32_t index) {
-    while (waves_.size() <= index) {
-      waves_.push_back(static_cast<Wave*>(operator new (sizeof(Wave), std::align_val_t{alignof(Wave)})));
+    const size_t block = index / kWavesPerBlock;
+    while (blocks_.size() <= block) {
+      blocks_.push_back(static_cast<uint8_t*>(operator new (kBlockBytes, std::align_val_t{kBlockBytes})));
+      madvise(blocks_.back(), kBlockBytes, MADV_HUGEPAGE);
     }
-    return *waves_[index];
+    return *reinterpret_cast<Wave*>(blocks_[block] + index % kWavesPerBlock * sizeof(Wave));
   }
 
   PendingAccesses* pending(uint32_t index) {
@@ -49,7 +53,9 @@ class Arena {
     return memory.data() + (64 - reinterpret_cast<uintptr_t>(memory.data()) % 64) % 64;
   }
 
-  std::vector<Wave*> waves_;
+  /// Waves lie in huge pages: their registers are too many for the host's TLB otherwise.
+  static constexpr size_t kBlockBytes = size_t{2} << 20, kWavesPerBlock = kBlockBytes / sizeof(Wave);
+  std::vector<uint8_t*> blocks_;
   std::vector<PendingAccesses*> pending_;
   std::vector<uint8_t> lds_, ldsWritten_, scratch_;
 };
