@@ -344,7 +344,11 @@ void setUp(Fixture& f) {
 
 }  // namespace
 
-int main(int, char** arguments) {
+int main(int count, char** arguments) {
+  if (count != 2) {
+    std::fprintf(stderr, "usage: %s CODE_OBJECT\n", arguments[0]);
+    return 2;
+  }
   Fixture fixture;
   std::ifstream file(arguments[1], std::ios::binary);
   fixture.image.assign(std::istreambuf_iterator<char>(file), {});

@@ -2,16 +2,15 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { noCompiler, runtimeKernels } from "../../support/runtime-kernels.js";
+import { compiledFile, noCompiler } from "../../support/compile.js";
 
 const file = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
 /** What rocm_emulator_entry_errors says: "ok hipMalloc: null", "not ok hipFree: ...", one line per error path. */
 function errorPaths(): string[] {
-  runtimeKernels("gfx942");
   const program = file("build/Release/rocm_emulator_entry_errors");
   try {
-    return execFileSync(program, [file("build/test/runtime-kernels-gfx942.co")], { encoding: "utf8" })
+    return execFileSync(program, [compiledFile("runtime-kernels.cpp", "gfx942")], { encoding: "utf8" })
       .trim()
       .split("\n");
   } catch (error) {
