@@ -68,6 +68,13 @@ inline void selectLanes(uint32_t* to, const uint32_t* clear, const uint32_t* set
 /// Copies the lanes in `mask`; the others keep their value.
 inline void copyLanes(uint32_t* to, const uint32_t* from, uint64_t mask) { selectLanes(to, to, from, mask); }
 
+/// The same from memory, which need not be aligned.
+inline void copyLanes(uint32_t* to, const uint8_t* from, uint64_t mask) {
+  LaneBuffer row;
+  std::memcpy(row.lanes, from, sizeof row.lanes);
+  copyLanes(to, row.lanes, mask);
+}
+
 /// The lanes whose value is all ones (it is that or 0).
 inline uint64_t maskOfLanes(const LaneBuffer& flags) {
   uint64_t mask = 0;

@@ -48,8 +48,8 @@ template <int Bytes>
 void performRead(Wave& wave, const Instruction& instruction, const Access& access) {
   if constexpr (Bytes == 4) {
     if (contiguousRow(access.ldsOffset)) {
-      return copyLanes(registers(wave, instruction.destination)[0],
-                       reinterpret_cast<const uint32_t*>(wave.lds + access.ldsOffset[0]), access.lanes);
+      return copyLanes(registers(wave, instruction.destination)[0], wave.lds + access.ldsOffset[0],
+                       access.lanes);
     }
   }
   load<Bytes>(wave, instruction, access.lanes, [&](int lane) { return wave.lds + access.ldsOffset[lane]; });

@@ -22,8 +22,8 @@ template <int Bytes>
 void performLoad(Wave& wave, const Instruction& instruction, const Access& access) {
   if constexpr (Bytes == 4) {
     if (contiguous(access.address, 4)) {
-      return copyLanes(registers(wave, instruction.destination)[0],
-                       reinterpret_cast<const uint32_t*>(hostPointer(access.address[0])), access.lanes);
+      return copyLanes(registers(wave, instruction.destination)[0], hostPointer(access.address[0]),
+                       access.lanes);
     }
   }
   load<Bytes>(wave, instruction, access.lanes, [&](int lane) { return hostPointer(access.address[lane]); });
