@@ -59,8 +59,9 @@ export function assembleObject(arch: string, source: string): Buffer {
 }
 
 /**
- * Instructions to run on one wave. v0 holds the lane's number, v1, v2, ... the inputs. Scalar registers from s8 and
- * vector registers up to v239 are free. All lanes are active at first.
+ * Instructions to run on a workgroup of one wave or more. s2 holds the wave's number, v0 the lane's, v1, v2, ... the
+ * inputs, and v255 the lane's number times 4. Scalar registers from s8 and vector registers up to v239 are free. All
+ * lanes are active at first.
  */
 export interface Snippet {
   /** Assembly text, one instruction a line. */
@@ -71,6 +72,8 @@ export interface Snippet {
   outputs: string[];
   /** Bytes of LDS, default 0. */
   ldsBytes?: number;
+  /** Waves of the workgroup, default 1. They get the same inputs; the outputs are those of wave 0. */
+  waves?: number;
   /** FLOAT_DENORM_MODE_32: 3 keeps denormals (default), 0 flushes them. */
   denormals32?: 0 | 3;
 }
@@ -105,6 +108,9 @@ s_add_u32 s6, s6, 256\ns_addc_u32 s7, s7, 0`;
 ${name}:
 s_load_dwordx4 s[4:7], s[0:1], 0x0
 v_and_b32 v0, 0x3ff, v0
+v_lshrrev_b32 v${copyRegister}, 6, v0
+v_readfirstlane_b32 s2, v${copyRegister}
+v_and_b32 v0, 63, v0
 v_lshlrev_b32 v${addressRegister}, 2, v0
 s_waitcnt lgkmcnt(0)
 ${loads.join("\n")}
@@ -115,7 +121,10 @@ s_waitcnt vmcnt(0) lgkmcnt(0)
 s_cselect_b32 s3, 1, 0
 s_mov_b64 s[100:101], exec
 s_mov_b64 exec, -1
+s_cmp_lg_u32 s2, 0
+s_cbranch_scc1 .L${name}_end
 ${stores.join("\n")}
+.L${name}_end:
 s_endpgm
 .size ${name}, .-${name}
 .rodata
@@ -138,7 +147,7 @@ s_endpgm
 
 function metadata(names: [string, Snippet][], arch: string): string {
   const kernels = names.map(
-    ([name, { ldsBytes = 0 }]) => `  - .name: ${name}
+    ([name, { ldsBytes = 0, waves = 1 }]) => `  - .name: ${name}
     .symbol: ${name}.kd
     .kernarg_segment_size: 16
     .group_segment_fixed_size: ${ldsBytes}
@@ -148,7 +157,7 @@ function metadata(names: [string, Snippet][], arch: string): string {
     .sgpr_count: 102
     .vgpr_count: 512
     .agpr_count: 256
-    .max_flat_workgroup_size: 64
+    .max_flat_workgroup_size: ${64 * waves}
     .args:
       - .offset: 0
         .size: 8
@@ -195,7 +204,11 @@ export class Laboratory {
     using input = await device.upload(given, { shape: [given.length], dtype: "int32" });
     using output = device.zeros([64 * snippet.outputs.length], "int32");
     const kernargs = new BigUint64Array([input.pointer, output.pointer]);
-    device.defaultStream.launch(this.module.kernel(name), { grid: [1], block: 64, kernargs });
+    device.defaultStream.launch(this.module.kernel(name), {
+      grid: [1],
+      block: 64 * (snippet.waves ?? 1),
+      kernargs,
+    });
     const values = (await output.read()) as Int32Array;
     const dwords = new Uint32Array(values.buffer, values.byteOffset, values.length);
     return snippet.outputs.map((_, k) => dwords.slice(64 * k, 64 * (k + 1)));

@@ -1,3 +1,4 @@
+import type { Device } from "../../lib/device/device.js";
 import { compileKernels } from "./compile.js";
 
 export { noCompiler } from "./compile.js";
@@ -24,3 +25,14 @@ export function kernargs(...values: (bigint | number | { float: number })[]): Ui
   }
   return new Uint8Array(view.buffer, 0, offset);
 }
+
+/** What the `reverse` kernel of a code object makes of 0, 1, ... 127: global load, LDS write, LDS read, global store. */
+export async function reverse(device: Device, codeObject: Uint8Array): Promise<number[]> {
+  const values = Int32Array.from({ length: 128 }, (_, index) => index);
+  const tensor = await device.upload(values, { shape: [128], dtype: "int32" });
+  device.defaultStream.launch(device.loadModule(codeObject).kernel("reverse"), {
+    ...{ grid: [1], block: 128, ldsBytes: 512, kernargs: kernargs(tensor.pointer, 128) },
+  });
+  return [...((await tensor.read()) as Int32Array)];
+}
+export const reversed = Array.from({ length: 128 }, (_, index) => 127 - index);

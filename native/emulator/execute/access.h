@@ -41,6 +41,8 @@ namespace EMULATOR_LEVEL {
 /// Counts an access, and performs it or queues it for late delivery, as the wave's options are (delivery.cc).
 void intercept(Wave& wave, const Instruction& instruction, const Access& access, Perform perform,
                uint8_t counters);
+/// Queues an access without an effect, under late delivery (delivery.cc).
+void deferNothing(Wave& wave, const Instruction& instruction, uint8_t counters);
 
 /// The one door to memory: every access passes here, checked and ready to take effect.
 template <Perform kPerform>
@@ -53,6 +55,17 @@ inline void issue(Wave& wave, const Instruction& instruction, const Access& acce
 }
 
 inline int firstLane(uint64_t lanes) { return __builtin_ctzll(lanes); }
+
+/// Begins a vector access of the active lanes. False where there are none: it moves nothing then, but counts
+/// as outstanding like any other, since the waits that the compiler has placed behind it know nothing of
+/// EXEC.
+inline bool beginAccess(Wave& wave, const Instruction& instruction, uint8_t counters, Access& access) {
+  access.lanes = wave.exec();
+  access.outside = access.partial = 0;
+  if (access.lanes) return true;
+  if (wave.pending) deferNothing(wave, instruction, counters);
+  return false;
+}
 
 /// Calls `body(lane)` for each lane of a mask, in ascending order: of several lanes that store to one address
 /// the highest wins.

@@ -95,9 +95,7 @@ bool checkClipped(Wave& wave, Access& access, uint32_t bytes) {
 }
 
 Reach prepare(Wave& wave, const Instruction& instruction, uint32_t bytes, Access& access) {
-  access.lanes = wave.exec();
-  access.outside = access.partial = 0;
-  if (!access.lanes) return Reach::nothing;
+  if (!beginAccess(wave, instruction, kVmCount, access)) return Reach::nothing;
   const Descriptor descriptor(wave, instruction.extra[1]);
   if (descriptor.perLane) return preparePrivate(wave, instruction, descriptor, bytes, access);
   if (descriptor.swizzled && instruction.indexEnable) {

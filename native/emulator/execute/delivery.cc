@@ -65,9 +65,37 @@ void poison(Wave& wave, const Instruction& instruction, uint64_t lanes) {
   }
 }
 
-/// Queues an access for late delivery and poisons its result registers.
-void defer(Wave& wave, const Instruction& instruction, const Access& access, Perform perform,
-           uint8_t counters) {
+void performNothing(Wave&, const Instruction&, const Access&) {}
+
+/// Writes the results of an access that has taken effect before.
+void deliverResults(Wave& wave, const Instruction& instruction, const Access& access) {
+  deliverLoad(wave, instruction, access.lanes, access.data);
+}
+
+/// Lets an access take effect in memory and keeps its results until its wait.
+void settle(Wave& wave, PendingAccess& pending) {
+  const Instruction& instruction = *pending.instruction;
+  if (!instruction.results) {
+    pending.perform(wave, instruction, pending.access);
+    pending.perform = performNothing;
+    return;
+  }
+  uint32_t(*result)[kLanes] = registers(wave, instruction.destination);
+  const size_t bytes = sizeof(pending.data[0]) * instruction.results;
+  uint32_t poisoned[4][kLanes];
+  std::memcpy(poisoned, result, bytes);
+  pending.perform(wave, instruction, pending.access);
+  std::memcpy(pending.data, result, bytes);
+  std::memcpy(result, poisoned, bytes);
+  if (instruction.half == 2) {
+    for (uint32_t& value : pending.data[0]) value >>= 16;
+  }
+  pending.access.data = pending.data;
+  pending.perform = deliverResults;
+}
+
+/// A new entry of the queue, without an effect.
+PendingAccess& enqueue(Wave& wave, const Instruction& instruction, uint8_t counters) {
   PendingAccesses& pending = *wave.pending;
   if (!pending.ready) {
     for (int i = 0; i < PendingAccesses::kMost; i++) pending.order[i] = i;
@@ -76,11 +104,20 @@ void defer(Wave& wave, const Instruction& instruction, const Access& access, Per
   if (counters & kVmCount) drain(wave, kVmCount, kMostVm - 1);
   if (counters & kLgkmCount) drain(wave, kLgkmCount, kMostLgkm - 1);
   PendingAccess& entry = pending.entries[pending.order[pending.count++]];
-  entry.access = access;
-  entry.perform = perform;
+  entry.perform = performNothing;
+  entry.access.lanes = 0;
   entry.instruction = &instruction;
   entry.counters = counters;
   entry.outOfOrder = instruction.format == Format::smem;
+  return entry;
+}
+
+/// Queues an access for late delivery and poisons its result registers.
+void defer(Wave& wave, const Instruction& instruction, const Access& access, Perform perform,
+           uint8_t counters) {
+  PendingAccess& entry = enqueue(wave, instruction, counters);
+  entry.access = access;
+  entry.perform = perform;
   if (instruction.operands) {
     std::memcpy(entry.data, access.data, sizeof(entry.data[0]) * instruction.operands);
     entry.access.data = entry.data;
@@ -101,6 +138,27 @@ void intercept(Wave& wave, const Instruction& instruction, const Access& access,
     defer(wave, instruction, access, perform, counters);
   } else {
     perform(wave, instruction, access);
+  }
+}
+
+void deferNothing(Wave& wave, const Instruction& instruction, uint8_t counters) {
+  enqueue(wave, instruction, counters);
+}
+
+void settleAccesses(Wave& wave) {
+  if (!wave.pending) return;
+  PendingAccesses& pending = *wave.pending;
+  const auto entry = [&](int position) -> PendingAccess& { return pending.entries[pending.order[position]]; };
+  // Through LDS, all that a read must see of its own wave goes before it.
+  int ldsEnd = pending.count;
+  const auto readsLds = [](const PendingAccess& access) {
+    return access.counters & kLgkmCount && !access.outOfOrder && access.instruction->results;
+  };
+  while (ldsEnd > 0 && !readsLds(entry(ldsEnd - 1))) ldsEnd--;
+  for (int i = 0; i < pending.count; i++) {
+    PendingAccess& access = entry(i);
+    if (access.outOfOrder || access.instruction->toLds) continue;
+    if (!(access.counters & kLgkmCount) || i < ldsEnd) settle(wave, access);
   }
 }
 

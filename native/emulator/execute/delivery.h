@@ -8,14 +8,15 @@ namespace emulator {
 /// NaN as f32, f16 and bf16, and an absurd integer.
 constexpr uint32_t kPoison = 0x7fff7fff;
 
-/// An issued access that has not taken effect.
+/// An issued access that no s_waitcnt has covered.
 struct PendingAccess {
   Access access;
-  Perform perform;
+  Perform perform;  ///< what is left of it: all, the delivery of its results, or nothing
   const Instruction* instruction;
-  uint8_t counters;          ///< those that no s_waitcnt has covered yet; it takes effect when none is left
-  bool outOfOrder;           ///< scalar memory: only a wait for 0 covers it
-  uint32_t data[4][kLanes];  ///< copies of the registers that access.data points to
+  uint8_t counters;  ///< those that no s_waitcnt has covered yet; it is performed when none is left
+  bool outOfOrder;   ///< scalar memory: only a wait for 0 covers it
+  /// What access.data points to: copies of the registers to store, later the results to deliver.
+  uint32_t data[4][kLanes];
   uint32_t secondData[2][kLanes];  ///< and access.data1
 };
 
@@ -35,6 +36,16 @@ namespace EMULATOR_LEVEL {
 /// s_waitcnt: returns when at most `vm` and `lgkm` accesses are outstanding. Does nothing without late
 /// delivery.
 void waitForAccesses(Wave& wave, unsigned vm, unsigned lgkm);
+
+/// s_barrier: what the workgroup's other waves may count on takes effect in memory, waits or not.
+///
+/// A workgroup's waves share one L1, which serves them in order (compute units, not threadgroup-split mode):
+/// LLVM's memory model for gfx90a and gfx942 has no wait for vector memory before a barrier. LDS executes a
+/// wave's instructions in order, and those issued before a barrier ahead of what others issue behind it. CK's
+/// and AITER's kernels rely on that for reads, which stay outstanding over the barrier that lets others
+/// overwrite what they read. Writes it does not excuse: their wait is missing. In either case registers stay
+/// poisoned.
+void settleAccesses(Wave& wave);
 
 /// s_endpgm: all that was issued takes effect.
 inline void finishAccesses(Wave& wave) { waitForAccesses(wave, 0, 0); }

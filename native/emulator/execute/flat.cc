@@ -36,9 +36,7 @@ enum class Reach { nothing, deviceOnly, apertures };
 
 /// Fills in and checks all addresses; says whether any lies in an aperture.
 Reach prepare(Wave& wave, const Instruction& instruction, uint64_t bytes, Access& access) {
-  access.lanes = wave.exec();
-  access.outside = access.partial = 0;
-  if (!access.lanes) return Reach::nothing;
+  if (!beginAccess(wave, instruction, kBothCounts, access)) return Reach::nothing;
   const uint32_t(*address)[kLanes] = registers(wave, instruction.source[0].code);
   for (int lane = 0; lane < kLanes; lane++) {
     access.address[lane] =

@@ -10,9 +10,7 @@ namespace {
 
 /// Fills in the addresses of all lanes and checks them. False where nothing is left to do.
 bool prepare(Wave& wave, const Instruction& instruction, uint64_t bytes, Access& access) {
-  access.lanes = wave.exec();
-  access.outside = access.partial = 0;
-  if (!access.lanes) return false;
+  if (!beginAccess(wave, instruction, kVmCount, access)) return false;
   const uint32_t(*address)[kLanes] = registers(wave, instruction.source[0].code);
   const int64_t offset = instruction.offset;
   const uint16_t base = instruction.source[2].code;

@@ -10,9 +10,7 @@ namespace {
 
 /// Fills in the LDS offsets of all lanes. False where no lane is active.
 bool address(Wave& wave, const Instruction& instruction, Access& access) {
-  access.lanes = wave.exec();
-  access.outside = access.partial = 0;
-  if (!access.lanes) return false;
+  if (!beginAccess(wave, instruction, kLgkmCount, access)) return false;
   if (instruction.indexEnable) {  // *_addtid: M0 and the lane number instead of an address register
     const uint32_t base = wave.scalar[reg::m0] & 0xffff;
     for (uint32_t lane = 0; lane < kLanes; lane++) access.ldsOffset[lane] = base + 4 * lane;

@@ -49,9 +49,7 @@ void performBackwardPermute(Wave& wave, const Instruction& instruction, const Ac
 }
 
 bool prepare(Wave& wave, const Instruction& instruction, Access& access) {
-  access.lanes = wave.exec();
-  access.outside = access.partial = 0;
-  if (!access.lanes) return false;
+  if (!beginAccess(wave, instruction, kLgkmCount, access)) return false;
   const uint32_t* address = registers(wave, instruction.source[0].code)[0];
   for (int lane = 0; lane < kLanes; lane++) {
     access.ldsOffset[lane] = address[lane] + static_cast<uint32_t>(instruction.offset);

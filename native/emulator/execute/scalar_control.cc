@@ -208,7 +208,10 @@ void endProgram(Wave& wave, const Instruction&) {
   finishAccesses(wave);
   if (wave.status != WaveStatus::faulted) wave.status = WaveStatus::ended;
 }
-void barrier(Wave& wave, const Instruction&) { wave.status = WaveStatus::atBarrier; }
+void barrier(Wave& wave, const Instruction&) {
+  settleAccesses(wave);
+  wave.status = WaveStatus::atBarrier;
+}
 
 void waitCounters(Wave& wave, const Instruction& i) {
   // vmcnt has its upper two bits in 15:14, lgkmcnt lies in 11:8; expcnt counts nothing that kernels do.

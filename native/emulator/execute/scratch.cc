@@ -9,9 +9,7 @@ namespace EMULATOR_LEVEL {
 namespace {
 
 bool prepare(Wave& wave, const Instruction& instruction, uint32_t bytes, Access& access) {
-  access.lanes = wave.exec();
-  access.outside = access.partial = 0;
-  if (!access.lanes) return false;
+  if (!beginAccess(wave, instruction, kVmCount, access)) return false;
   uint32_t offset = static_cast<uint32_t>(instruction.offset);
   if (instruction.source[2].code != kNoScalar) offset += wave.scalar[instruction.source[2].code];
   const uint32_t(*vector)[kLanes] =

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Device } from "../../../lib/device/device.js";
 import { setEmulatorOption } from "../../../lib/device/emulator.js";
 import { aiterCodeObjects, noAiter } from "../../support/aiter.js";
@@ -35,9 +35,17 @@ const random = (seed: number, count: number) => round("bfloat16", new Random(see
 const bytes = (device: Device, data: Uint16Array | Int32Array) =>
   device.upload(data, { shape: [data.length], dtype: data instanceof Int32Array ? "int32" : "bfloat16" });
 
-afterEach(() => setEmulatorOption("SCHEDULE", "barrier"));
+/** When memory instructions take effect: their waits are as much their authors' as the instructions. */
+const DELIVERIES = ["early", "late"];
 
-describe.skipIf(noAiter || onGpu)("AITER's fmha forward", () => {
+afterEach(() => {
+  setEmulatorOption("SCHEDULE", "barrier");
+  setEmulatorOption("DELIVERY", "early");
+});
+
+describe.skipIf(noAiter || onGpu).each(DELIVERIES)("AITER's fmha forward, delivered %s", (delivery) => {
+  beforeEach(() => setEmulatorOption("DELIVERY", delivery));
+
   const variants = targets.flatMap((arch) =>
     [false, true].flatMap((causal) =>
       // The rounding of P and of the result; gfx950's kernels have only one.
@@ -104,7 +112,9 @@ describe.skipIf(noAiter || onGpu)("AITER's fmha forward", () => {
   });
 });
 
-describe.skipIf(noAiter || onGpu)("AITER's paged decode", () => {
+describe.skipIf(noAiter || onGpu).each(DELIVERIES)("AITER's paged decode, delivered %s", (delivery) => {
+  beforeEach(() => setEmulatorOption("DELIVERY", delivery));
+
   it.each(targets.flatMap((arch) => [8, 16].map((group) => ({ arch, group }))))(
     "$arch, groups of $group heads",
     async ({ arch, group }) => {
@@ -168,67 +178,72 @@ describe.skipIf(noAiter || onGpu)("AITER's paged decode", () => {
   );
 });
 
-describe.skipIf(noAiter || onGpu)("AITER's MLA decode, first stage", () => {
-  it.each(targets.flatMap((arch) => [1, 2].map((splits) => ({ arch, splits }))))(
-    "$arch, splits: $splits",
-    async ({ arch, splits }) => {
-      const name = "mla_dec_stage1_bf16_a16w16_subQ16_mqa16";
-      const { device, kernel } = open(arch, name, `_ZN5aiter${name.length}${name}E`);
-      const [heads, rank, size] = [16, 512, 576];
-      const lengths = [37, 130];
-      const starts = [0, 37, 167];
-      const query = random(1, lengths.length * heads * size);
-      const latents = lengths.map((length, s) => random(10 + s, length * size));
-      const pages = Int32Array.from(new Random(3).permutation(starts.at(-1)!));
-      const cache = new Uint16Array(pages.length * size);
-      for (const [s, { bits }] of latents.entries()) {
-        for (let t = 0; t < lengths[s]!; t++) {
-          const row = bits.subarray(t * size, (t + 1) * size) as Uint16Array;
-          cache.set(row, pages[starts[s]! + t]! * size);
+describe.skipIf(noAiter || onGpu).each(DELIVERIES)(
+  "AITER's MLA decode, first stage, delivered %s",
+  (delivery) => {
+    beforeEach(() => setEmulatorOption("DELIVERY", delivery));
+
+    it.each(targets.flatMap((arch) => [1, 2].map((splits) => ({ arch, splits }))))(
+      "$arch, splits: $splits",
+      async ({ arch, splits }) => {
+        const name = "mla_dec_stage1_bf16_a16w16_subQ16_mqa16";
+        const { device, kernel } = open(arch, name, `_ZN5aiter${name.length}${name}E`);
+        const [heads, rank, size] = [16, 512, 576];
+        const lengths = [37, 130];
+        const starts = [0, 37, 167];
+        const query = random(1, lengths.length * heads * size);
+        const latents = lengths.map((length, s) => random(10 + s, length * size));
+        const pages = Int32Array.from(new Random(3).permutation(starts.at(-1)!));
+        const cache = new Uint16Array(pages.length * size);
+        for (const [s, { bits }] of latents.entries()) {
+          for (let t = 0; t < lengths[s]!; t++) {
+            const row = bits.subarray(t * size, (t + 1) * size) as Uint16Array;
+            cache.set(row, pages[starts[s]! + t]! * size);
+          }
         }
-      }
-      const data = [query.bits as Uint16Array, cache, Int32Array.from(starts), pages, Int32Array.of(1, 1)];
-      const inputs = await Promise.all(data.map((part) => bytes(device, part)));
-      const partial = device.zeros([lengths.length, splits, heads, rank], "float32");
-      // Splits that are left without tokens are not written.
-      const noWeights = new Float32Array(lengths.length * splits * heads).fill(Number.NEGATIVE_INFINITY);
-      const lse = await device.upload(noWeights, { shape: [noWeights.length], dtype: "float32" });
-      const scale = size ** -0.5;
-      device.defaultStream.launch(kernel, {
-        grid: [1, lengths.length, splits],
-        block: 256,
-        kernargs: slots(208, [
-          ...[partial.pointer, lse.pointer, ...inputs.map((tensor) => tensor.pointer), { float: scale }],
-          ...[heads, splits, heads * size * 2, size * 2, 0],
-        ]),
-      });
-      const { output: expected } = attend({
-        shape: { numHeads: heads, numKvHeads: 1, headSize: size, blockSize: 1 },
-        lengths: lengths.map((length) => [length - 1, 1]),
-        query: query.values,
-        keys: latents.map((x) => x.values),
-        values: latents.map((x) => x.values),
-        scale,
-      });
-      const [parts, sums] = [await partial.readFloat32(), await lse.readFloat32()];
-      const merged = Float64Array.from({ length: lengths.length * heads * rank }, (_, i) => {
-        const [s, h, x] = [Math.floor(i / (heads * rank)), Math.floor(i / rank) % heads, i % rank];
-        let [total, weights] = [0, 0];
-        for (let split = 0; split < splits; split++) {
-          const row = (s * splits + split) * heads + h;
-          const weight = Math.exp(sums[row]! - sums[s * splits * heads + h]!);
-          total += weight * parts[row * rank + x]!;
-          weights += weight;
-        }
-        return total / weights;
-      });
-      const values = Float64Array.from(
-        { length: merged.length },
-        (_, i) => expected[Math.floor(i / rank) * size + (i % rank)]!,
-      );
-      const errors = rowErrors(merged, values, rank);
-      expect(isAccurate(errors, "bfloat16"), JSON.stringify(errors)).toBe(true);
-      await device.close();
-    },
-  );
-});
+        const data = [query.bits as Uint16Array, cache, Int32Array.from(starts), pages, Int32Array.of(1, 1)];
+        const inputs = await Promise.all(data.map((part) => bytes(device, part)));
+        const partial = device.zeros([lengths.length, splits, heads, rank], "float32");
+        // Splits that are left without tokens are not written.
+        const noWeights = new Float32Array(lengths.length * splits * heads).fill(Number.NEGATIVE_INFINITY);
+        const lse = await device.upload(noWeights, { shape: [noWeights.length], dtype: "float32" });
+        const scale = size ** -0.5;
+        device.defaultStream.launch(kernel, {
+          grid: [1, lengths.length, splits],
+          block: 256,
+          kernargs: slots(208, [
+            ...[partial.pointer, lse.pointer, ...inputs.map((tensor) => tensor.pointer), { float: scale }],
+            ...[heads, splits, heads * size * 2, size * 2, 0],
+          ]),
+        });
+        const { output: expected } = attend({
+          shape: { numHeads: heads, numKvHeads: 1, headSize: size, blockSize: 1 },
+          lengths: lengths.map((length) => [length - 1, 1]),
+          query: query.values,
+          keys: latents.map((x) => x.values),
+          values: latents.map((x) => x.values),
+          scale,
+        });
+        const [parts, sums] = [await partial.readFloat32(), await lse.readFloat32()];
+        const merged = Float64Array.from({ length: lengths.length * heads * rank }, (_, i) => {
+          const [s, h, x] = [Math.floor(i / (heads * rank)), Math.floor(i / rank) % heads, i % rank];
+          let [total, weights] = [0, 0];
+          for (let split = 0; split < splits; split++) {
+            const row = (s * splits + split) * heads + h;
+            const weight = Math.exp(sums[row]! - sums[s * splits * heads + h]!);
+            total += weight * parts[row * rank + x]!;
+            weights += weight;
+          }
+          return total / weights;
+        });
+        const values = Float64Array.from(
+          { length: merged.length },
+          (_, i) => expected[Math.floor(i / rank) * size + (i % rank)]!,
+        );
+        const errors = rowErrors(merged, values, rank);
+        expect(isAccurate(errors, "bfloat16"), JSON.stringify(errors)).toBe(true);
+        await device.close();
+      },
+    );
+  },
+);

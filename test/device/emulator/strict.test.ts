@@ -1,8 +1,3 @@
-import { createHash } from "node:crypto";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { createAttention } from "../../../lib/attention/attention.js";
 import { createBatch } from "../../../lib/attention/batch.js";
@@ -11,18 +6,10 @@ import { setEmulatorOption } from "../../../lib/device/emulator.js";
 import { enqueueCopy } from "../../../lib/device/enqueue.js";
 import { peerCopy } from "../../../lib/device/peer-copy.js";
 import type { Tensor } from "../../../lib/device/tensor.js";
-import type { Manifest } from "../../../lib/kernels/manifest.js";
 import { BlockPool } from "../../../lib/kv-cache/block-pool.js";
-import { Laboratory, lanes, noAssembler } from "../../support/assemble.js";
 import { coded } from "../../support/coded.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
-import { memoryContents, memorySnippet } from "../../support/memory-snippets.js";
-import { PagedCase } from "../../support/paged-case.js";
-import { isAccurate } from "../../support/reference.js";
-import { kernargs, noCompiler, runtimeKernels } from "../../support/runtime-kernels.js";
-import { waitsOf, withoutWaits } from "../../support/waits.js";
-
-const built = fileURLToPath(new URL("../../../build/kernels/gfx942", import.meta.url));
+import { kernargs, noCompiler, reverse, reversed, runtimeKernels } from "../../support/runtime-kernels.js";
 
 const devices: Device[] = [];
 function open(): Device {
@@ -32,111 +19,12 @@ function open(): Device {
 
 afterEach(async () => {
   for (const [name, value] of [
-    ["DELIVERY", "early"],
-    ["SCHEDULE", "barrier"],
     ["INSTRUCTION_LIMIT", "0"],
     ["UNINITIALISED", "allow"],
   ] as const) {
     setEmulatorOption(name, value);
   }
   await Promise.all(devices.splice(0).map((device) => device.close()));
-});
-
-/** What the `reverse` kernel of a code object makes of 0, 1, ... 127: global load, LDS write, LDS read, global store. */
-async function reverse(codeObject: Uint8Array): Promise<number[]> {
-  const device = open();
-  const values = Int32Array.from({ length: 128 }, (_, index) => index);
-  const tensor = await device.upload(values, { shape: [128], dtype: "int32" });
-  device.defaultStream.launch(device.loadModule(codeObject).kernel("reverse"), {
-    ...{ grid: [1], block: 128, ldsBytes: 512, kernargs: kernargs(tensor.pointer, 128) },
-  });
-  return [...((await tensor.read()) as Int32Array)];
-}
-const reversed = Array.from({ length: 128 }, (_, index) => 127 - index);
-
-describe.skipIf(onGpu || noCompiler)("late delivery", () => {
-  it("shows every wait that a kernel lacks, and leaves an intact one alone", async () => {
-    const kernel = runtimeKernels("gfx942");
-    setEmulatorOption("DELIVERY", "late");
-    expect(await reverse(kernel)).toEqual(reversed);
-    // For the arguments, the load from memory, the write to LDS and the read from it.
-    const waits = waitsOf(kernel, "reverse");
-    expect(waits.length).toBe(4);
-    for (const wait of waits) {
-      const outcome = await reverse(withoutWaits(kernel, [wait])).catch((error: unknown) => error);
-      if (Array.isArray(outcome)) expect(outcome).not.toEqual(reversed);
-      else expect(outcome).toEqual(coded("ERR_DEVICE_FAULT", "reverse"));
-    }
-    setEmulatorOption("DELIVERY", "early"); // hides it all
-    expect(await reverse(withoutWaits(kernel, waits))).toEqual(reversed);
-  });
-
-  it.each(["vmcnt", "lgkmcnt"] as const)(
-    "shows attention kernels that do not wait for %s",
-    async (counter) => {
-      const options = {
-        shape: { numHeads: 4, numKvHeads: 2, headSize: 64, blockSize: 16 },
-        dtype: "bfloat16",
-        lengths: [[300, 1]],
-        seed: 1,
-      } as const;
-      const accurate = async () => {
-        const paged = await PagedCase.create(open(), options);
-        return isAccurate(paged.errors((await paged.run()).output), "bfloat16");
-      };
-      setEmulatorOption("DELIVERY", "late");
-      expect(await accurate()).toBe(true);
-      await withoutWaitsIn("unified_attention_3d", counter, async () => {
-        const outcome = await accurate().catch((error: unknown) => error);
-        if (outcome !== false) expect(outcome).toEqual(coded("ERR_DEVICE_FAULT"));
-      });
-    },
-  );
-});
-
-describe.skipIf(onGpu || noAssembler)("what is delivered late", () => {
-  /** Memory to LDS without registers between, then from LDS to v4, with and without the wait for the first. */
-  const throughLds = (wait: string) => ({
-    ...memorySnippet(
-      `s_mov_b32 m0, 0
-v_lshlrev_b32 v2, 2, v0
-global_load_lds_dword v2, s[8:9]
-${wait}
-ds_read_b32 v4, v2
-s_waitcnt lgkmcnt(0)`,
-      0,
-      ["v4"],
-    ),
-    ldsBytes: 256,
-  });
-  /** A load whose register is read at once, and a store whose data register is overwritten at once. */
-  const readAtOnce = memorySnippet(
-    `v_lshlrev_b32 v2, 2, v0
-global_load_dword v4, v2, s[8:9]
-v_mov_b32 v5, v4
-global_store_dword v2, v0, s[8:9] offset:256
-v_mov_b32 v0, -1`,
-    0,
-    ["v5", "v4"],
-  );
-
-  it("stays out of LDS, is a poison in registers, and takes stores' data as it was at the store", async () => {
-    const { inputs } = memoryContents(3);
-    for (const late of [false, true]) {
-      setEmulatorOption("DELIVERY", late ? "late" : "early");
-      const laboratory = Laboratory.assemble(open(), {
-        waits: throughLds("s_waitcnt vmcnt(0)"),
-        hurries: throughLds(""),
-        readAtOnce,
-      });
-      expect((await laboratory.run("waits", inputs))[0]).toEqual(inputs[0]);
-      expect((await laboratory.run("hurries", inputs))[0]).toEqual(late ? lanes(() => 0) : inputs[0]);
-      const [atOnce, afterwards, , stored] = await laboratory.run("readAtOnce", inputs);
-      expect(atOnce).toEqual(late ? lanes(() => 0x7fff7fff) : inputs[0]);
-      expect(afterwards).toEqual(inputs[0]);
-      expect(stored).toEqual(lanes((lane) => lane));
-    }
-  });
 });
 
 describe.skipIf(onGpu || noCompiler)("memory", () => {
@@ -253,7 +141,7 @@ describe.skipIf(onGpu || noCompiler)("reading what nobody has written", () => {
 
   it("is found in LDS", async () => {
     setEmulatorOption("UNINITIALISED", "report");
-    expect(await reverse(runtimeKernels("gfx942"))).toEqual(reversed);
+    expect(await reverse(open(), runtimeKernels("gfx942"))).toEqual(reversed);
     const device = open();
     const values = device.zeros([128], "int32");
     device.defaultStream.launch(device.loadModule(runtimeKernels("gfx942")).kernel("reverse"), {
@@ -302,31 +190,3 @@ describe.skipIf(onGpu || noCompiler)("the instruction limit", () => {
     );
   });
 });
-
-/** Runs `body` while createAttention finds gfx942 kernels of which those of one operation do not wait for a counter. */
-async function withoutWaitsIn(
-  operation: string,
-  counter: "vmcnt" | "lgkmcnt",
-  body: () => Promise<void>,
-): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "rocm-attention-"));
-  const before = process.env.ROCM_ATTENTION_KERNEL_PATH;
-  try {
-    cpSync(built, folder, { recursive: true });
-    const manifest: Manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"));
-    const kernels = manifest.kernels.map((row) => {
-      if (row.operation !== operation) return row;
-      const intact = readFileSync(join(folder, row.file));
-      const mutant = withoutWaits(intact, waitsOf(intact, row.symbol), [counter]);
-      writeFileSync(join(folder, row.file), mutant);
-      return { ...row, sha256: createHash("sha256").update(mutant).digest("hex") };
-    });
-    writeFileSync(join(folder, "manifest.json"), JSON.stringify({ ...manifest, kernels }));
-    process.env.ROCM_ATTENTION_KERNEL_PATH = folder;
-    await body();
-  } finally {
-    if (before === undefined) delete process.env.ROCM_ATTENTION_KERNEL_PATH;
-    else process.env.ROCM_ATTENTION_KERNEL_PATH = before;
-    rmSync(folder, { recursive: true });
-  }
-}
