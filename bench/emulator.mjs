@@ -1,8 +1,7 @@
 // The emulator's speed in wave-instructions per second: npm run bench:emulator [-- part of a name]. Reads dist/, and the
-// kernels that the set-up has built or fetched. All checks of addresses are on, as always.
+// kernels that the set-up has built or fetched. All checks of addresses are on, as always, and counters are basic.
 import { availableParallelism } from "node:os";
-import { emulatedInstructions, setEmulatorOption } from "../dist/device/emulator.js";
-import { Device } from "../dist/index.js";
+import { Device, setEmulatorOption, takeLaunchCounters } from "../dist/index.js";
 import { cases } from "./emulator/cases.mjs";
 
 const SECONDS = 1.5;
@@ -26,16 +25,22 @@ async function fastest(device, enqueue, threads) {
   return best;
 }
 
+/** The wave-instructions of launches. */
+function instructionsOf(launches) {
+  const counts = launches.flatMap(({ instructions }) => Object.values(instructions));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
 async function measure(prepare, cores) {
   const device = Device.open({ emulate: "gfx942", computeUnits: 8 });
   try {
     const enqueue = await prepare(device);
     enqueue(); // decodes
     await device.defaultStream.synchronize();
-    const before = emulatedInstructions(device);
+    takeLaunchCounters(device);
     enqueue();
     await device.defaultStream.synchronize();
-    const instructions = emulatedInstructions(device) - before;
+    const instructions = instructionsOf(takeLaunchCounters(device));
     const rates = [];
     for (const threads of [1, cores]) rates.push(instructions / (await fastest(device, enqueue, threads)));
     return { instructions, rates };
@@ -44,6 +49,7 @@ async function measure(prepare, cores) {
   }
 }
 
+setEmulatorOption("COUNTERS", "basic");
 const [wanted = ""] = process.argv.slice(2);
 const cores = availableParallelism();
 const millions = (value, digits) => (value / 1e6).toFixed(digits).padStart(9);

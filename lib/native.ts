@@ -54,7 +54,6 @@ export interface NativeBinding {
   setEmulatorOption(library: string, name: string, value: string): boolean;
   /** What the emulator has counted of launches on its device `ordinal` since the last call, as JSON. */
   takeEmulatorCounters(library: string, ordinal: number): string;
-  emulatedInstructions(library: string, ordinal: number): bigint;
   /** How often the emulator's HIP function of that name has been called in this process. */
   emulatorCalls(library: string, name: string): number;
 }

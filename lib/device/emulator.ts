@@ -1,6 +1,5 @@
 import { invalidArgument } from "../errors.js";
 import { emulatorLibrary, native } from "../native.js";
-import type { Device } from "./device.js";
 
 /**
  * Sets an option of the emulator for what is launched or called from now on, in the whole process: what the variable
@@ -10,11 +9,6 @@ export function setEmulatorOption(name: string, value: string): void {
   if (!native().setEmulatorOption(emulatorLibrary(), name, value)) {
     throw invalidArgument("option", "an option and a value of the emulator", `${name}=${value}`);
   }
-}
-
-/** The wave-instructions that finished launches on an emulated device have executed. */
-export function emulatedInstructions({ info }: Device): number {
-  return Number(native().emulatedInstructions(emulatorLibrary(), info.ordinal));
 }
 
 /** How often a HIP function ("hipMalloc") of the emulator has been called in this process: to fail each call once. */

@@ -114,13 +114,6 @@ Napi::Value setEmulatorOption(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value emulatedInstructions(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const hip::Functions& functions = emulator(info[0].ToString()).functions;
-    return Napi::BigInt::New(info.Env(), functions.rocmEmulatorInstructions(integer(info[1], 65535)));
-  });
-}
-
 Napi::Value takeEmulatorCounters(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const hip::Functions& functions = emulator(info[0].ToString()).functions;
@@ -154,7 +147,6 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("listDevices", Napi::Function::New<listDevices>(env));
   exports.Set("openDevice", Napi::Function::New<openDevice>(env));
   exports.Set("setEmulatorOption", Napi::Function::New<setEmulatorOption>(env));
-  exports.Set("emulatedInstructions", Napi::Function::New<emulatedInstructions>(env));
   exports.Set("takeEmulatorCounters", Napi::Function::New<takeEmulatorCounters>(env));
   exports.Set("emulatorCalls", Napi::Function::New<emulatorCalls>(env));
   exports.Set("openEmulatedDevice", Napi::Function::New<openEmulatedDevice>(env));

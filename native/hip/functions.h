@@ -82,8 +82,6 @@ using hipHostFn_t = void (*)(void*);
   /** Text of the last fault on `device` (kernel, workgroup, wave, lane, pc, instruction, address), "" if  \
    * none. */                                                                                              \
   EMULATOR_FUNCTION(const char*, rocmEmulatorLastFault, (int device))                                      \
-  /** The wave-instructions that finished launches on `device` have executed. */                           \
-  EMULATOR_FUNCTION(uint64_t, rocmEmulatorInstructions, (int device))                                      \
   /** What option COUNTERS had counted of the last 256 launches that have ended on `device` since the last \
    * call: a JSON array (lib/device/counters.ts), valid until this thread calls again. */                  \
   EMULATOR_FUNCTION(const char*, rocmEmulatorTakeCounters, (int device))                                   \

@@ -88,7 +88,7 @@ const saved = new Map([
 ]);
 
 function kernelText(name: string, snippet: Snippet): string {
-  const { code, inputs, outputs, ldsBytes = 0, denormals32 = 3 } = snippet;
+  const { code, inputs, outputs, ldsBytes = 0, waves = 1, denormals32 = 3 } = snippet;
   const loads = Array.from(
     { length: inputs },
     (_, k) =>
@@ -121,8 +121,7 @@ s_waitcnt vmcnt(0) lgkmcnt(0)
 s_cselect_b32 s3, 1, 0
 s_mov_b64 s[100:101], exec
 s_mov_b64 exec, -1
-s_cmp_lg_u32 s2, 0
-s_cbranch_scc1 .L${name}_end
+${waves > 1 ? `s_cmp_lg_u32 s2, 0\ns_cbranch_scc1 .L${name}_end` : ""}
 ${stores.join("\n")}
 .L${name}_end:
 s_endpgm

@@ -24,7 +24,6 @@ class Device {
   const Target target;
   const int computeUnits;
   const uint64_t memoryBytes;
-  std::atomic<uint64_t> instructions{0};  ///< that waves have executed in finished launches
 
   /// Takes `bytes` of the device's memory. False where they are not there.
   bool reserve(uint64_t bytes);

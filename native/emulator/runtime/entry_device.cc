@@ -207,11 +207,6 @@ EMULATOR_EXPORT const char* rocmEmulatorLastFault(int device) {
   return found ? found->report() : "";
 }
 
-EMULATOR_EXPORT uint64_t rocmEmulatorInstructions(int device) {
-  const auto found = Devices::instance().get(device);
-  return found ? found->instructions.load() : 0;
-}
-
 EMULATOR_EXPORT const char* rocmEmulatorTakeCounters(int device) {
   static thread_local std::string text;
   const auto found = Devices::instance().get(device);

@@ -135,7 +135,6 @@ void execute(Stream& stream, const Function& function, const Geometry& geometry,
       device.fail(hipErrorOutOfMemory, "the host has no memory left for the emulator");
     }
   });
-  device.instructions += launch.instructions;
   if (!launch.fault) {
     if (launch.tallies && !device.cancelled()) device.keepCounters(countersText(launch));
     return;

@@ -115,7 +115,6 @@ void devices(const Fixture& f) {
   ANSWERS(hipErrorInvalidValue, "a CPU level that nobody has", rocmEmulatorSetOption, ("CPU", "x86_64_v9"));
   ANSWERS(hipErrorInvalidValue, "null", rocmEmulatorSetOption, (nullptr, "1"));
   expect("rocmEmulatorLastFault", "an unknown device", !*rocmEmulatorLastFault(99));
-  expect("rocmEmulatorInstructions", "an unknown device", rocmEmulatorInstructions(99) == 0);
   expect("rocmEmulatorTakeCounters", "an unknown device", !std::strcmp(rocmEmulatorTakeCounters(99), "[]"));
   expect("rocmEmulatorCalls", "an unknown function", rocmEmulatorCalls("hipNonsense") == 0);
   expect("rocmEmulatorCalls", "null", rocmEmulatorCalls(nullptr) == 0);

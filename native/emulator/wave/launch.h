@@ -52,8 +52,7 @@ struct Launch {
   std::unique_ptr<Fault> fault;  ///< of the lowest workgroup that has failed so far
   uint64_t faultedWorkgroup = ~uint64_t{0};
   std::atomic<bool> stop{false};
-  std::unique_ptr<Tallies> tallies;       ///< null where nothing is counted
-  std::atomic<uint64_t> instructions{0};  ///< executed so far, by all waves
+  std::unique_ptr<Tallies> tallies;  ///< null where nothing is counted
 };
 
 /// Bytes of the dispatch packet (hsa_kernel_dispatch_packet_t) that a kernel may ask for.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
-#include <numeric>
 
 #include "engine.h"
 #include "execute/delivery.h"
@@ -197,8 +196,6 @@ void runWorkgroup(Launch& launch, uint64_t number) {
   const auto trace = WaveTrace::of(launch, number);
   runWaves(launch, group, executed, {tally ? tally->executed.data() : nullptr, trace.get()});
   if (tally) launch.tallies->giveBack(tally);
-  launch.instructions.fetch_add(std::accumulate(executed.begin(), executed.end(), uint64_t{0}),
-                                std::memory_order_relaxed);
   if (!group.fault) return;
   const std::lock_guard<std::mutex> lock(launch.faultMutex);
   launch.stop = true;
