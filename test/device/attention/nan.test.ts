@@ -1,0 +1,97 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { BlockPool, createAttention, createBatch } from "../../../lib/index.js";
+import { openTestDevice } from "../../support/device.js";
+import { Random, round } from "../../support/reference.js";
+
+// A NaN that belongs to a sequence must not be rounded, masked or divided away, whatever its payload.
+
+const device = openTestDevice();
+afterAll(() => device.close());
+
+const [numHeads, numKvHeads, headSize] = [4, 2, 64];
+const PATTERNS = {
+  bfloat16: [0x7fc0, 0xffc0, 0x7f81, 0x7fff, 0xffff],
+  float16: [0x7e00, 0xfe00, 0x7c01, 0x7fff, 0xffff],
+} as const;
+
+/** Attends for `queryLength` tokens at the end of `length`, of which one element of query or value is a NaN. */
+async function attendWith(
+  dtype: keyof typeof PATTERNS,
+  { length, queryLength }: { length: number; queryLength: number },
+  nan: { query?: number; value?: number; bits: number },
+): Promise<Float32Array> {
+  const attention = createAttention(device, { numHeads, numKvHeads, headSize, dtype });
+  const numBlocks = Math.ceil(length / 16);
+  const cache = attention.createKvCache({ numBlocks });
+  const batch = createBatch(device, { maxSequences: 1, maxTokens: length, maxBlocksPerSequence: numBlocks });
+  const pool = new BlockPool({ numBlocks, blockSize: 16 });
+  const upload = async (seed: number, heads: number, at?: number) => {
+    const bits = round(dtype, new Random(seed).normals(length * heads * headSize)).bits as Uint16Array;
+    if (at !== undefined) bits[at] = nan.bits;
+    return device.upload(bits, { shape: [length, heads, headSize], dtype });
+  };
+  const [query, key, value] = await Promise.all([
+    upload(1, numHeads, nan.query),
+    upload(2, numKvHeads),
+    upload(3, numKvHeads, nan.value),
+  ]);
+  let output = device.empty([0, numHeads, headSize], dtype);
+  for (const [from, to] of [
+    [0, length - queryLength],
+    [length - queryLength, length],
+  ] as const) {
+    if (from === to) continue;
+    pool.append("sequence", to - from);
+    batch.update(pool.batch([{ id: "sequence", queryLength: to - from }]));
+    const rows = (tensor: typeof query, heads: number) =>
+      tensor.view({ shape: [to - from, heads, headSize], byteOffset: 2 * from * heads * headSize });
+    output = device.empty([to - from, numHeads, headSize], dtype);
+    attention.forward({
+      ...{ query: rows(query, numHeads), key: rows(key, numKvHeads), value: rows(value, numKvHeads) },
+      ...{ output, cache: cache.layer(0), batch },
+    });
+  }
+  return output.readFloat32();
+}
+
+/** Where the NaN are: [row of token and head, element]. */
+function places(output: Float32Array): string[] {
+  return [...output.entries()]
+    .filter(([, value]) => Number.isNaN(value))
+    .map(([i]) => `${Math.floor(i / headSize)}:${i % headSize}`);
+}
+
+describe.each(Object.entries(PATTERNS).flatMap(([dtype, patterns]) => patterns.map((bits) => [dtype, bits])))(
+  "a NaN in %s, bits %i,",
+  (dtype, bits) => {
+    const type = dtype as keyof typeof PATTERNS;
+    const steps = { prefill: { length: 40, queryLength: 40 }, decode: { length: 300, queryLength: 1 } };
+
+    it.each(["prefill", "decode"] as const)(
+      "reaches the row of its query in %s, and no other",
+      async (step) => {
+        const { length, queryLength } = steps[step];
+        const [token, head] = [length - 1, 2];
+        const query = (token * numHeads + head) * headSize + 7;
+        const row = (queryLength - 1) * numHeads + head;
+        const expected = Array.from({ length: headSize }, (_, i) => `${row}:${i}`);
+        expect(places(await attendWith(type, steps[step], { query, bits: bits as number }))).toEqual(
+          expected,
+        );
+      },
+    );
+
+    it.each(["prefill", "decode"] as const)(
+      "reaches the element of its value in %s, and no other",
+      async (step) => {
+        // The first token's, which all others see.
+        const value = headSize + 11;
+        const tokens = Array.from({ length: steps[step].queryLength }, (_, token) => token);
+        const expected = tokens.flatMap((token) => [2, 3].map((head) => `${token * numHeads + head}:11`));
+        expect(places(await attendWith(type, steps[step], { value, bits: bits as number }))).toEqual(
+          expected,
+        );
+      },
+    );
+  },
+);
