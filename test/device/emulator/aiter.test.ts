@@ -35,16 +35,21 @@ const random = (seed: number, count: number) => round("bfloat16", new Random(see
 const bytes = (device: Device, data: Uint16Array | Int32Array) =>
   device.upload(data, { shape: [data.length], dtype: data instanceof Int32Array ? "int32" : "bfloat16" });
 
-/** When memory instructions take effect: their waits are as much their authors' as the instructions. */
-const DELIVERIES = ["early", "late"];
+/** Ways to run waves: their authors placed waits and barriers by hand. */
+const WAYS = [
+  { delivery: "early", schedule: "barrier" },
+  { delivery: "late", schedule: "reverse" },
+  { delivery: "late", schedule: "seed:1" },
+];
+const runWaves = ({ delivery, schedule }: (typeof WAYS)[number]) => {
+  setEmulatorOption("DELIVERY", delivery);
+  setEmulatorOption("SCHEDULE", schedule);
+};
 
-afterEach(() => {
-  setEmulatorOption("SCHEDULE", "barrier");
-  setEmulatorOption("DELIVERY", "early");
-});
+afterEach(() => runWaves(WAYS[0]!));
 
-describe.skipIf(noAiter || onGpu).each(DELIVERIES)("AITER's fmha forward, delivered %s", (delivery) => {
-  beforeEach(() => setEmulatorOption("DELIVERY", delivery));
+describe.skipIf(noAiter || onGpu).each(WAYS)("AITER's fmha forward, $delivery, $schedule", (way) => {
+  beforeEach(() => runWaves(way));
 
   const variants = targets.flatMap((arch) =>
     [false, true].flatMap((causal) =>
@@ -112,8 +117,8 @@ describe.skipIf(noAiter || onGpu).each(DELIVERIES)("AITER's fmha forward, delive
   });
 });
 
-describe.skipIf(noAiter || onGpu).each(DELIVERIES)("AITER's paged decode, delivered %s", (delivery) => {
-  beforeEach(() => setEmulatorOption("DELIVERY", delivery));
+describe.skipIf(noAiter || onGpu).each(WAYS)("AITER's paged decode, $delivery, $schedule", (way) => {
+  beforeEach(() => runWaves(way));
 
   it.each(targets.flatMap((arch) => [8, 16].map((group) => ({ arch, group }))))(
     "$arch, groups of $group heads",
@@ -178,10 +183,10 @@ describe.skipIf(noAiter || onGpu).each(DELIVERIES)("AITER's paged decode, delive
   );
 });
 
-describe.skipIf(noAiter || onGpu).each(DELIVERIES)(
-  "AITER's MLA decode, first stage, delivered %s",
-  (delivery) => {
-    beforeEach(() => setEmulatorOption("DELIVERY", delivery));
+describe.skipIf(noAiter || onGpu).each(WAYS)(
+  "AITER's MLA decode, first stage, $delivery, $schedule",
+  (way) => {
+    beforeEach(() => runWaves(way));
 
     it.each(targets.flatMap((arch) => [1, 2].map((splits) => ({ arch, splits }))))(
       "$arch, splits: $splits",
