@@ -1,8 +1,10 @@
 // `npm test`: everything that a fresh clone needs, then every check, then one line: "N passed, N failed".
-// `npm run test:all`: besides that every kernel of every target, and attention on each of them.
-import { readdirSync } from "node:fs";
+// `npm run test:all`: besides that every kernel of every target, and attention on each of them; writes what it found to
+// docs/verification.md.
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, runVitest } from "./checks.mjs";
+import { verificationPage } from "./docs/verification.mjs";
 import { aiter } from "./setup/aiter.mjs";
 import { gpuTarget } from "./setup/gpu.mjs";
 import { kernels } from "./setup/kernels.mjs";
@@ -48,23 +50,41 @@ const checks = [
   check("types of the tests", process.execPath, ["node_modules/typescript/bin/tsc", "-p", "test"]),
   check("clang-format", join(lintPython.bin, "clang-format"), ["--dry-run", "-Werror", ...cppSources]),
 ];
-const runs = [runVitest()];
+const passedChecks = checks.filter((ok) => ok).length;
+const runs = [
+  {
+    title: "formatting, lint, types",
+    passed: passedChecks,
+    failed: checks.length - passedChecks,
+    skipped: [],
+  },
+  { title: "npm test", ...runVitest() },
+];
 if (everything) {
   for (const target of ["gfx950", "gfx90a"]) {
     const folders = ["test/device/attention", "test/device/demo"];
-    runs.push(runVitest(["--project", "device", ...folders], { device: `emulator:${target}` }));
+    const outcome = runVitest(["--project", "device", ...folders], { device: `emulator:${target}` });
+    runs.push({
+      title: `attention and the demo on ${target}, emulated, with all of its kernels`,
+      ...outcome,
+    });
   }
 }
 
-printSkipped(runs.flatMap(({ skipped }) => skipped));
-const count = (outcome) => runs.reduce((sum, run) => sum + run[outcome], 0);
-const passed = count("passed") + checks.filter((ok) => ok).length;
-const failed = count("failed") + checks.filter((ok) => !ok).length;
-verdict = `${passed} passed, ${failed} failed`;
-process.exitCode = failed === 0 ? 0 : 1;
+const reasons = skippedByReason(runs.flatMap(({ skipped }) => skipped));
+if (reasons.length > 0) console.log("skipped:");
+for (const [reason, number] of reasons) console.log(`  ${String(number).padStart(4)} in ${reason}`);
+if (everything) writeFileSync(join(root, "docs", "verification.md"), verificationPage(runs, reasons));
 
-/** How many tests of each file were skipped, and for what reason: their own, or what this machine lacks. */
-function printSkipped(tests) {
+const count = (outcome) => runs.reduce((sum, run) => sum + run[outcome], 0);
+verdict = `${count("passed")} passed, ${count("failed")} failed`;
+process.exitCode = count("failed") === 0 ? 0 : 1;
+
+/**
+ * How many tests of each file were skipped, and for what reason: their own, or what this machine lacks.
+ * @returns {[reason: string, tests: number][]}
+ */
+function skippedByReason(tests) {
   const lacking = [toolchain, aiter]
     .filter((step) => !step.isDone())
     .map(({ title }) => `${title} is missing`);
@@ -74,6 +94,5 @@ function printSkipped(tests) {
     const line = `${file}: ${reason ?? (lacking.join("; ") || "no reason given")}`;
     counts.set(line, (counts.get(line) ?? 0) + 1);
   }
-  if (counts.size > 0) console.log(`${tests.length} skipped:`);
-  for (const [line, number] of counts) console.log(`  ${String(number).padStart(4)} in ${line}`);
+  return [...counts];
 }
