@@ -36,12 +36,16 @@ export const toolchain = {
 
 /** The programs that are neither of a ROCm installation, nor on PATH, nor unpacked in the cache. */
 function missing() {
-  const folders = [...(process.env.PATH ?? "").split(":"), toolchainBin];
+  return PROGRAMS.filter((program) => findProgram(program) === undefined);
+}
+
+/** The path of an LLVM program ("clang++-22"): of a ROCm installation, on PATH, or as unpacked in the cache. */
+export function findProgram(program) {
   const rocm = process.env.ROCM_PATH && join(process.env.ROCM_PATH, "llvm", "bin");
-  return PROGRAMS.filter((program) => {
-    if (folders.some((folder) => existsSync(join(folder, program)))) return false;
-    return !rocm || !existsSync(join(rocm, program.replace(`-${MAJOR}`, "")));
-  });
+  return [
+    ...(rocm ? [join(rocm, program.replace(`-${MAJOR}`, ""))] : []),
+    ...[...(process.env.PATH ?? "").split(":"), toolchainBin].map((folder) => join(folder, program)),
+  ].find((path) => existsSync(path));
 }
 
 function without() {

@@ -1,33 +1,21 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Device } from "../../lib/device/device.js";
 import type { Module } from "../../lib/device/module.js";
+import { findProgram } from "../../scripts/setup/toolchain.mjs";
 
 const folder = fileURLToPath(new URL("../../build/test/assembled", import.meta.url));
 
-function findTool(name: string): string | undefined {
-  const cache =
-    process.env.ROCM_ATTENTION_CACHE ||
-    join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rocm-attention");
-  const rocm = process.env.ROCM_PATH;
-  return [
-    ...(rocm ? [join(rocm, "llvm", "bin", name.replace(/-22$/, ""))] : []),
-    ...[...(process.env.PATH ?? "").split(":"), join(cache, "llvm-22", "bin")].map((path) =>
-      join(path, name),
-    ),
-  ].find(existsSync);
-}
-
 /** Why assembly cannot be tested, or null. */
-export const noAssembler = findTool("clang-22") === undefined ? "no assembler for AMD GPUs (clang-22)" : null;
+export const noAssembler =
+  findProgram("clang-22") === undefined ? "no assembler for AMD GPUs (clang-22)" : null;
 
 /** An LLVM tool's path ("llvm-objdump-22"); throws where there is none. */
 export function llvmTool(name: string): string {
-  const path = findTool(name);
+  const path = findProgram(name);
   if (path === undefined) throw new Error(`${name} was not found`);
   return path;
 }

@@ -1,29 +1,17 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findProgram } from "../../scripts/setup/toolchain.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const folder = fileURLToPath(new URL("../../build/test/compiled", import.meta.url));
 
-/** clang++ for AMD GPUs: ROCm's, on PATH, or as the set-up unpacked it. */
-function compiler(): string | undefined {
-  const cache =
-    process.env.ROCM_ATTENTION_CACHE ||
-    join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rocm-attention");
-  const rocm = process.env.ROCM_PATH;
-  return [
-    ...(rocm ? [join(rocm, "llvm", "bin", "clang++")] : []),
-    ...[...(process.env.PATH ?? "").split(":"), join(cache, "llvm-22", "bin")].map((path) =>
-      join(path, "clang++-22"),
-    ),
-  ].find(existsSync);
-}
+const compiler = findProgram("clang++-22");
 
 /** Why kernels cannot be compiled, or null. */
-export const noCompiler = compiler() === undefined ? "no clang++ for AMD GPUs (clang++-22)" : null;
+export const noCompiler = compiler === undefined ? "no clang++ for AMD GPUs (clang++-22)" : null;
 
 /** The code object of a source in this folder for `arch`, freestanding C++. */
 export function compileKernels(source: string, arch: string, flags: readonly string[] = []): Buffer {
@@ -40,7 +28,7 @@ export function compiledFile(source: string, arch: string, flags: readonly strin
   if (!existsSync(object)) {
     mkdirSync(folder, { recursive: true });
     const made = `${object}.${process.pid}`;
-    execFileSync(compiler()!, [
+    execFileSync(compiler!, [
       ...["-x", "c++", "-std=c++17", "--target=amdgcn-amd-amdhsa", `-mcpu=${arch}`, "-O2", "-nogpulib"],
       ...["-mcode-object-version=5", ...flags, path, "-o", made],
     ]);
