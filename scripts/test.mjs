@@ -7,6 +7,7 @@ import { check, runVitest } from "./checks.mjs";
 import { verificationPage } from "./docs/verification.mjs";
 import { aiter } from "./setup/aiter.mjs";
 import { gpuTarget } from "./setup/gpu.mjs";
+import { hipKernels } from "./setup/hip.mjs";
 import { kernels } from "./setup/kernels.mjs";
 import { native } from "./setup/native.mjs";
 import { packages } from "./setup/packages.mjs";
@@ -35,11 +36,14 @@ await performSteps([
   kernels("gfx90a", complete("gfx90a") ? "all" : "smoke"),
   aiter,
   native,
+  hipKernels,
 ]);
 
-const cppSources = readdirSync(join(root, "native"), { recursive: true })
-  .filter((name) => /\.(cc|h)$/.test(name))
-  .map((name) => join("native", name));
+const cppSources = ["native", "kernels"].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true })
+    .filter((name) => /\.(cc|h|hip|cuh)$/.test(name))
+    .map((name) => join(folder, name)),
+);
 const checks = [
   check("biome", process.execPath, [
     "node_modules/@biomejs/biome/bin/biome",
@@ -85,7 +89,7 @@ process.exitCode = count("failed") === 0 ? 0 : 1;
  * @returns {[reason: string, tests: number][]}
  */
 function skippedByReason(tests) {
-  const lacking = [toolchain, aiter]
+  const lacking = [toolchain, aiter, hipKernels]
     .filter((step) => !step.isDone())
     .map(({ title }) => `${title} is missing`);
   if (onGpu) lacking.push("tests of the emulator do not run on a GPU");

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { aiterCodeObjects, noAiter } from "../../support/aiter.js";
 import { llvmTool, noAssembler } from "../../support/assemble.js";
+import { hipObjectPaths, noHipKernels } from "../../support/hip.js";
 import { noCompiler, runtimeKernels } from "../../support/runtime-kernels.js";
 
 const build = fileURLToPath(new URL("../../../build", import.meta.url));
@@ -71,6 +72,17 @@ describe.skipIf(skipped)("the emulator knows every instruction, as llvm-objdump 
     for (const [provider, objects] of builtKernels(arch)) {
       it(`of the kernels of ${provider} built for ${arch}`, () => {
         expect(gaps(objdump(objects, arch), arch)).toEqual([]);
+      });
+    }
+
+    for (const [provider, name] of [
+      ["ck", "CK-tile's attention"],
+      ["aiter", "AITER's pa_v1"],
+    ] as const) {
+      it.skipIf(noHipKernels)(`of ${name} for ${arch}`, () => {
+        const instructions = objdump(hipObjectPaths(arch, provider), arch);
+        expect(instructions.size).toBeGreaterThan(500);
+        expect(gaps(instructions, arch)).toEqual([]);
       });
     }
 
