@@ -1,11 +1,12 @@
-import { spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createAttention, createBatch } from "../../dist/index.js";
 import { aiterObjects } from "../../scripts/setup/aiter.mjs";
-import { toolchainBin } from "../../scripts/setup/toolchain.mjs";
+import { hipObjects } from "../../scripts/setup/hip.mjs";
+import { findProgram } from "../../scripts/setup/toolchain.mjs";
 
 // What bench/emulator.mjs runs: each case makes its inputs on a device once and gives a function that enqueues its
 // launches, or throws where its kernels are not at hand.
@@ -17,9 +18,7 @@ export const cases = {
   "Triton prefill, 2048 x 8 heads": (device) => tritonAttention(device, [2048], [2048]),
   "Triton split decode, 8 x 2048 keys": (device) =>
     tritonAttention(device, Array(8).fill(1), Array(8).fill(2048)),
-  "CK forward": () => {
-    throw new Error("no kernels of CK are built");
-  },
+  "CK forward, causal 1024 x 4 heads": (device) => ckForward(device, 1024),
   "AITER fmha, causal 1024 x 4 heads": (device) => aiterForward(device, 1024),
   "AITER pa, 8 x 1024 keys, 16 heads": (device) => aiterPagedDecode(device, 8, 1024),
   "vector: add": (device) => vector(device, "add", [1 << 20, 1 << 20]),
@@ -73,19 +72,50 @@ async function tritonAttention(device, queryLengths, keyLengths) {
   return () => attention.forward({ query, output, cache, batch });
 }
 
-/** A kernel of AITER's wheel; its arguments, in slots of 16 bytes, by their offset. */
-async function aiterKernel(device, file, symbol, bytes, arguments_) {
-  const path = join(aiterObjects(ARCH), file);
-  if (!existsSync(path)) throw new Error("AITER's code objects are not at hand (npm test fetches them)");
+/** A launch of a kernel in a code object; its arguments by their offset: pointers, integers, and other numbers as floats. */
+function launcher(device, path, symbol, bytes, arguments_) {
   const view = new DataView(new ArrayBuffer(bytes));
   for (const [offset, value] of arguments_) {
     if (typeof value === "bigint") view.setBigUint64(offset, value, true);
-    else if (Number.isInteger(value)) view.setUint32(offset, value, true);
+    else if (Number.isInteger(value)) view.setInt32(offset, value, true);
     else view.setFloat32(offset, value, true);
   }
   const kernel = device.loadModule(readFileSync(path)).kernel(symbol);
   return (grid, block) =>
     device.defaultStream.launch(kernel, { grid, block, kernargs: new Uint8Array(view.buffer) });
+}
+
+/** CK-tile's forward kernel, a batch of one sequence: 4 query heads, 2 KV heads. */
+async function ckForward(device, length) {
+  const object = hipObjects()?.find(({ name, target }) => name === "ck.forward" && target === ARCH);
+  if (object === undefined || !existsSync(object.path)) {
+    throw new Error("CK's kernels are not at hand (npm test compiles them)");
+  }
+  const [heads, kvHeads, queryTile] = [4, 2, 128];
+  const query = await upload(device, length, heads, HEAD_SIZE);
+  const key = await upload(device, length, kvHeads, HEAD_SIZE);
+  const value = await upload(device, length, kvHeads, HEAD_SIZE);
+  const output = device.empty(query.shape, "bfloat16");
+  const starts = await device.upload(Int32Array.of(0, length), { shape: [2], dtype: "int32" });
+  const [row, kvRow] = [heads * HEAD_SIZE, kvHeads * HEAD_SIZE];
+  const integers = (offset, values) => values.map((value, index) => [offset + 4 * index, value]);
+  const launch = launcher(device, object.path, "ck_forward_bfloat16_d128", 160, [
+    ...[query, key, value, output].map(({ pointer }, index) => [8 * index, pointer]),
+    ...integers(40, [HEAD_SIZE, HEAD_SIZE, heads, heads / kvHeads]),
+    [56, Math.LOG2E * HEAD_SIZE ** -0.5],
+    ...integers(60, [row, kvRow, kvRow, row, ...Array(4).fill(HEAD_SIZE)]),
+    // The window of a causal mask, which is aligned to the last key.
+    ...integers(96, [-1, 0, 2]),
+    ...[112, 120].map((offset) => [offset, starts.pointer]),
+  ]);
+  return keeping([output, query, key, value, starts], () => launch([heads, length / queryTile, 1], 256));
+}
+
+/** The path of a code object of AITER's wheel. */
+function aiterObject(file) {
+  const path = join(aiterObjects(ARCH), file);
+  if (!existsSync(path)) throw new Error("AITER's code objects are not at hand (npm test fetches them)");
+  return path;
 }
 
 /** fmha_v3, batch of one: 4 query heads, 2 KV heads. */
@@ -100,9 +130,9 @@ async function aiterForward(device, length) {
   const lse = device.empty([batch, heads, length], "float32");
   const [head, row, kvRow] = [2 * HEAD_SIZE, 2 * heads * HEAD_SIZE, 2 * kvHeads * HEAD_SIZE];
   const queryTile = 256;
-  const launch = await aiterKernel(
+  const launch = launcher(
     device,
-    "fmha_v3_fwd/MI300/fwd_hd128_bf16_causal_rtne.co",
+    aiterObject("fmha_v3_fwd/MI300/fwd_hd128_bf16_causal_rtne.co"),
     "_ZN5aiter31fmha_fwd_hd128_bf16_causal_rtneE",
     512,
     [
@@ -162,9 +192,9 @@ async function aiterPagedDecode(device, sequences, length) {
     shape: [sequences],
     dtype: "int32",
   });
-  const launch = await aiterKernel(
+  const launch = launcher(
     device,
-    "pa/pa_bf16_noquant_gqa8_1tg_4w.co",
+    aiterObject("pa/pa_bf16_noquant_gqa8_1tg_4w.co"),
     "_ZN5aiter27pa_bf16_noquant_gqa8_1tg_4wE",
     256,
     [
@@ -203,38 +233,16 @@ async function vector(device, symbol, lengths) {
 }
 
 function compiled() {
+  const compiler = findProgram("clang++-22");
+  if (compiler === undefined) throw new Error("there is no clang++ for AMD GPUs (clang++-22)");
   const source = fileURLToPath(new URL("kernels.cpp", import.meta.url));
+  const target = ["--target=amdgcn-amd-amdhsa", `-mcpu=${ARCH}`, "-mcode-object-version=5", "-nogpulib"];
   const folder = mkdtempSync(join(tmpdir(), "rocm-attention-"));
   const object = join(folder, "kernels.co");
-  const rocm = process.env.ROCM_PATH;
-  const compilers = [
-    ...(rocm ? [join(rocm, "llvm/bin/clang++")] : []),
-    "clang++-22",
-    join(toolchainBin, "clang++-22"),
-  ];
-  const options = [
-    "-x",
-    "c++",
-    "-std=c++17",
-    "--target=amdgcn-amd-amdhsa",
-    `-mcpu=${ARCH}`,
-    "-O3",
-    "-nogpulib",
-  ];
   try {
-    for (const compiler of compilers) {
-      const { status, stderr } = spawnSync(compiler, [
-        ...options,
-        "-mcode-object-version=5",
-        source,
-        "-o",
-        object,
-      ]);
-      if (status === 0) return readFileSync(object);
-      if (status !== null) throw new Error(`${compiler}: ${stderr}`);
-    }
+    execFileSync(compiler, ["-x", "c++", "-std=c++17", "-O3", ...target, source, "-o", object]);
+    return readFileSync(object);
   } finally {
     rmSync(folder, { recursive: true });
   }
-  throw new Error("there is no clang++ for AMD GPUs (clang++-22)");
 }
