@@ -5,6 +5,7 @@ import { setEmulatorOption } from "../../../lib/device/emulator.js";
 import { aiterCodeObjects, noAiter } from "../../support/aiter.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
 import { attend, isAccurate, Random, round, rowErrors } from "../../support/reference.js";
+import { setWaveOrder, WAVE_ORDERS } from "../../support/wave-order.js";
 
 // AITER's assembly kernels, which no compiler has made: what they compute on the emulator, against float64. The kernel
 // arguments are those of aiter's csrc/py_itfs_cu/asm_*.cu and hsa/*/fmha_v3_fwd/codegen.py; each has a slot of 16 bytes.
@@ -35,21 +36,10 @@ const random = (seed: number, count: number) => round("bfloat16", new Random(see
 const bytes = (device: Device, data: Uint16Array | Int32Array) =>
   device.upload(data, { shape: [data.length], dtype: data instanceof Int32Array ? "int32" : "bfloat16" });
 
-/** Ways to run waves: their authors placed waits and barriers by hand. */
-const WAYS = [
-  { delivery: "early", schedule: "barrier" },
-  { delivery: "late", schedule: "reverse" },
-  { delivery: "late", schedule: "seed:1" },
-];
-const runWaves = ({ delivery, schedule }: (typeof WAYS)[number]) => {
-  setEmulatorOption("DELIVERY", delivery);
-  setEmulatorOption("SCHEDULE", schedule);
-};
+afterEach(() => setWaveOrder());
 
-afterEach(() => runWaves(WAYS[0]!));
-
-describe.skipIf(noAiter || onGpu).each(WAYS)("AITER's fmha forward, $delivery, $schedule", (way) => {
-  beforeEach(() => runWaves(way));
+describe.skipIf(noAiter || onGpu).each(WAVE_ORDERS)("AITER's fmha forward, $delivery, $schedule", (order) => {
+  beforeEach(() => setWaveOrder(order));
 
   const variants = targets.flatMap((arch) =>
     [false, true].flatMap((causal) =>
@@ -117,8 +107,8 @@ describe.skipIf(noAiter || onGpu).each(WAYS)("AITER's fmha forward, $delivery, $
   });
 });
 
-describe.skipIf(noAiter || onGpu).each(WAYS)("AITER's paged decode, $delivery, $schedule", (way) => {
-  beforeEach(() => runWaves(way));
+describe.skipIf(noAiter || onGpu).each(WAVE_ORDERS)("AITER's paged decode, $delivery, $schedule", (order) => {
+  beforeEach(() => setWaveOrder(order));
 
   it.each(targets.flatMap((arch) => [8, 16].map((group) => ({ arch, group }))))(
     "$arch, groups of $group heads",
@@ -183,10 +173,10 @@ describe.skipIf(noAiter || onGpu).each(WAYS)("AITER's paged decode, $delivery, $
   );
 });
 
-describe.skipIf(noAiter || onGpu).each(WAYS)(
+describe.skipIf(noAiter || onGpu).each(WAVE_ORDERS)(
   "AITER's MLA decode, first stage, $delivery, $schedule",
-  (way) => {
-    beforeEach(() => runWaves(way));
+  (order) => {
+    beforeEach(() => setWaveOrder(order));
 
     it.each(targets.flatMap((arch) => [1, 2].map((splits) => ({ arch, splits }))))(
       "$arch, splits: $splits",

@@ -1,22 +1,17 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Device } from "../../../lib/device/device.js";
-import { setEmulatorOption } from "../../../lib/device/emulator.js";
 import type { Tensor } from "../../../lib/device/tensor.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
 import { hipObject, noHipKernels } from "../../support/hip.js";
 import { attend, isAccurate, type Lengths, Random, round, rowErrors } from "../../support/reference.js";
+import { setWaveOrder, WAVE_ORDERS, type WaveOrder } from "../../support/wave-order.js";
 
 // The attention kernels of CK-tile and AITER's paged decode, as kernels/ck and kernels/aiter instantiate them: what they
 // compute on the emulator, against float64. Where the arguments lie is what those sources check.
 
 const targets = ["gfx942", "gfx950", "gfx90a"] as const;
 type Arch = (typeof targets)[number];
-type Delivery = "early" | "late";
-const on = (deliveries: readonly Delivery[]) =>
-  targets.flatMap((arch) => deliveries.map((delivery) => ({ arch, delivery })));
-const cases = on(["early", "late"]);
-/** Of kernels that load K into LDS while reads of it are outstanding across a barrier, which late delivery shows. */
-const asynchronousCases = on(["early"]);
+const cases = targets.flatMap((arch) => WAVE_ORDERS.map((order) => ({ arch, ...order })));
 
 const SIZE = 128;
 const NAN_BITS = 0x7fff;
@@ -148,15 +143,15 @@ function launcher(device: Device, arch: Arch) {
 }
 
 const opened: Device[] = [];
-function open(arch: Arch, delivery: Delivery) {
-  setEmulatorOption("DELIVERY", delivery);
+function open(arch: Arch, order: WaveOrder) {
+  setWaveOrder(order);
   const device = openTestDevice({ emulate: arch });
   opened.push(device);
   return { device, launch: launcher(device, arch) };
 }
 
 afterEach(async () => {
-  setEmulatorOption("DELIVERY", "early");
+  setWaveOrder();
   await Promise.all(opened.splice(0).map((device) => device.close()));
 });
 
@@ -168,10 +163,10 @@ const RAGGED: Lengths = [
 ];
 
 describe.skipIf(noHipKernels || onGpu)("CK's forward kernel", () => {
-  it.each(asynchronousCases.flatMap((each) => [true, false].map((causal) => ({ ...each, causal }))))(
-    "$arch, $delivery, causal: $causal",
-    async ({ arch, delivery, causal }) => {
-      const { device, launch } = open(arch, delivery);
+  it.each(cases.flatMap((each) => [true, false].map((causal) => ({ ...each, causal }))))(
+    "$arch, $delivery, $schedule, causal: $causal",
+    async ({ arch, causal, ...order }) => {
+      const { device, launch } = open(arch, order);
       const batch = await sequences(device, RAGGED, 4, 2, causal);
       const flat = (parts: readonly Uint16Array[]) => Uint16Array.from(parts.flatMap((part) => [...part]));
       const [key, value] = [await upload(device, flat(batch.keys)), await upload(device, flat(batch.values))];
@@ -196,9 +191,9 @@ describe.skipIf(noHipKernels || onGpu)("CK's paged kernel, with NaN in unused sl
     { keys: 128, rows: 128, page: 128 },
   ];
   it.each(cases.flatMap((each) => variants.map((variant) => ({ ...each, ...variant }))))(
-    "$arch, $delivery, $keys keys at a time, pages of $page",
-    async ({ arch, delivery, keys, rows, page }) => {
-      const { device, launch } = open(arch, delivery);
+    "$arch, $delivery, $schedule, $keys keys at a time, pages of $page",
+    async ({ arch, keys, rows, page, ...order }) => {
+      const { device, launch } = open(arch, order);
       const batch = await sequences(device, RAGGED, 4, 2, true);
       const { key, value, table, perRow, pageElements } = await pagedCache(device, batch, page, NAN_BITS);
       launch(`ck.paged.n${keys}`, `ck_paged_bfloat16_d128_n${keys}`, {
@@ -218,9 +213,9 @@ describe.skipIf(noHipKernels || onGpu)("CK's paged kernel, with NaN in unused sl
 
 describe.skipIf(noHipKernels || onGpu)("CK's split and combine kernels, with NaN in unused slots", () => {
   it.each(cases.flatMap((each) => [1, 3].map((splits) => ({ ...each, splits }))))(
-    "$arch, $delivery, splits: $splits",
-    async ({ arch, delivery, splits }) => {
-      const { device, launch } = open(arch, delivery);
+    "$arch, $delivery, $schedule, splits: $splits",
+    async ({ arch, splits, ...order }) => {
+      const { device, launch } = open(arch, order);
       const [heads, kvHeads, page] = [4, 2, 128];
       const batch = await sequences(
         device,
@@ -267,8 +262,8 @@ describe.skipIf(noHipKernels || onGpu)("CK's split and combine kernels, with NaN
 });
 
 describe.skipIf(noHipKernels || onGpu)("CK's batch prefill kernel", () => {
-  it.each(asynchronousCases)("$arch, $delivery", async ({ arch, delivery }) => {
-    const { device, launch } = open(arch, delivery);
+  it.each(cases)("$arch, $delivery, $schedule", async ({ arch, ...order }) => {
+    const { device, launch } = open(arch, order);
     const batch = await sequences(device, RAGGED, 4, 2, true);
     const { key, value, slots } = await pagedCache(device, batch, 1, 0);
     // Indices are read up to two tiles of keys behind the last one, and what they name has to be finite.
@@ -288,8 +283,8 @@ describe.skipIf(noHipKernels || onGpu)("CK's batch prefill kernel", () => {
 });
 
 describe.skipIf(noHipKernels || onGpu)("AITER's paged decode in C++", () => {
-  it.each(cases)("$arch, $delivery", async ({ arch, delivery }) => {
-    const { device, launch } = open(arch, delivery);
+  it.each(cases)("$arch, $delivery, $schedule", async ({ arch, ...order }) => {
+    const { device, launch } = open(arch, order);
     const [heads, kvHeads, page, partition] = [16, 2, 16, 256];
     const batch = await sequences(
       device,
