@@ -13,7 +13,7 @@ import {
 } from "../selection/config.js";
 import { explain } from "../selection/explain.js";
 import type { Explanation } from "../selection/explanation.js";
-import { kernelFailure } from "../selection/failure.js";
+import { errorOf, kernelFailure } from "../selection/failure.js";
 import { catalogOfManifests } from "../selection/installed.js";
 import { capabilitiesOf } from "../selection/registry.js";
 import { announce } from "./announce.js";
@@ -157,12 +157,9 @@ export function createAttention(device: Device, config: AttentionConfig): Attent
     catalog: catalogOfManifests(installedKernels().map(({ manifest }) => manifest)),
   });
   const { backend, error, config: resolved } = explanation;
-  if (backend === null) {
-    const { code, message, argument } = error!;
-    throw new RocmAttentionError(code, message, argument === undefined ? {} : { argument });
-  }
+  if (backend === null) throw errorOf(error!);
   const lack = kernelFailure(explanation);
-  if (lack !== null) throw lack;
+  if (lack !== null) throw errorOf(lack);
   const attention = new Attention(device, explanation, resolved!, makeBackend(backend, device, resolved!));
   announce(explanation);
   return attention;

@@ -121,6 +121,11 @@ export type ResolvedConfig =
       };
     });
 
+/** Which kind of attention a configuration asks for. */
+export function kindOf({ mla }: ResolvedConfig): "standard" | "mla" {
+  return mla === null ? "standard" : "mla";
+}
+
 const COMMON_KEYS = [
   "numHeads",
   "dtype",

@@ -1,11 +1,10 @@
 import type { Capabilities } from "./capabilities.js";
 import { type KernelIndex, kernelsOf } from "./catalog.js";
-import type { BackendName } from "./config.js";
+import { type BackendName, kindOf, type ResolvedConfig } from "./config.js";
 import type { Candidate, PhasePlan, Reason } from "./explanation.js";
 import { kernelStatus, planPhases, type Situation } from "./phases.js";
-import { backendNames, capabilitiesOf, originOf } from "./registry.js";
-import { considered } from "./rules.js";
-import { bareTarget } from "./targets.js";
+import { backendsByName, capabilitiesOf } from "./registry.js";
+import { automaticFor, flagsToSet, sourceOf } from "./rules.js";
 import { judge } from "./validate.js";
 
 /** The backend that the program or the user has named. */
@@ -24,31 +23,29 @@ export interface Decision {
 
 /** Chooses: the named backend or none, else the first enabled one that can run the configuration. */
 export function decide(situation: Situation, explicit: Explicit | null): Decision {
-  const kind = situation.config.mla === null ? "standard" : "mla";
-  const automatic = considered(situation.config, situation.flags);
-  const names = new Set<BackendName>([
-    ...(explicit === null ? [] : [explicit.name]),
-    ...automatic.map(({ backend }) => backend),
-    ...backendNames().filter((name) => capabilitiesOf(name)!.kind === kind),
-  ]);
+  const { config, flags } = situation;
+  const automatic = automaticFor(config);
   let chosen: Candidate | null = null;
   let source: string = explicit?.source ?? "default";
   const candidates: Candidate[] = [];
-  for (const backend of names) {
-    const brought = automatic.find((other) => other.backend === backend);
-    const bringer = explicit === null ? (brought?.source ?? null) : explicit.name === backend ? source : null;
-    const capabilities = capabilitiesOf(backend)!;
+  for (const name of inOrder(config, explicit)) {
+    const { capabilities, origin } = backendsByName().get(name)!;
+    const unnamed = explicit === null ? automatic.find(({ backend }) => backend === name) : undefined;
+    const named = explicit?.name === name ? explicit.source : null;
+    const bringer = unnamed === undefined ? named : sourceOf(unnamed, config, flags);
     const reasons = reasonsAgainst(capabilities, situation);
     const candidate: Candidate = {
-      backend,
-      origin: originOf(backend),
+      backend: name,
+      origin,
       enabled: bringer !== null,
       eligible: reasons.length === 0,
       chosen: chosen === null && bringer !== null && reasons.length === 0,
       reasons,
       kernels: reasons.length === 0 ? kernelStatus(capabilities, situation) : null,
     };
-    if (bringer === null) candidate.enable = enableBy(explicit, backend, brought?.enable ?? null);
+    if (bringer === null) {
+      candidate.enable = unnamed === undefined ? naming(name, explicit) : flagsToSet(unnamed, flags);
+    }
     if (candidate.chosen) [chosen, source] = [candidate, bringer!];
     candidates.push(candidate);
   }
@@ -56,19 +53,35 @@ export function decide(situation: Situation, explicit: Explicit | null): Decisio
   return { candidates, chosen, source, phases };
 }
 
-function enableBy(explicit: Explicit | null, backend: BackendName, flags: string | null): string {
-  if (explicit?.source === "override") return `overrideBackend("${backend}")`;
-  if (explicit?.source === "option") return `backend: "${backend}"`;
-  return (explicit === null ? flags : null) ?? `VLLM_ATTENTION_BACKEND=${backend}`;
+/** The named backend, those that selection may choose by itself, then all others of the kind. */
+function inOrder(config: ResolvedConfig, explicit: Explicit | null): Set<BackendName> {
+  const names = new Set<BackendName>();
+  if (explicit !== null) names.add(explicit.name);
+  for (const { backend } of automaticFor(config)) names.add(backend);
+  for (const { name, capabilities } of backendsByName().values()) {
+    if (capabilities.kind === kindOf(config)) names.add(name);
+  }
+  return names;
+}
+
+/** How to name a backend, by the means that decides now. */
+function naming(backend: BackendName, explicit: Explicit | null): string {
+  switch (explicit?.source) {
+    case "override":
+      return `overrideBackend("${backend}")`;
+    case "option":
+      return `backend: "${backend}"`;
+    default:
+      return `VLLM_ATTENTION_BACKEND=${backend}`;
+  }
 }
 
 function reasonsAgainst(capabilities: Capabilities, situation: Situation): Reason[] {
-  const reasons = judge(capabilities, situation.config, situation.arch);
+  const reasons = judge(capabilities, situation.config, situation.target);
   if (!hasAiter(capabilities, situation.kernels)) {
-    const target = bareTarget(situation.arch);
     reasons.push({
       capability: "aiter",
-      message: `needs AITER's kernels, which are not there for ${target}`,
+      message: `needs AITER's kernels, which are not there for ${situation.target}`,
     });
   }
   return reasons;

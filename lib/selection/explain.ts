@@ -9,13 +9,13 @@ import {
 } from "./config.js";
 import { decide, type Explicit, hasAiter } from "./decide.js";
 import type { Explanation } from "./explanation.js";
-import { failure, kernelFailure } from "./failure.js";
+import { errorOf, failure, kernelFailure } from "./failure.js";
 import { situationOf } from "./phases.js";
 import { PUBLISHED_CATALOG } from "./published.js";
 import { capabilitiesOf, invalidBackend, overridingBackend } from "./registry.js";
 import { upstreamRule } from "./rules.js";
 import { reportVariables } from "./variable-report.js";
-import { readFlags, readVariables } from "./variables.js";
+import { readFlags, readVariables, type SetVariables } from "./variables.js";
 
 /** What selection looks at beside the configuration. */
 export interface SelectionOptions {
@@ -71,8 +71,7 @@ export function selectBackend(
 ): BackendName {
   const { backend, error } = explain(config, options);
   if (backend !== null) return backend;
-  const { code, message, argument } = error!;
-  throw new RocmAttentionError(code, message, argument === undefined ? {} : { argument });
+  throw errorOf(error!);
 }
 
 function targetOf({ device, arch }: SelectionOptions): Explanation["target"] {
@@ -90,35 +89,37 @@ function targetOf({ device, arch }: SelectionOptions): Explanation["target"] {
   return { arch, from: "arch" };
 }
 
-/** Fills the explanation in; throws what makes the selection fail, with everything found so far standing in it. */
-function select(explanation: Explanation, env: Environment, catalog: Catalog): void {
+/** Fills the explanation in. Throws where the named backend does not exist, with all that is known by then standing in it. */
+function select(explanation: Explanation, variables: SetVariables, catalog: Catalog): void {
   const config = explanation.config!;
-  const arch = explanation.target.arch;
-  const situation = situationOf(config, readFlags(env), arch, catalog);
-  const explicit = namedBackend(config.backend, env);
+  const situation = situationOf(config, readFlags(variables), explanation.target.arch, catalog);
+  const explicit = namedBackend(config.backend, variables);
   if (explicit !== null) explanation.source = explicit.source;
   if (explicit !== null && capabilitiesOf(explicit.name) === undefined) {
     const where = { override: "overrideBackend", option: "the option backend" }[explicit.source as string];
     throw invalidBackend(explicit.name, where ?? explicit.source, where && "backend");
   }
-  explanation.rule = upstreamRule(config, situation.flags, explicit?.name ?? null, arch, () =>
+  explanation.rule = upstreamRule(config, situation.flags, explicit?.name ?? null, situation.target, () =>
     hasAiter(capabilitiesOf("ROCM_AITER_MLA")!, situation.kernels),
   );
   const decision = decide(situation, explicit);
   explanation.source = decision.source;
   explanation.candidates = decision.candidates;
-  explanation.variables = reportVariables(situation, explicit, decision, env);
-  if (decision.chosen === null) throw failure(decision, explicit, arch);
+  explanation.variables = reportVariables(situation, explicit, decision, variables);
+  if (decision.chosen === null) {
+    explanation.error = failure(decision, explicit, situation.target);
+    return;
+  }
   explanation.backend = decision.chosen.backend;
   explanation.phases = decision.phases;
   const lack = kernelFailure(explanation);
   if (lack !== null) explanation.notes.push(`createAttention fails with ${lack.code}: ${lack.message}`);
 }
 
-function namedBackend(option: BackendName | null, env: Environment): Explicit | null {
+function namedBackend(option: BackendName | null, variables: SetVariables): Explicit | null {
   const forced = overridingBackend();
   if (forced !== null) return { name: forced, source: "override" };
   if (option !== null) return { name: option, source: "option" };
-  const variable = env.VLLM_ATTENTION_BACKEND;
+  const variable = variables.VLLM_ATTENTION_BACKEND;
   return variable === undefined ? null : { name: variable, source: "VLLM_ATTENTION_BACKEND" };
 }

@@ -87,6 +87,13 @@ export interface VariableReport {
   level: "info" | "warning";
 }
 
+/** What a RocmAttentionError says, as data. */
+export interface Failure {
+  code: ErrorCode;
+  message: string;
+  argument?: string;
+}
+
 /** How a backend was chosen, and everything that was not. Plain data: it survives JSON and structuredClone. */
 export interface Explanation {
   /** What will run; null where selection fails, and then `error` says why. */
@@ -95,7 +102,7 @@ export interface Explanation {
   rule: BackendName | null;
   /** Where the choice came from: "override", "option", "VLLM_ATTENTION_BACKEND", the flags that decided, or "default". */
   source: string;
-  error: { code: ErrorCode; message: string; argument?: string } | null;
+  error: Failure | null;
   /** Null where an option was wrong by itself. */
   config: ResolvedConfig | null;
   /** The GPU target, and whether the caller named it or it was assumed. */

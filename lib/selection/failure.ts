@@ -1,49 +1,44 @@
 import { RocmAttentionError } from "../errors.js";
 import { kernelsFor } from "./catalog.js";
 import { type Decision, type Explicit, hasAiter } from "./decide.js";
-import { type Candidate, type Explanation, PHASE_TITLES } from "./explanation.js";
+import { type Candidate, type Explanation, type Failure, PHASE_TITLES } from "./explanation.js";
 import { PUBLISHED_CATALOG } from "./published.js";
 import { capabilitiesOf } from "./registry.js";
 import { bareTarget, kernelCommand } from "./targets.js";
 
-/** The error of a selection that has chosen nothing: every reason, then what could run instead. */
-export function failure(
-  { candidates }: Decision,
-  explicit: Explicit | null,
-  arch: string,
-): RocmAttentionError {
-  const target = bareTarget(arch);
+/** Why a selection has chosen nothing: every reason, then what could run instead. */
+export function failure({ candidates }: Decision, explicit: Explicit | null, target: string): Failure {
   if (explicit === null) {
     const tried = candidates
       .filter(({ enabled }) => enabled)
       .map(({ backend, reasons }) => `${backend} ${join(reasons)}.`);
-    return new RocmAttentionError(
-      "ERR_NO_BACKEND",
-      `No attention backend can run this configuration on ${target}. ${tried.join(" ")}${alternatives(candidates)}`,
-    );
+    return {
+      code: "ERR_NO_BACKEND",
+      message: `No attention backend can run this configuration on ${target}. ${tried.join(" ")}${alternatives(candidates)}`,
+    };
   }
   const [{ backend, reasons }] = candidates as [Candidate];
   if (reasons.every(({ capability }) => capability === "aiter")) {
     const remedy = isAiterPublished(backend, target)
       ? `Add them with: ${kernelCommand(target)}.`
       : "This version of the package has none yet.";
-    return new RocmAttentionError(
-      "ERR_AITER_NOT_INSTALLED",
-      `${backend} needs AITER's kernels for ${target}, which are not installed. ${remedy}${alternatives(candidates)}`,
-    );
+    return {
+      code: "ERR_AITER_NOT_INSTALLED",
+      message: `${backend} needs AITER's kernels for ${target}, which are not installed. ${remedy}${alternatives(candidates)}`,
+    };
   }
-  return new RocmAttentionError(
-    "ERR_BACKEND_UNSUPPORTED",
-    `${backend} cannot run this configuration on ${target}: it ${join(reasons)}.${alternatives(candidates)}`,
-  );
+  return {
+    code: "ERR_BACKEND_UNSUPPORTED",
+    message: `${backend} cannot run this configuration on ${target}: it ${join(reasons)}.${alternatives(candidates)}`,
+  };
 }
 
-/** The error of an attention whose backend lacks kernels, with what would change that; null where it has all. */
+/** Why there is no attention where the chosen backend lacks kernels, and what would change that; null where it has all. */
 export function kernelFailure({
   candidates,
   phases,
   target,
-}: Pick<Explanation, "candidates" | "phases" | "target">): RocmAttentionError | null {
+}: Pick<Explanation, "candidates" | "phases" | "target">): Failure | null {
   const chosen = candidates.find((candidate) => candidate.chosen);
   if (chosen === undefined || chosen.kernels === "available") return null;
   const absent = phases.filter(({ kernels }) => kernels[0]?.status !== "available");
@@ -54,7 +49,12 @@ export function kernelFailure({
     chosen.kernels === "missing"
       ? `${chosen.backend}'s kernels for ${names} of this configuration on ${bareTarget(target.arch)} are not installed. Add them with: ${kernelCommand(target.arch)}`
       : `this version has no kernels of ${chosen.backend} yet for ${names} of ${purpose} on ${bareTarget(target.arch)}`;
-  return new RocmAttentionError("ERR_NO_KERNELS_FOR_ARCH", message);
+  return { code: "ERR_NO_KERNELS_FOR_ARCH", message };
+}
+
+/** The error that says it. */
+export function errorOf({ code, message, ...details }: Failure): RocmAttentionError {
+  return new RocmAttentionError(code, message, details);
 }
 
 function join(reasons: Candidate["reasons"]): string {

@@ -24,7 +24,8 @@ import type { Flags } from "./variables.js";
 export interface Situation {
   readonly config: ResolvedConfig;
   readonly flags: Flags;
-  readonly arch: string;
+  /** Without its features: "gfx942" of "gfx942:sramecc+:xnack-". */
+  readonly target: string;
   readonly kernels: KernelIndex;
   /** The kernels of the published packages, to tell what is not installed from what does not exist. */
   readonly published: KernelIndex;
@@ -37,7 +38,7 @@ export function situationOf(config: ResolvedConfig, flags: Flags, arch: string, 
   return {
     config,
     flags,
-    arch,
+    target: bareTarget(arch),
     kernels: kernelsFor(catalog, arch),
     published: kernelsFor(PUBLISHED_CATALOG, arch),
     needs: {
@@ -74,7 +75,7 @@ function planPhase(phase: Phase, choices: readonly KernelChoice[], situation: Si
     .filter(({ kernel }) => kernel === null || !kernels.includes(kernel))
     .map(({ launches, reasons, kernel }) => ({
       kernel: kernelName(launches),
-      reasons: kernel === null ? reasons : [absence(kernel, situation.arch)],
+      reasons: kernel === null ? reasons : [absence(kernel, situation.target)],
     }));
   return { phase, kernels, passedOver };
 }
@@ -96,9 +97,9 @@ export function kernelName(launches: readonly Launch[]): string {
   return words.join(" + ");
 }
 
-function obstacles(choice: KernelChoice, { config, arch, flags }: Situation): string[] {
+function obstacles(choice: KernelChoice, { config, target, flags }: Situation): string[] {
   const reasons =
-    choice.limits === undefined ? [] : judge(choice.limits, config, arch).map(({ message }) => message);
+    choice.limits === undefined ? [] : judge(choice.limits, config, target).map(({ message }) => message);
   const off = (choice.switchedOff ?? [])
     .filter(({ variables, when }) => variables.every((name) => flags[name] === when))
     .map(
@@ -109,14 +110,14 @@ function obstacles(choice: KernelChoice, { config, arch, flags }: Situation): st
   return reasons;
 }
 
-function absence(kernel: PhaseKernel, arch: string): string {
+function absence(kernel: PhaseKernel, target: string): string {
   const absent = kernel.launches
     .filter(({ status }) => status !== "available")
     .map(({ operation }) => operation);
   const purpose = kernel.lacks.length === 0 ? "" : ` for ${kernel.lacks.join(", ")}`;
   return kernel.status === "planned"
     ? `planned: this version has no ${joinWithOr(absent)}${purpose} yet`
-    : `not installed: ${joinWithOr(absent)} for this configuration on ${bareTarget(arch)}`;
+    : `not installed: ${joinWithOr(absent)} for this configuration on ${target}`;
 }
 
 function lookUp({ launches, note }: KernelChoice, situation: Situation): PhaseKernel {

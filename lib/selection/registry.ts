@@ -5,13 +5,12 @@ import { BACKEND_NAMES, type BackendName } from "./config.js";
 import type { BackendOrigin } from "./explanation.js";
 import { completeCapabilities, type OwnCapabilities } from "./own-capabilities.js";
 
-interface Registered {
-  readonly name: string;
+/** What stands under a name now, and whose it is. */
+export interface Backend {
+  readonly name: BackendName;
   readonly capabilities: Capabilities;
+  readonly origin: BackendOrigin;
 }
-
-let registered: readonly Registered[] = [];
-let forced: BackendName | null = null;
 
 /** A backend as listings show it. */
 export interface BackendListing {
@@ -22,6 +21,26 @@ export interface BackendListing {
   overriding: boolean;
 }
 
+/** The program's registrations, oldest first. */
+let registrations: readonly Backend[] = [];
+/** Every backend by its name: the package's, then the program's. Made anew whenever the registrations change. */
+let backends = inForce();
+let forced: BackendName | null = null;
+
+function inForce(): ReadonlyMap<BackendName, Backend> {
+  const builtin = BACKEND_NAMES.map((name) => ({
+    name,
+    capabilities: BUILTIN_BACKENDS[name],
+    origin: "builtin" as const,
+  }));
+  return new Map([...builtin, ...registrations].map((backend) => [backend.name, backend]));
+}
+
+function keepRegistrations(kept: readonly Backend[]): void {
+  registrations = kept;
+  backends = inForce();
+}
+
 /**
  * Makes a backend known to selection, or replaces one; a later registration hides an earlier one of the same name.
  * Returns the function that undoes it. Backends of other names are chosen only by name.
@@ -30,11 +49,13 @@ export function registerCapabilities(name: string, capabilities: OwnCapabilities
   if (typeof name !== "string" || !/^[A-Z][A-Z0-9_]*$/.test(name)) {
     throw invalidArgument("name", "capital letters, digits and underscores", name);
   }
-  const entry = { name, capabilities: completeCapabilities(capabilities) };
-  registered = [...registered, entry];
-  return () => {
-    registered = registered.filter((other) => other !== entry);
+  const backend: Backend = {
+    name,
+    capabilities: completeCapabilities(capabilities),
+    origin: isBuiltinBackend(name) ? "replaced" : "registered",
   };
+  keepRegistrations([...registrations, backend]);
+  return () => keepRegistrations(registrations.filter((other) => other !== backend));
 }
 
 /** Forces a backend for every selection in this process from now on; null lets selection choose again. Returns what was forced before. */
@@ -52,31 +73,24 @@ export function overridingBackend(): BackendName | null {
   return forced;
 }
 
-/** The capabilities in force under a name: the latest registration's, or the package's own. */
+/** Every backend by its name: the latest registration's, or the package's own. */
+export function backendsByName(): ReadonlyMap<BackendName, Backend> {
+  return backends;
+}
+
+/** The capabilities in force under a name. */
 export function capabilitiesOf(name: BackendName): Capabilities | undefined {
-  const own = registered.filter((entry) => entry.name === name).at(-1)?.capabilities;
-  return own ?? (isBuiltinBackend(name) ? BUILTIN_BACKENDS[name] : undefined);
+  return backends.get(name)?.capabilities;
 }
 
 /** The names that can be asked for: the package's, then those registered. */
 export function backendNames(): BackendName[] {
-  return [...new Set<BackendName>([...BACKEND_NAMES, ...registered.map(({ name }) => name)])];
+  return [...backends.keys()];
 }
 
 /** Every backend with what is in force for it. */
 export function listBackends(): BackendListing[] {
-  return backendNames().map((name) => ({
-    name,
-    capabilities: capabilitiesOf(name)!,
-    origin: originOf(name),
-    overriding: forced === name,
-  }));
-}
-
-/** Whose backend a name stands for now. */
-export function originOf(name: BackendName): BackendOrigin {
-  if (!registered.some((entry) => entry.name === name)) return "builtin";
-  return isBuiltinBackend(name) ? "replaced" : "registered";
+  return [...backends.values()].map((backend) => ({ ...backend, overriding: forced === backend.name }));
 }
 
 /** ERR_INVALID_BACKEND for a name that nobody has: the valid names, and the one that was probably meant. */

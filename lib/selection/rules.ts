@@ -1,61 +1,64 @@
 import { isBuiltinBackend } from "./backends.js";
-import type { BackendName, BuiltinBackendName, ResolvedConfig } from "./config.js";
+import { type BackendName, type BuiltinBackendName, kindOf, type ResolvedConfig } from "./config.js";
 import { isGfx9 } from "./targets.js";
 import { type FlagName, type Flags, VARIABLES } from "./variables.js";
 
-/** A backend that selection may choose by itself, and the flags that must all be on for it. */
-interface Automatic {
+/** A backend that selection may choose by itself. */
+export interface Automatic {
   readonly backend: BuiltinBackendName;
+  /** The flags that must all be on for it. */
   readonly flags: readonly FlagName[];
+  /** Those of them that are not on by themselves, as a choice's source; "default" where there are none. */
+  readonly source: string;
 }
 
 /** vLLM's order; the last needs no flag: the default. */
 const AUTOMATIC: Readonly<Record<"standard" | "mla", readonly Automatic[]>> = {
   standard: [
-    {
-      backend: "ROCM_AITER_UNIFIED_ATTN",
-      flags: ["VLLM_ROCM_USE_AITER", "VLLM_ROCM_USE_AITER_UNIFIED_ATTENTION"],
-    },
-    { backend: "ROCM_AITER_FA", flags: ["VLLM_ROCM_USE_AITER", "VLLM_ROCM_USE_AITER_MHA"] },
-    { backend: "ROCM_ATTN", flags: ["VLLM_V1_USE_PREFILL_DECODE_ATTENTION"] },
-    { backend: "TRITON_ATTN", flags: [] },
+    automatic("ROCM_AITER_UNIFIED_ATTN", "VLLM_ROCM_USE_AITER", "VLLM_ROCM_USE_AITER_UNIFIED_ATTENTION"),
+    automatic("ROCM_AITER_FA", "VLLM_ROCM_USE_AITER", "VLLM_ROCM_USE_AITER_MHA"),
+    automatic("ROCM_ATTN", "VLLM_V1_USE_PREFILL_DECODE_ATTENTION"),
+    automatic("TRITON_ATTN"),
   ],
   mla: [
-    { backend: "ROCM_AITER_MLA", flags: ["VLLM_ROCM_USE_AITER", "VLLM_ROCM_USE_AITER_MLA"] },
-    { backend: "TRITON_MLA", flags: [] },
+    automatic("ROCM_AITER_MLA", "VLLM_ROCM_USE_AITER", "VLLM_ROCM_USE_AITER_MLA"),
+    automatic("TRITON_MLA"),
   ],
 };
 
-/** A backend in the order in which selection considers them. */
-export interface Considered {
-  backend: BackendName;
-  /** What let it be considered: the flags that are not on by themselves, or "default"; null: nothing did. */
-  source: string | null;
-  /** What to set for it to be considered, where nothing lets it. */
-  enable: string | null;
+function automatic(backend: BuiltinBackendName, ...flags: FlagName[]): Automatic {
+  const source = flags.filter((name) => !VARIABLES[name].default).join(" and ");
+  return { backend, flags, source: source || "default" };
 }
 
-/** The candidates of an automatic choice in vLLM's order, those too that the flags do not enable. */
-export function considered(config: ResolvedConfig, flags: Flags): Considered[] {
-  const kind = config.mla === null ? "standard" : "mla";
-  return AUTOMATIC[kind].map(({ backend, flags: required }) => {
-    const off = required.filter((name) => !flags[name]);
-    if (off.length === 0) return { backend, source: deciding(required), enable: null };
-    if (backend === "ROCM_AITER_MLA" && config.blockSize === 1) {
-      return { backend, source: "block size 1", enable: null };
-    }
-    return { backend, source: null, enable: off.map((name) => `${name}=1`).join(" and ") };
-  });
+/** The candidates of an automatic choice in vLLM's order, those too that nothing enables. */
+export function automaticFor(config: ResolvedConfig): readonly Automatic[] {
+  return AUTOMATIC[kindOf(config)];
 }
 
-/** Those that something lets be considered; the default is always among them. */
-export function enabled(config: ResolvedConfig, flags: Flags): Considered[] {
-  return considered(config, flags).filter(({ source }) => source !== null);
+/** What lets a candidate be considered: its flags, "block size 1" or "default"; null: nothing does. */
+export function sourceOf(
+  { backend, flags, source }: Automatic,
+  { blockSize }: ResolvedConfig,
+  values: Flags,
+): string | null {
+  if (flags.every((name) => values[name])) return source;
+  return backend === "ROCM_AITER_MLA" && blockSize === 1 ? "block size 1" : null;
 }
 
-function deciding(required: readonly FlagName[]): string {
-  const names = required.filter((name) => !VARIABLES[name].default);
-  return names.length === 0 ? "default" : names.join(" and ");
+/** What to set for a candidate to be considered. */
+export function flagsToSet({ flags }: Automatic, values: Flags): string {
+  return flags
+    .filter((name) => !values[name])
+    .map((name) => `${name}=1`)
+    .join(" and ");
+}
+
+/** The candidates that something lets be considered; the default is always among them. */
+export function enabled(config: ResolvedConfig, flags: Flags): BuiltinBackendName[] {
+  return automaticFor(config)
+    .filter((candidate) => sourceOf(candidate, config, flags) !== null)
+    .map(({ backend }) => backend);
 }
 
 /**
@@ -66,10 +69,10 @@ export function upstreamRule(
   config: ResolvedConfig,
   flags: Flags,
   explicit: BackendName | null,
-  arch: string,
+  target: string,
   aiterMlaInstalled: () => boolean,
 ): BackendName | null {
-  const gfx9 = isGfx9(arch);
+  const gfx9 = isGfx9(target);
   if (config.mla !== null) {
     const wanted =
       explicit ??
@@ -84,5 +87,5 @@ export function upstreamRule(
     if (explicit === "ROCM_AITER_FA") return gfx9 ? explicit : null;
     return explicit === "ROCM_AITER_MLA" || explicit === "TRITON_MLA" ? null : explicit;
   }
-  return enabled(config, flags).find(({ backend }) => backend !== "ROCM_AITER_FA" || gfx9)!.backend;
+  return enabled(config, flags).find((backend) => backend !== "ROCM_AITER_FA" || gfx9)!;
 }

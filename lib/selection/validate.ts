@@ -1,15 +1,15 @@
 import { type Capability, FEATURE_NAMES, type Limits } from "./capabilities.js";
 import { FEATURES } from "./catalog.js";
-import type { ResolvedConfig } from "./config.js";
+import { kindOf, type ResolvedConfig } from "./config.js";
 import type { Reason } from "./explanation.js";
 import { describeSizes, joinWithOr, matches, type Sizes } from "./sizes.js";
-import { bareTarget, FP8_TARGETS, fp8Encoding, isTargetOf } from "./targets.js";
+import { FP8_TARGETS, fp8Encoding, isTargetOf } from "./targets.js";
 
 /**
  * Everything for which a backend, or a kernel within it, cannot run a configuration on a target; none: it can. A kernel
  * names only the limits in which it is narrower than its backend.
  */
-export function judge(limits: Partial<Limits>, config: ResolvedConfig, arch: string): Reason[] {
+export function judge(limits: Partial<Limits>, config: ResolvedConfig, target: string): Reason[] {
   const reasons: Reason[] = [];
   const deny = (capability: Capability, message: string) => void reasons.push({ capability, message });
   const among = (
@@ -28,17 +28,17 @@ export function judge(limits: Partial<Limits>, config: ResolvedConfig, arch: str
     }
   };
 
-  const kind = config.mla === null ? "standard" : "mla";
+  const kind = kindOf(config);
   if (limits.kind !== undefined && limits.kind !== kind) {
     const [ours, theirs] =
       kind === "mla" ? ["standard", "multi-head latent"] : ["multi-head latent", "standard"];
     deny("kind", `does ${ours} attention, not ${theirs} attention`);
   }
-  if (limits.targets !== undefined && !isTargetOf(arch, limits.targets)) {
-    deny("targets", `runs on ${joinWithOr(limits.targets)}, not on ${bareTarget(arch)}`);
+  if (limits.targets !== undefined && !isTargetOf(target, limits.targets)) {
+    deny("targets", `runs on ${joinWithOr(limits.targets)}, not on ${target}`);
   }
   among("dtypes", limits.dtypes, config.dtype, "dtype");
-  judgeKvCache(limits, config, arch, deny);
+  judgeKvCache(limits, config, target, deny);
   within("headSizes", limits.headSizes, config.headSize, "head size");
   within("numHeads", limits.numHeads, config.numHeads, "query heads per GPU");
   within(
@@ -62,14 +62,14 @@ export function judge(limits: Partial<Limits>, config: ResolvedConfig, arch: str
 function judgeKvCache(
   limits: Partial<Limits>,
   { kvCacheDtype, dtype }: ResolvedConfig,
-  arch: string,
+  target: string,
   deny: (capability: Capability, message: string) => void,
 ): void {
   if (limits.kvCacheDtypes === undefined) return;
   if (!limits.kvCacheDtypes.includes(kvCacheDtype)) {
     deny("kvCacheDtypes", `takes KV cache dtype ${joinWithOr(limits.kvCacheDtypes)}, not ${kvCacheDtype}`);
-  } else if (kvCacheDtype.startsWith("fp8") && fp8Encoding(arch) === null) {
-    deny("kvCacheDtypes", `stores fp8 on ${joinWithOr(FP8_TARGETS)}, not on ${bareTarget(arch)}`);
+  } else if (kvCacheDtype.startsWith("fp8") && fp8Encoding(target) === null) {
+    deny("kvCacheDtypes", `stores fp8 on ${joinWithOr(FP8_TARGETS)}, not on ${target}`);
   } else if (kvCacheDtype === "bfloat16" && dtype !== "bfloat16") {
     deny("kvCacheDtypes", `stores bfloat16 for dtype bfloat16, not for ${dtype}`);
   }

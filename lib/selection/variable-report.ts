@@ -1,5 +1,5 @@
 import { type Capabilities, PHASES } from "./capabilities.js";
-import type { Environment } from "./config.js";
+import type { BackendName } from "./config.js";
 import type { Decision, Explicit } from "./decide.js";
 import type { PhasePlan, VariableReport } from "./explanation.js";
 import { kernelName, planPhases, type Situation } from "./phases.js";
@@ -10,7 +10,8 @@ import {
   type Flags,
   isFlag,
   isRecognisedFlag,
-  VARIABLE_NAMES,
+  namesIn,
+  type SetVariables,
   VARIABLES,
   type Variable,
 } from "./variables.js";
@@ -23,12 +24,11 @@ export function reportVariables(
   situation: Situation,
   explicit: Explicit | null,
   decision: Decision,
-  env: Environment,
+  variables: SetVariables,
 ): VariableReport[] {
   const reports: VariableReport[] = [];
-  for (const name of VARIABLE_NAMES) {
-    const value = env[name];
-    if (value === undefined) continue;
+  for (const name of namesIn(variables)) {
+    const value = variables[name]!;
     const variable: Variable = VARIABLES[name];
     const report = (effect: string | null, level: VariableReport["level"], note?: string) =>
       void reports.push({ name, value, effect, ...(note === undefined ? {} : { note }), level });
@@ -78,7 +78,7 @@ function actsHere(
     candidates.some((candidate) => candidate.backend === backend && candidate.eligible);
   const wouldBe =
     explicit === null
-      ? (enabled(without.config, without.flags).find(({ backend }) => isEligible(backend))?.backend ?? null)
+      ? (enabled(without.config, without.flags).find(isEligible) ?? null)
       : (chosen?.backend ?? null);
   if (wouldBe !== (chosen?.backend ?? null)) return true;
   if (chosen === null) return false;
@@ -125,7 +125,7 @@ function idleness(
   if (name.startsWith("VLLM_ROCM_USE_AITER_") && !situation.flags.VLLM_ROCM_USE_AITER) {
     return "needs VLLM_ROCM_USE_AITER=1";
   }
-  const without = enabled(situation.config, flagsWithout(name, situation)).map(({ backend }) => backend);
+  const without = enabled(situation.config, flagsWithout(name, situation)) as BackendName[];
   const rejected = candidates.find(
     (candidate) => candidate.enabled && !candidate.eligible && !without.includes(candidate.backend),
   );

@@ -113,18 +113,23 @@ export type FlagName = {
 /** The value of each flag. */
 export type Flags = Readonly<Record<FlagName, boolean>>;
 
-const FLAG_NAMES = VARIABLE_NAMES.filter((name) => VARIABLES[name].parsing === "flag") as readonly FlagName[];
+const DEFAULT_FLAGS = Object.fromEntries(
+  VARIABLE_NAMES.filter(isFlag).map((name) => [name, VARIABLES[name].default]),
+) as Flags;
 
 export function isFlag(name: VariableName): name is FlagName {
   return VARIABLES[name].parsing === "flag";
 }
 
+/** The variables of the table that are set, in its order. */
+export type SetVariables = Readonly<Partial<Record<VariableName, string>>>;
+
 /**
  * Reads the variables of the table, each once and now: nothing of an environment is kept between two selections.
  * Throws ERR_INVALID_ARGUMENT for one that is not text.
  */
-export function readVariables(env: Environment): Environment {
-  const variables: Record<string, string> = {};
+export function readVariables(env: Environment): SetVariables {
+  const variables: Partial<Record<VariableName, string>> = {};
   for (const name of VARIABLE_NAMES) {
     const value: unknown = env[name];
     if (value === undefined) continue;
@@ -135,13 +140,17 @@ export function readVariables(env: Environment): Environment {
 }
 
 /** The value of every flag. */
-export function readFlags(env: Environment): Flags {
-  const flags: Partial<Record<FlagName, boolean>> = {};
-  for (const name of FLAG_NAMES) {
-    const value = env[name];
-    flags[name] = value === undefined ? VARIABLES[name].default : isOn(value);
+export function readFlags(variables: SetVariables): Flags {
+  const flags = { ...DEFAULT_FLAGS };
+  for (const name of namesIn(variables)) {
+    if (isFlag(name)) flags[name] = isOn(variables[name]!);
   }
-  return flags as Flags;
+  return flags;
+}
+
+/** The names of the variables that are set. */
+export function namesIn(variables: SetVariables): VariableName[] {
+  return Object.keys(variables) as VariableName[];
 }
 
 function isOn(value: string): boolean {
