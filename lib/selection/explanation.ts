@@ -67,11 +67,11 @@ export interface LaunchReport {
 export interface PhasePlan {
   phase: Phase;
   /**
-   * What will run: the first whose `note` admits the batch; the last is for all others. Empty where none of the backend's
-   * kernels takes this configuration.
+   * What will run: the first whose `note` admits the batch. The last has no `note` and is for all others; if it has one,
+   * or there is none, the backend has no kernel for the rest.
    */
   kernels: PhaseKernel[];
-  /** Kernels that would come before it, and why they do not run. */
+  /** Kernels that would come before the last of them, or were for the rest, and why they do not run. */
   passedOver: { kernel: string; reasons: string[] }[];
 }
 

@@ -1,7 +1,13 @@
 import { RocmAttentionError } from "../errors.js";
 import { kernelsFor } from "./catalog.js";
 import { type Decision, type Explicit, hasAiter } from "./decide.js";
-import { type Candidate, type Explanation, type Failure, PHASE_TITLES } from "./explanation.js";
+import {
+  type Candidate,
+  type Explanation,
+  type Failure,
+  PHASE_TITLES,
+  type PhaseKernel,
+} from "./explanation.js";
 import { PUBLISHED_CATALOG } from "./published.js";
 import { capabilitiesOf } from "./registry.js";
 import { bareTarget, kernelCommand } from "./targets.js";
@@ -41,7 +47,7 @@ export function kernelFailure({
 }: Pick<Explanation, "candidates" | "phases" | "target">): Failure | null {
   const chosen = candidates.find((candidate) => candidate.chosen);
   if (chosen === undefined || chosen.kernels === "available") return null;
-  const absent = phases.filter(({ kernels }) => kernels[0]?.status !== "available");
+  const absent = phases.filter(({ kernels }) => !isForAll(kernels.at(-1)));
   const names = absent.map(({ phase }) => PHASE_TITLES[phase]).join(", ");
   const lacks = [...new Set(absent.flatMap(({ kernels }) => kernels[0]?.lacks ?? []))];
   const purpose = lacks.length === 0 ? "this configuration" : lacks.join(", ");
@@ -55,6 +61,11 @@ export function kernelFailure({
 /** The error that says it. */
 export function errorOf({ code, message, ...details }: Failure): RocmAttentionError {
   return new RocmAttentionError(code, message, details);
+}
+
+/** Whether a phase's last kernel is there and runs what those before it do not. */
+function isForAll(last: PhaseKernel | undefined): boolean {
+  return last?.status === "available" && last.note === undefined;
 }
 
 function join(reasons: Candidate["reasons"]): string {

@@ -53,11 +53,13 @@ export function situationOf(config: ResolvedConfig, flags: Flags, arch: string, 
   };
 }
 
-/** Which kernels of a backend will run each phase, and why none that would come before. */
+/** Which kernels of a backend will run each phase, and why others will not. */
 export function planPhases(capabilities: Capabilities, situation: Situation): PhasePlan[] {
-  return PHASES.filter((phase) => capabilities[phase].length > 0).map((phase) =>
-    planPhase(phase, capabilities[phase], situation),
-  );
+  const plans: PhasePlan[] = [];
+  for (const phase of PHASES) {
+    if (capabilities[phase].length > 0) plans.push(planPhase(phase, capabilities[phase], situation));
+  }
+  return plans;
 }
 
 function planPhase(phase: Phase, choices: readonly KernelChoice[], situation: Situation): PhasePlan {
@@ -66,24 +68,19 @@ function planPhase(phase: Phase, choices: readonly KernelChoice[], situation: Si
     const kernel = reasons.length === 0 ? lookUp(choice, situation) : null;
     return { launches: choice.launches, reasons, kernel };
   });
-  const fitting = tried.flatMap(({ kernel }) => kernel ?? []);
-  const available = fitting.filter(({ status }) => status === "available");
-  const kernels = upToTheOneForAll(available.length > 0 ? available : fitting);
-  const last = tried.findIndex(({ kernel }) => kernel === kernels.at(-1));
-  const passedOver = tried
-    .slice(0, kernels.length === 0 ? undefined : last)
-    .filter(({ kernel }) => kernel === null || !kernels.includes(kernel))
-    .map(({ launches, reasons, kernel }) => ({
-      kernel: kernelName(launches),
-      reasons: kernel === null ? reasons : [absence(kernel, situation.target)],
-    }));
-  return { phase, kernels, passedOver };
-}
-
-/** Those for some batches, and the first that is for all others. */
-function upToTheOneForAll(kernels: readonly PhaseKernel[]): PhaseKernel[] {
-  const end = kernels.findIndex(({ note }) => note === undefined);
-  return kernels.slice(0, end === -1 ? undefined : end + 1);
+  const isAnyAvailable = tried.some(({ kernel }) => kernel?.status === "available");
+  const plan: PhasePlan = { phase, kernels: [], passedOver: [] };
+  for (const { launches, reasons, kernel } of tried) {
+    if (kernel === null) {
+      plan.passedOver.push({ kernel: kernelName(launches), reasons });
+    } else if (isAnyAvailable && kernel.status !== "available") {
+      plan.passedOver.push({ kernel: kernelName(launches), reasons: [absence(kernel, situation.target)] });
+    } else {
+      plan.kernels.push(kernel);
+      if (kernel.note === undefined) break;
+    }
+  }
+  return plan;
 }
 
 /** "triton unified_attention_3d + reduce_segments". */
@@ -131,13 +128,17 @@ function lookUp({ launches, note }: KernelChoice, situation: Situation): PhaseKe
   return kernel;
 }
 
-/** Whether there are kernels for every phase: of each the best choice that fits. A backend without phases brings its own. */
+/**
+ * Whether there are kernels for every phase and all of its batches: of each phase the best choice that fits and is for
+ * all. A backend without phases brings its own.
+ */
 export function kernelStatus(capabilities: Capabilities, situation: Situation): KernelStatus {
   let status: KernelStatus = "available";
   for (const phase of PHASES) {
     if (capabilities[phase].length === 0) continue;
     let best: KernelStatus = "planned";
     for (const choice of capabilities[phase]) {
+      if (choice.note !== undefined) continue;
       const found = worst(choice.launches, situation);
       // Whether it fits is the dearer question: it is asked only where the answer matters.
       if (worse(found, best) !== found && obstacles(choice, situation).length === 0) best = found;
