@@ -94,10 +94,10 @@ export function kernelName(launches: readonly Launch[]): string {
   return words.join(" + ");
 }
 
-function obstacles(choice: KernelChoice, { config, target, flags }: Situation): string[] {
-  const reasons =
-    choice.limits === undefined ? [] : judge(choice.limits, config, target).map(({ message }) => message);
-  const off = (choice.switchedOff ?? [])
+function obstacles({ limits, switchedOff }: KernelChoice, { config, target, flags }: Situation): string[] {
+  const reasons = limits === undefined ? [] : judge(limits, config, target).map(({ message }) => message);
+  if (switchedOff === undefined) return reasons;
+  const off = switchedOff
     .filter(({ variables, when }) => variables.every((name) => flags[name] === when))
     .map(
       ({ variables, when }) =>
