@@ -5,6 +5,7 @@ import { installedKernels } from "../kernels/store.js";
 import { KV_CACHE_DTYPES, type KvCacheDType } from "../selection/config.js";
 import { explain, type SelectionOptions } from "../selection/explain.js";
 import type { Explanation } from "../selection/explanation.js";
+import { failureOf } from "../selection/failure.js";
 import { catalogOfManifests } from "../selection/installed.js";
 import { PUBLISHED_CATALOG } from "../selection/published.js";
 import { explanationText } from "../selection/text.js";
@@ -43,28 +44,39 @@ export function explainCommand(): Command {
     .option("--json", "print one JSON object")
     .addHelpText("after", "\nThe variables of vLLM act as they do there: docs/environment.md lists them.")
     .action((model: string, options: ExplainOptions) => {
-      const info = options.arch === undefined ? deviceInfo(options.device) : undefined;
-      const which = options.catalog ?? (info === undefined ? "published" : "installed");
-      const selection: SelectionOptions = {
-        arch: options.arch,
-        device: info && { info },
-        catalog:
-          which === "installed"
-            ? catalogOfManifests(installedKernels().map(({ manifest }) => manifest))
-            : PUBLISHED_CATALOG,
-      };
-      const kinds = layerKinds(readModel(model), {
-        tensorParallel: options.tp,
-        ...(options.blockSize === undefined ? {} : { blockSize: options.blockSize }),
-        ...(options.kvCacheDtype === undefined ? {} : { kvCacheDtype: options.kvCacheDtype }),
-      });
-      const explanations = kinds.map((kind) => ({ kind, explanation: explain(kind.config, selection) }));
-      console.log(options.json ? toJson(model, explanations) : toText(model, explanations));
-      if (explanations.some(({ explanation }) => explanation.error !== null)) process.exitCode = 1;
+      try {
+        const explained = explainModel(model, options);
+        console.log(options.json ? toJson(model, explained) : toText(model, explained));
+        if (explained.some(({ explanation }) => explanation.error !== null)) process.exitCode = 1;
+      } catch (error) {
+        if (!options.json || !(error instanceof RocmAttentionError)) throw error;
+        console.log(JSON.stringify({ backend: null, error: failureOf(error), model }, null, 2));
+        process.exitCode = 1;
+      }
     });
 }
 
 type Explained = { kind: LayerKind; explanation: Explanation };
+
+/** One explanation for each kind of layer. Throws where the model or the GPU is not to be had. */
+function explainModel(model: string, options: ExplainOptions): Explained[] {
+  const info = options.arch === undefined ? deviceInfo(options.device) : undefined;
+  const which = options.catalog ?? (info === undefined ? "published" : "installed");
+  const selection: SelectionOptions = {
+    arch: options.arch,
+    device: info && { info },
+    catalog:
+      which === "installed"
+        ? catalogOfManifests(installedKernels().map(({ manifest }) => manifest))
+        : PUBLISHED_CATALOG,
+  };
+  const kinds = layerKinds(readModel(model), {
+    tensorParallel: options.tp,
+    ...(options.blockSize === undefined ? {} : { blockSize: options.blockSize }),
+    ...(options.kvCacheDtype === undefined ? {} : { kvCacheDtype: options.kvCacheDtype }),
+  });
+  return kinds.map((kind) => ({ kind, explanation: explain(kind.config, selection) }));
+}
 
 /** The explanation itself where all layers are alike; else that of the first kind that fails or comes first, and all. */
 function toJson(model: string, explained: readonly Explained[]): string {

@@ -8,7 +8,7 @@ import { MODEL_PRESETS } from "./models.js";
 export function readModel(model: string): Readonly<Record<string, unknown>> {
   if (Object.hasOwn(MODEL_PRESETS, model)) return MODEL_PRESETS[model]!;
   const file = existsSync(model) && statSync(model).isDirectory() ? join(model, "config.json") : model;
-  if (!existsSync(file)) throw unknownModel(model);
+  if (!existsSync(file)) throw file === model ? unknownModel(model) : withoutConfig(model);
   let config: unknown;
   try {
     config = JSON.parse(readFileSync(file, "utf8"));
@@ -25,6 +25,12 @@ export function readModel(model: string): Readonly<Record<string, unknown>> {
     });
   }
   return config as Record<string, unknown>;
+}
+
+function withoutConfig(folder: string): RocmAttentionError {
+  return new RocmAttentionError("ERR_INVALID_ARGUMENT", `the folder ${folder} has no config.json`, {
+    argument: "model",
+  });
 }
 
 function unknownModel(model: string): RocmAttentionError {

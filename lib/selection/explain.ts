@@ -9,7 +9,7 @@ import {
 } from "./config.js";
 import { decide, type Explicit, hasAiter } from "./decide.js";
 import type { Explanation } from "./explanation.js";
-import { errorOf, failure, kernelFailure } from "./failure.js";
+import { errorOf, failure, failureOf, kernelFailure } from "./failure.js";
 import { situationOf } from "./phases.js";
 import { PUBLISHED_CATALOG } from "./published.js";
 import { capabilitiesOf, invalidBackend, overridingBackend } from "./registry.js";
@@ -44,7 +44,7 @@ export function explain(
     source: "default",
     error: null,
     config: null,
-    target: { arch: "gfx942", from: "assumed" },
+    target: namedTarget(options) ?? { arch: "gfx942", from: "assumed" },
     catalog: String(catalog?.name),
     candidates: [],
     variables: [],
@@ -53,13 +53,12 @@ export function explain(
   };
   try {
     if (!Array.isArray(catalog?.kernels)) throw invalidArgument("catalog", "a catalog of kernels", catalog);
-    explanation.target = targetOf(options);
+    checkTarget(options);
     explanation.config = resolveConfig(config);
     select(explanation, readVariables(config.env ?? options.env ?? process.env), catalog);
   } catch (error) {
     if (!(error instanceof RocmAttentionError)) throw error;
-    const { code, message, argument } = error;
-    explanation.error = { code, message, ...(argument === undefined ? {} : { argument }) };
+    explanation.error = failureOf(error);
   }
   return explanation;
 }
@@ -74,19 +73,22 @@ export function selectBackend(
   throw errorOf(error!);
 }
 
-function targetOf({ device, arch }: SelectionOptions): Explanation["target"] {
+/** The target that the caller has named, right or wrong; null: none. */
+function namedTarget({ device, arch }: SelectionOptions): Explanation["target"] | null {
+  if (typeof device?.info?.arch === "string") return { arch: device.info.arch, from: "device" };
+  return typeof arch === "string" ? { arch, from: "arch" } : null;
+}
+
+function checkTarget({ device, arch }: SelectionOptions): void {
   if (device !== undefined && arch !== undefined) {
     throw invalidArgument("arch", "either device or arch", arch);
   }
-  if (device !== undefined) {
-    if (typeof device?.info?.arch !== "string") throw invalidArgument("device", "a Device", device);
-    return { arch: device.info.arch, from: "device" };
+  if (device !== undefined && typeof device?.info?.arch !== "string") {
+    throw invalidArgument("device", "a Device", device);
   }
-  if (arch === undefined) return { arch: "gfx942", from: "assumed" };
-  if (typeof arch !== "string" || !/^gfx[0-9a-f]{3,5}(:.*)?$/.test(arch)) {
+  if (arch !== undefined && (typeof arch !== "string" || !/^gfx[0-9a-f]{3,5}(:.*)?$/.test(arch))) {
     throw invalidArgument("arch", 'a GPU target such as "gfx942"', arch);
   }
-  return { arch, from: "arch" };
 }
 
 /** Fills the explanation in. Throws where the named backend does not exist, with all that is known by then standing in it. */

@@ -58,6 +58,11 @@ export function kernelFailure({
   return { code: "ERR_NO_KERNELS_FOR_ARCH", message };
 }
 
+/** What an error says, as data. */
+export function failureOf({ code, message, argument }: RocmAttentionError): Failure {
+  return { code, message, ...(argument === undefined ? {} : { argument }) };
+}
+
 /** The error that says it. */
 export function errorOf({ code, message, ...details }: Failure): RocmAttentionError {
   return new RocmAttentionError(code, message, details);

@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { buildProgram, withLongOptions } from "../../../lib/cli/program.js";
+import { terminal } from "../../../lib/cli/terminal.js";
+import { Device } from "../../../lib/device/device.js";
+import { VARIABLE_NAMES } from "../../../lib/selection/variables.js";
+
+const empty = mkdtempSync(join(tmpdir(), "explain-"));
+afterAll(() => rmSync(empty, { recursive: true }));
+
+beforeEach(() => {
+  for (const name of VARIABLE_NAMES) vi.stubEnv(name, undefined);
+  vi.spyOn(Device, "list").mockReturnValue([]);
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+/** Types `rocm-attention explain`; gives what it prints and its exit code. */
+function explain(...words: string[]) {
+  const print = vi.spyOn(console, "log").mockImplementation(() => {});
+  buildProgram().parse(withLongOptions(["explain", ...words]), { from: "user" });
+  return { text: print.mock.calls.map(([text]) => text).join("\n"), exitCode: process.exitCode ?? 0 };
+}
+
+describe("explain --json prints one object with the backend at its top", () => {
+  it("for a choice", () => {
+    const { text, exitCode } = explain("--json");
+    expect(Object.entries(JSON.parse(text))[0]).toEqual(["backend", "TRITON_ATTN"]);
+    expect(JSON.parse(text)).toMatchObject({ error: null, model: "meta-llama/Llama-3.1-8B-Instruct" });
+    expect(exitCode).toBe(0);
+  });
+
+  it("for each kind of layer, and at the top for one that fails", () => {
+    const { text, exitCode } = explain("openai/gpt-oss-120b", "-tp", "8", "--json");
+    const { backend, config, layers } = JSON.parse(text);
+    expect([backend, exitCode]).toEqual(["TRITON_ATTN", 0]);
+    expect(config).toMatchObject({ numHeads: 8, numKvHeads: 1, slidingWindow: 128, sinks: true });
+    expect(layers).toMatchObject([
+      { name: "18 of 36 layers: sliding window 128", layers: 18, config: { slidingWindow: 128 } },
+      { name: "18 of 36 layers: full attention", layers: 18, config: { slidingWindow: null } },
+    ]);
+  });
+
+  it.each<[string, string, ...string[]]>([
+    ["ERR_NO_BACKEND", "", "--block-size", "24"],
+    ["ERR_INVALID_ARGUMENT", "arch", "--arch", "mi300"],
+    ["ERR_INVALID_ARGUMENT", "--tp", "--tp", "3"],
+    ["ERR_INVALID_ARGUMENT", "model", "meta-llama/Llama-4"],
+    ["ERR_NO_DEVICE", "--device", "--device", "0"],
+  ])("and exit code 1 for a failure: %s %s", (code, argument, ...words) => {
+    const { text, exitCode } = explain(...words, "--json");
+    const { backend, error } = JSON.parse(text);
+    expect([backend, error.code, error.argument ?? "", exitCode]).toEqual([null, code, argument, 1]);
+    expect(text).toMatch(/^\{\n {2}"backend": null,/);
+  });
+});
+
+describe("explain for people", () => {
+  it("says under one title what holds for several kinds of layers", () => {
+    vi.stubEnv("VLLM_ATTENTION_BACKEND", "ROCM_ATTN");
+    const { text, exitCode } = explain("google/gemma-2-9b-it");
+    expect(text).toMatch(
+      /^google\/gemma-2-9b-it, 21 of 42 layers: sliding window 4096; 21 of 42 layers: full attention\n\n {2}backend {2}none\n/,
+    );
+    expect(text.match(/ERR_BACKEND_UNSUPPORTED/g)).toHaveLength(1);
+    expect(exitCode).toBe(1);
+  });
+
+  it("names the target that was asked for, though it is none", () => {
+    expect(explain("--arch", "mi300").text).toMatch(/^ {2}target {3}mi300$/m);
+  });
+
+  it("says what a folder lacks", () => {
+    expect(() => explain(empty)).toThrow(`the folder ${empty} has no config.json`);
+  });
+});
+
+describe("the terminal", () => {
+  const { columns, isTTY } = process.stdout;
+  afterEach(() => Object.assign(process.stdout, { columns, isTTY }));
+
+  it.each([
+    [undefined, 100],
+    [0, 100],
+    [80, 80],
+    [240, 120],
+  ])("of %s columns is written to the width %i", (columns, width) => {
+    Object.assign(process.stdout, { columns });
+    expect(terminal().width).toBe(width);
+  });
+
+  it.each([
+    [true, "", true],
+    [true, "1", false],
+    [false, "", false],
+  ])("has colours where it is one (%s), unless NO_COLOR=%j: %s", (isTTY, refused, color) => {
+    vi.stubEnv("NO_COLOR", refused);
+    Object.assign(process.stdout, { isTTY });
+    expect(terminal().color).toBe(color);
+  });
+});
