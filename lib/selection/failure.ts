@@ -77,9 +77,9 @@ function join(reasons: Candidate["reasons"]): string {
   return reasons.map(({ message }) => message).join("; ");
 }
 
-/** What could run the configuration and is not enabled: those that this version has kernels for, if there are any. */
+/** What could run the configuration where nothing that is enabled can: those that this version has kernels for, if there are any. */
 function alternatives(candidates: readonly Candidate[]): string {
-  const able = candidates.filter(({ eligible, enabled }) => eligible && !enabled);
+  const able = candidates.filter(({ eligible }) => eligible);
   const ready = able.filter(({ kernels }) => kernels !== "planned");
   return (ready.length > 0 ? ready : able)
     .map(({ backend, enable, kernels }) => {

@@ -14,6 +14,20 @@ function report(env: Environment, config: AttentionConfig | MlaAttentionConfig =
 }
 
 describe("flags", () => {
+  it("have vLLM's defaults", () => {
+    expect(readFlags({})).toEqual({
+      VLLM_ROCM_USE_AITER: false,
+      VLLM_ROCM_USE_AITER_MHA: true,
+      VLLM_ROCM_USE_AITER_MLA: true,
+      VLLM_ROCM_USE_AITER_UNIFIED_ATTENTION: false,
+      VLLM_V1_USE_PREFILL_DECODE_ATTENTION: false,
+      VLLM_ROCM_USE_AITER_PAGED_ATTN: false,
+      VLLM_ROCM_CUSTOM_PAGED_ATTN: true,
+      VLLM_ROCM_FP8_MFMA_PAGE_ATTN: false,
+      VLLM_ROCM_USE_AITER_FP8BMM: true,
+    });
+  });
+
   it.each(["1", "true", "TRUE", "True"])("%j is on", (value) => {
     expect(readFlags({ VLLM_ROCM_USE_AITER: value }).VLLM_ROCM_USE_AITER).toBe(true);
   });
