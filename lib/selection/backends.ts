@@ -112,6 +112,7 @@ const ROCM_ATTN: Capabilities = {
   })),
   cacheWrite: [{ launches: launches("hip:reshape_and_cache") }],
   differences: {
+    kvCacheDtypes: "vLLM's Triton decode takes fp8_e5m2 too, which its HIP decode fails on. Here it is refused.",
     attentionTypes: "vLLM declares encoder_decoder too, whose cache write fails without keys.",
     logitsSoftCap: "vLLM accepts a soft cap and ignores it. Here it is refused.",
     decode: "vLLM also runs the HIP kernel on gfx11 and gfx12, for head size 128. Here Triton decodes there.",
@@ -188,6 +189,7 @@ const ROCM_AITER_FA: Capabilities = {
     kvCacheDtypes:
       "vLLM copies an fp8 cache without its scales in prefill with context. Here scales are applied.",
     slidingWindow: "vLLM allows one window per model. Here each attention has its own.",
+    lse: "vLLM's does not give it.",
   },
 };
 
