@@ -3,12 +3,21 @@ import { explain } from "../../../lib/selection/explain.js";
 import { syntheticCatalog } from "../../support/catalogs.js";
 
 const LLAMA = { numHeads: 32, numKvHeads: 8, headSize: 128, dtype: "bfloat16" } as const;
+const DEEPSEEK = { numHeads: 16, kvLoraRank: 512, dtype: "bfloat16" } as const;
+const CATALOG = syntheticCatalog(["gfx942"], { aiter: true });
+
+it("nothing stands behind a kernel that is for all batches", () => {
+  const [prefill] = explain({ ...DEEPSEEK, backend: "ROCM_AITER_MLA" }, { catalog: CATALOG, env: {} }).phases;
+  expect(prefill).toMatchObject({
+    kernels: [{ launches: [{ provider: "aiter", operation: "fmha_forward_192_128" }] }],
+    passedOver: [],
+  });
+});
 
 describe("a backend whose kernels are for some batches of a phase alone", () => {
-  const { kernels } = syntheticCatalog(["gfx942"], { aiter: true });
   const catalog = {
     name: "without paged_attention_2d",
-    kernels: kernels.filter(({ operation }) => operation !== "paged_attention_2d"),
+    kernels: CATALOG.kernels.filter(({ operation }) => operation !== "paged_attention_2d"),
   };
   const explanation = explain({ ...LLAMA, backend: "ROCM_ATTN" }, { catalog, env: {} });
   const [, decode] = explanation.phases;
@@ -34,4 +43,20 @@ describe("a backend whose kernels are for some batches of a phase alone", () => 
       ],
     });
   });
+});
+
+it("a kernel that the packages have and this machine has not is missing, whatever else is there", () => {
+  const { kernels } = CATALOG;
+  const catalog = {
+    name: "without unified_attention_2d",
+    kernels: kernels.filter(({ operation }) => operation !== "unified_attention_2d"),
+  };
+  const { candidates, phases, notes } = explain({ ...LLAMA, backend: "TRITON_ATTN" }, { catalog, env: {} });
+  expect(candidates[0]).toMatchObject({ backend: "TRITON_ATTN", eligible: true, kernels: "missing" });
+  expect(phases[0]!.kernels).toMatchObject([{ status: "missing" }]);
+  expect(notes).toEqual([
+    "createAttention fails with ERR_NO_KERNELS_FOR_ARCH: TRITON_ATTN's kernels for prefill, decode, mixed of this " +
+      "configuration on gfx942 are not installed. Add them with: npm install @rocm-attention/kernels-gfx942   " +
+      "(in a clone: kernels/build --target gfx942)",
+  ]);
 });
