@@ -46,7 +46,9 @@ describe("a named backend that cannot run the configuration", () => {
   it("is ERR_AITER_NOT_INSTALLED where nothing but AITER's kernels is lacking", () => {
     const options = { catalog: WITHOUT_AITER };
     for (const backend of ["ROCM_AITER_FA", "ROCM_AITER_UNIFIED_ATTN"]) {
-      expect(failure({ ...LLAMA, backend }, options).code).toBe("ERR_AITER_NOT_INSTALLED");
+      const { code, message } = failure({ ...LLAMA, backend }, options);
+      expect(code).toBe("ERR_AITER_NOT_INSTALLED");
+      expect(message).toContain("which are not installed. This version of the package has none yet. ");
       expect(failure({ ...LLAMA, headSize: 80, backend }, options).code).toBe("ERR_BACKEND_UNSUPPORTED");
     }
     expect(failure({ ...DEEPSEEK, backend: "ROCM_AITER_MLA" }, options).code).toBe("ERR_AITER_NOT_INSTALLED");

@@ -62,6 +62,13 @@ describe("what is said of a variable that is set", () => {
     });
   });
 
+  it("only mentions a flag that says what it is without", () => {
+    expect(report({ VLLM_ROCM_USE_AITER: "0", VLLM_ROCM_USE_AITER_MHA: "TRUE" })).toEqual({
+      VLLM_ROCM_USE_AITER: { level: "info", acts: false, note: "off, as without it" },
+      VLLM_ROCM_USE_AITER_MHA: { level: "info", acts: false, note: "on, as without it" },
+    });
+  });
+
   it("warns of a flag that a better one shadows", () => {
     expect(report({ VLLM_ROCM_USE_AITER: "1", VLLM_V1_USE_PREFILL_DECODE_ATTENTION: "1" })).toEqual({
       VLLM_ROCM_USE_AITER: { level: "info", acts: true, note: undefined },
