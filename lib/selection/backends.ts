@@ -112,7 +112,8 @@ const ROCM_ATTN: Capabilities = {
   })),
   cacheWrite: [{ launches: launches("hip:reshape_and_cache") }],
   differences: {
-    kvCacheDtypes: "vLLM's Triton decode takes fp8_e5m2 too, which its HIP decode fails on. Here it is refused.",
+    kvCacheDtypes:
+      "vLLM's Triton decode takes fp8_e5m2 too, which its HIP decode fails on. Here it is refused.",
     attentionTypes: "vLLM declares encoder_decoder too, whose cache write fails without keys.",
     logitsSoftCap: "vLLM accepts a soft cap and ignores it. Here it is refused.",
     decode: "vLLM also runs the HIP kernel on gfx11 and gfx12, for head size 128. Here Triton decodes there.",

@@ -153,14 +153,16 @@ function reportOf(launch: Launch, situation: Situation): LaunchReport {
   const known = situation.reports.get(launch);
   if (known !== undefined) return known;
   const { provider, operation } = launch;
-  const { kernels, published, needs } = situation;
-  const rows = suiting(kernelsOf(kernels, launch) ?? [], needs);
-  const isPublished =
-    kernels !== published && kernelsOf(published, launch)?.some((row) => serves(row, needs));
-  const status = rows.length > 0 ? "available" : isPublished ? "missing" : "planned";
+  const rows = suiting(kernelsOf(situation.kernels, launch) ?? [], situation.needs);
+  const status = rows.length > 0 ? "available" : isPublished(launch, situation) ? "missing" : "planned";
   const report: LaunchReport = { provider, operation, status, verified: leastVerified(rows) };
   situation.reports.set(launch, report);
   return report;
+}
+
+function isPublished(launch: Launch, { kernels, published, needs }: Situation): boolean {
+  if (kernels === published) return false;
+  return kernelsOf(published, launch)?.some((row) => serves(row, needs)) ?? false;
 }
 
 function lackingIn(launch: Launch, { published, needs }: Situation): string[] {

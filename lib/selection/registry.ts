@@ -60,6 +60,9 @@ export function registerCapabilities(name: string, capabilities: OwnCapabilities
 
 /** Forces a backend for every selection in this process from now on; null lets selection choose again. Returns what was forced before. */
 export function overrideBackend(name: BackendName | null): BackendName | null {
+  if (name !== null && typeof name !== "string") {
+    throw invalidArgument("name", "the name of a backend, or null", name);
+  }
   if (name !== null && capabilitiesOf(name) === undefined) {
     throw invalidBackend(name, "overrideBackend", "name");
   }

@@ -118,6 +118,11 @@ describe("overrideBackend", () => {
 
   it("refuses a name that nobody has", () => {
     expect(() => overrideBackend("TRITON")).toThrow(/Invalid value "TRITON" for overrideBackend/);
+    for (const name of [undefined, 3]) {
+      expect(() => overrideBackend(name as unknown as string)).toThrow(
+        expect.objectContaining({ code: "ERR_INVALID_ARGUMENT", argument: "name" }),
+      );
+    }
     expect(overrideBackend(null)).toBeNull();
   });
 });
