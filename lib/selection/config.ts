@@ -167,9 +167,6 @@ export function resolveConfig(config: AttentionConfig | MlaAttentionConfig): Res
   if (backend !== undefined && typeof backend !== "string") {
     throw invalidArgument("backend", "the name of a backend", backend);
   }
-  if (config.env !== undefined && (typeof config.env !== "object" || config.env === null)) {
-    throw invalidArgument("env", "an object of variables", config.env);
-  }
   const common = {
     numHeads: count(config.numHeads, "numHeads"),
     dtype: oneOf(config.dtype, COMPUTE_DTYPES, "dtype"),

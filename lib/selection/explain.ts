@@ -37,25 +37,26 @@ export function explain(
   config: AttentionConfig | MlaAttentionConfig,
   options: SelectionOptions = {},
 ): Explanation {
-  const { catalog = PUBLISHED_CATALOG } = options;
+  const { env: environment = process.env, catalog = PUBLISHED_CATALOG, device, arch } = options ?? {};
   const explanation: Explanation = {
     backend: null,
     rule: null,
     source: "default",
     error: null,
     config: null,
-    target: namedTarget(options) ?? { arch: "gfx942", from: "assumed" },
-    catalog: String(catalog?.name),
+    target: namedTarget(device, arch) ?? { arch: "gfx942", from: "assumed" },
+    catalog: isCatalog(catalog) ? catalog.name : "none",
     candidates: [],
     variables: [],
     notes: [],
     phases: [],
   };
   try {
-    if (!Array.isArray(catalog?.kernels)) throw invalidArgument("catalog", "a catalog of kernels", catalog);
-    checkTarget(options);
+    if (!isCatalog(catalog)) throw invalidArgument("catalog", "a catalog of kernels", catalog);
+    checkTarget(device, arch);
     explanation.config = resolveConfig(config);
-    select(explanation, readVariables(config.env ?? options.env ?? process.env), catalog);
+    const { env = environment } = config;
+    select(explanation, readVariables(env), catalog);
   } catch (error) {
     if (!(error instanceof RocmAttentionError)) throw error;
     explanation.error = failureOf(error);
@@ -73,13 +74,20 @@ export function selectBackend(
   throw errorOf(error!);
 }
 
+function isCatalog(catalog: Partial<Catalog> | null): boolean {
+  return typeof catalog?.name === "string" && Array.isArray(catalog.kernels);
+}
+
 /** The target that the caller has named, right or wrong; null: none. */
-function namedTarget({ device, arch }: SelectionOptions): Explanation["target"] | null {
+function namedTarget(
+  device: SelectionOptions["device"],
+  arch: SelectionOptions["arch"],
+): Explanation["target"] | null {
   if (typeof device?.info?.arch === "string") return { arch: device.info.arch, from: "device" };
   return typeof arch === "string" ? { arch, from: "arch" } : null;
 }
 
-function checkTarget({ device, arch }: SelectionOptions): void {
+function checkTarget(device: SelectionOptions["device"], arch: SelectionOptions["arch"]): void {
   if (device !== undefined && arch !== undefined) {
     throw invalidArgument("arch", "either device or arch", arch);
   }

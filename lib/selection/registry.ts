@@ -102,7 +102,7 @@ export function invalidBackend(name: string, where: string, argument?: string): 
   const nearest = nearestName(name, names);
   const hint =
     name === ""
-      ? " An empty value is not the same as none: unset the variable to let selection choose."
+      ? " An empty value is not the same as none: unset it to let selection choose."
       : OTHER_VLLM_BACKENDS.includes(name)
         ? ` vLLM has ${name}, this package has not.`
         : nearest === null

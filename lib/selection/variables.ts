@@ -126,9 +126,10 @@ export type SetVariables = Readonly<Partial<Record<VariableName, string>>>;
 
 /**
  * Reads the variables of the table, each once and now: nothing of an environment is kept between two selections.
- * Throws ERR_INVALID_ARGUMENT for one that is not text.
+ * Throws ERR_INVALID_ARGUMENT for one that is not text, and where there is no environment.
  */
 export function readVariables(env: Environment): SetVariables {
+  if (typeof env !== "object" || env === null) throw invalidArgument("env", "an object of variables", env);
   const variables: Partial<Record<VariableName, string>> = {};
   for (const name of VARIABLE_NAMES) {
     const value: unknown = env[name];

@@ -174,6 +174,8 @@ describe("wrong options", () => {
     ["arch", { arch: "mi300" }],
     ["arch", { arch: "gfx942", device: { info: { arch: "gfx942" } } }],
     ["device", { device: {} }],
+    ["env", { env: "VLLM_ROCM_USE_AITER=1" }],
+    ["env", { env: null }],
     ["catalog", { catalog: "installed" }],
   ])("%s in the selection's options %j", (argument, options) => {
     expect(failure(LLAMA, options as unknown as SelectionOptions)).toMatchObject({

@@ -11,7 +11,7 @@ import {
   KV_CACHE_DTYPES,
   type MlaAttentionConfig,
 } from "../../../lib/selection/config.js";
-import { explain } from "../../../lib/selection/explain.js";
+import { explain, type SelectionOptions } from "../../../lib/selection/explain.js";
 import type { Explanation, Reason } from "../../../lib/selection/explanation.js";
 import { matches, type Sizes } from "../../../lib/selection/sizes.js";
 import { VARIABLE_NAMES, VARIABLES } from "../../../lib/selection/variables.js";
@@ -136,10 +136,14 @@ describe("selection", () => {
       fc.record({ numHeads: anything, numKvHeads: anything, headSize: anything, dtype: anything }),
       fc.tuple(standard, fc.string(), anything).map(([valid, key, value]) => ({ ...valid, [key]: value })),
     );
-    const target = fc.oneof(arch, fc.string());
+    const options = fc.oneof(
+      fc.record({ env, arch: fc.oneof(arch, fc.string()) }),
+      fc.record({ env: anything, arch: anything, device: anything, catalog: anything }, { requiredKeys: [] }),
+      anything,
+    );
     fc.assert(
-      fc.property(strange, env, target, (config, env, arch) => {
-        const explanation = explain(config as AttentionConfig, { env, arch });
+      fc.property(strange, options, (config, options) => {
+        const explanation = explain(config as AttentionConfig, options as SelectionOptions);
         expect(JSON.parse(JSON.stringify(explanation))).toEqual(explanation);
       }),
       RUNS,
