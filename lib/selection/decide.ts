@@ -77,7 +77,7 @@ function naming(backend: BackendName, explicit: Explicit | null): string {
 }
 
 function reasonsAgainst(capabilities: Capabilities, situation: Situation): Reason[] {
-  const reasons = judge(capabilities, situation.config, situation.target);
+  const reasons = judge(capabilities, situation);
   if (!hasAiter(capabilities, situation.kernels)) {
     reasons.push({
       capability: "aiter",

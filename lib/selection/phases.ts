@@ -94,11 +94,11 @@ export function kernelName(launches: readonly Launch[]): string {
   return words.join(" + ");
 }
 
-function obstacles({ limits, switchedOff }: KernelChoice, { config, target, flags }: Situation): string[] {
-  const reasons = limits === undefined ? [] : judge(limits, config, target).map(({ message }) => message);
+function obstacles({ limits, switchedOff }: KernelChoice, situation: Situation): string[] {
+  const reasons = limits === undefined ? [] : judge(limits, situation).map(({ message }) => message);
   if (switchedOff === undefined) return reasons;
   const off = switchedOff
-    .filter(({ variables, when }) => variables.every((name) => flags[name] === when))
+    .filter(({ variables, when }) => variables.every((name) => situation.flags[name] === when))
     .map(
       ({ variables, when }) =>
         `${variables.join(" and ")} ${variables.length > 1 ? "are" : "is"} ${when ? "on" : "off"}`,

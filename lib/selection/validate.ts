@@ -1,7 +1,7 @@
 import { type Capability, FEATURE_NAMES, type Limits } from "./capabilities.js";
-import { FEATURES } from "./catalog.js";
 import { kindOf, type ResolvedConfig } from "./config.js";
 import type { Reason } from "./explanation.js";
+import type { Situation } from "./phases.js";
 import { describeSizes, joinWithOr, matches, type Sizes } from "./sizes.js";
 import { FP8_TARGETS, fp8Encoding, isTargetOf } from "./targets.js";
 
@@ -9,7 +9,7 @@ import { FP8_TARGETS, fp8Encoding, isTargetOf } from "./targets.js";
  * Everything for which a backend, or a kernel within it, cannot run a configuration on a target; none: it can. A kernel
  * names only the limits in which it is narrower than its backend.
  */
-export function judge(limits: Partial<Limits>, config: ResolvedConfig, target: string): Reason[] {
+export function judge(limits: Partial<Limits>, { config, target, needs }: Situation): Reason[] {
   const reasons: Reason[] = [];
   const deny = (capability: Capability, message: string) => void reasons.push({ capability, message });
   const among = (
@@ -49,9 +49,8 @@ export function judge(limits: Partial<Limits>, config: ResolvedConfig, target: s
   );
   within("blockSizes", limits.blockSizes, config.blockSize, "block size");
   among("attentionTypes", limits.attentionTypes, config.attentionType, "attention type");
-  for (const feature of FEATURES) {
-    if (limits[feature] === false && config[feature])
-      deny(feature, `does not support ${FEATURE_NAMES[feature]}`);
+  for (const feature of needs.features) {
+    if (limits[feature] === false) deny(feature, `does not support ${FEATURE_NAMES[feature]}`);
   }
   if (limits.batchInvariant === false && config.batchInvariant) {
     deny("batchInvariant", "splits its work by the batch, so it cannot be batch-invariant");
