@@ -106,7 +106,7 @@ export function sourceText(source: string): string {
 function candidateRows({ candidates }: Explanation, paint: Paint): Row[] {
   return candidates.map((candidate) => {
     const { backend, origin, chosen, enabled, eligible, kernels } = candidate;
-    const own = { builtin: "", registered: ", registered here", replaced: ", replaced here" }[origin];
+    const own = { builtin: "", registered: " (registered here)", replaced: " (replaced here)" }[origin];
     if (chosen) return { name: `${paint("green", "*")} ${backend}`, text: paint("green", `chosen${own}`) };
     const lack =
       kernels === "planned"

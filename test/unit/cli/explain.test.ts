@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { buildProgram, withLongOptions } from "../../../lib/cli/program.js";
 import { terminal } from "../../../lib/cli/terminal.js";
-import { Device } from "../../../lib/device/device.js";
+import { Device, type DeviceInfo } from "../../../lib/device/device.js";
 import { VARIABLE_NAMES } from "../../../lib/selection/variables.js";
 
 const empty = mkdtempSync(join(tmpdir(), "explain-"));
@@ -25,7 +25,7 @@ afterEach(() => {
 function explain(...words: string[]) {
   const print = vi.spyOn(console, "log").mockImplementation(() => {});
   buildProgram().parse(withLongOptions(["explain", ...words]), { from: "user" });
-  return { text: print.mock.calls.map(([text]) => text).join("\n"), exitCode: process.exitCode ?? 0 };
+  return { text: String(print.mock.lastCall?.[0]), exitCode: process.exitCode ?? 0 };
 }
 
 describe("explain --json prints one object with the backend at its top", () => {
@@ -58,6 +58,32 @@ describe("explain --json prints one object with the backend at its top", () => {
     const { backend, error } = JSON.parse(text);
     expect([backend, error.code, error.argument ?? "", exitCode]).toEqual([null, code, argument, 1]);
     expect(text).toMatch(/^\{\n {2}"backend": null,/);
+  });
+});
+
+describe("explain on a machine with GPUs", () => {
+  beforeEach(() => {
+    const gpus = ["gfx90a", "gfx942"].map((arch, ordinal) => ({ ordinal, arch }) as DeviceInfo);
+    vi.mocked(Device.list).mockReturnValue(gpus);
+  });
+
+  const answer = (...words: string[]) => {
+    const { target, catalog } = JSON.parse(explain(...words, "--json").text);
+    return [target.arch, target.from, catalog];
+  };
+
+  it("answers for the first and the kernels of this machine", () => {
+    expect(answer()).toEqual(["gfx90a", "device", "installed"]);
+  });
+
+  it("answers for the one that is named, and the kernels that are asked for", () => {
+    expect(answer("--device", "1")).toEqual(["gfx942", "device", "installed"]);
+    expect(answer("--device", "1", "--catalog", "published")).toEqual(["gfx942", "device", "published"]);
+  });
+
+  it("answers for a target that is named, and the published kernels", () => {
+    expect(answer("--arch", "gfx950")).toEqual(["gfx950", "arch", "published"]);
+    expect(answer("--arch", "gfx950", "--catalog", "installed")).toEqual(["gfx950", "arch", "installed"]);
   });
 });
 

@@ -38,6 +38,11 @@ describe("the presets", () => {
     expect(kind!.config).not.toHaveProperty("slidingWindow");
   });
 
+  it("DeepSeek's scale is YaRN's for 40 times the context", () => {
+    const { scale } = preset("deepseek-ai/DeepSeek-V3")[0]!.config;
+    expect(scale).toBeCloseTo((0.1 * Math.log(40) + 1) ** 2 / Math.sqrt(192), 12);
+  });
+
   it("gemma-2 caps its scores and has a window in every other layer", () => {
     const shared = { numHeads: 16, numKvHeads: 8, headSize: 256, logitsSoftCap: 50, scale: 1 / 16 };
     expect(preset("google/gemma-2-9b-it")).toMatchObject([

@@ -107,10 +107,16 @@ describe("a name that no backend has", () => {
     expect(explanation.variables).toMatchObject([{ name: "VLLM_ATTENTION_BACKEND", level: "warning" }]);
   });
 
-  it("in the option is an error that names it", () => {
-    expect(failure({ ...LLAMA, backend: "TRITON" })).toMatchObject({
+  it("is said to come from where it stands", () => {
+    const inVariable = explain(LLAMA, { env: { VLLM_ATTENTION_BACKEND: "TRITON" } });
+    expect(inVariable).toMatchObject({ source: "VLLM_ATTENTION_BACKEND", rule: null });
+    expect(inVariable.error).toEqual({
       code: "ERR_INVALID_BACKEND",
-      argument: "backend",
+      message: expect.stringContaining('Invalid value "TRITON" for VLLM_ATTENTION_BACKEND.'),
+    });
+    expect(explain({ ...LLAMA, backend: "TRITON" }, { env: {} })).toMatchObject({
+      source: "option",
+      error: { code: "ERR_INVALID_BACKEND", argument: "backend" },
     });
   });
 });

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { explain } from "../../../lib/selection/explain.js";
+import { registerCapabilities } from "../../../lib/selection/registry.js";
 import { explanationLine, explanationText } from "../../../lib/selection/text.js";
 import { syntheticCatalog } from "../../support/catalogs.js";
 
@@ -116,6 +117,31 @@ describe("the text of an explanation", () => {
       Variables
           VLLM_ATTENTION_BACKEND=ROCM_AITER_FA
             chooses ROCM_AITER_FA
+      "
+    `);
+  });
+
+  it("of candidates that come later, and of the program's own", () => {
+    const undo = [
+      registerCapabilities("MINE", { kind: "standard", summary: "Mine." }),
+      registerCapabilities("ROCM_ATTN", {
+        kind: "standard",
+        summary: "Mine, too.",
+        headSizes: { oneOf: [64] },
+      }),
+    ];
+    const env = { VLLM_ROCM_USE_AITER: "1", VLLM_V1_USE_PREFILL_DECODE_ATTENTION: "1" };
+    const text = explanationText(explain(LLAMA, { env, catalog: CATALOG }), { width: 120 });
+    for (const back of undo) back();
+    expect(`\n${text.split("\n\n")[1]}\n`).toMatchInlineSnapshot(`
+      "
+      Candidates, in order
+          ROCM_AITER_UNIFIED_ATTN  not enabled: set VLLM_ROCM_USE_AITER_UNIFIED_ATTENTION=1
+        * ROCM_AITER_FA            chosen
+        x ROCM_ATTN                takes head size 64, not 128 (replaced here)
+          TRITON_ATTN              could run it too, and comes later
+          FLEX_ATTENTION           not enabled: set VLLM_ATTENTION_BACKEND=FLEX_ATTENTION
+          MINE                     not enabled: set VLLM_ATTENTION_BACKEND=MINE (registered here)
       "
     `);
   });

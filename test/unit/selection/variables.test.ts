@@ -43,6 +43,13 @@ describe("flags", () => {
     expect(VLLM_ROCM_USE_AITER!.note).toContain("counts as off");
   });
 
+  it("are read once each, and nothing else is", () => {
+    const reads: unknown[] = [];
+    const env = new Proxy({}, { get: (_, name) => void reads.push(name) });
+    explain(LLAMA, { env });
+    expect(reads).toEqual(VARIABLE_NAMES);
+  });
+
   it("are read when selection runs", () => {
     const env: Record<string, string> = {};
     expect(explain(LLAMA, { env }).backend).toBe("TRITON_ATTN");
@@ -63,10 +70,16 @@ describe("what is said of a variable that is set", () => {
   });
 
   it("only mentions a flag that says what it is without", () => {
-    expect(report({ VLLM_ROCM_USE_AITER: "0", VLLM_ROCM_USE_AITER_MHA: "TRUE" })).toEqual({
-      VLLM_ROCM_USE_AITER: { level: "info", acts: false, note: "off, as without it" },
-      VLLM_ROCM_USE_AITER_MHA: { level: "info", acts: false, note: "on, as without it" },
-    });
+    for (const [off, on] of [
+      ["0", "1"],
+      ["False", "TRUE"],
+      ["", "true"],
+    ]) {
+      expect(report({ VLLM_ROCM_USE_AITER: off, VLLM_ROCM_USE_AITER_MHA: on })).toEqual({
+        VLLM_ROCM_USE_AITER: { level: "info", acts: false, note: "off, as without it" },
+        VLLM_ROCM_USE_AITER_MHA: { level: "info", acts: false, note: "on, as without it" },
+      });
+    }
   });
 
   it("warns of a flag that a better one shadows", () => {
@@ -105,6 +118,12 @@ describe("what is said of a variable that is set", () => {
     expect(decode!.passedOver.at(-1)!.reasons).toEqual([
       "switched off: VLLM_ROCM_USE_AITER and VLLM_ROCM_USE_AITER_PAGED_ATTN are on",
     ]);
+  });
+
+  it("warns of a switch within a backend that does not run", () => {
+    expect(report({ VLLM_ROCM_CUSTOM_PAGED_ATTN: "0" })).toEqual({
+      VLLM_ROCM_CUSTOM_PAGED_ATTN: { level: "warning", acts: false, note: "acts within ROCM_ATTN" },
+    });
   });
 
   it("says what fp8 products need", () => {
