@@ -65,6 +65,18 @@ void divideScaleLanes(Wave& wave, const Instruction& i) {
   wave.setScalar64(i.scalarDestination, maskOfLanes(flags) & wave.exec());
 }
 
+/// (a * b + c) * scale, rounded once: where the scaled sum is a denormal number and `sum`, itself rounded,
+/// lies halfway between two of them, what the first rounding cut off decides. c is the quotient that a * b
+/// corrects, so that c - sum is exact.
+template <class T>
+inline T scaleOnce(T a, T b, T c, T sum, T scale) {
+  const T rounded = sum * scale, rest = sum - rounded / scale, cut = fusedMultiplyAdd(a, b, c - sum);
+  constexpr T kLeast = std::numeric_limits<T>::denorm_min();
+  const T half = kLeast / scale / 2;
+  const bool wrong = (rest == half && cut > 0) | (rest == -half && cut < 0);
+  return wrong && rest != 0 ? rounded + std::copysign(kLeast, rest) : rounded;
+}
+
 template <class T>
 void divideMultiplyAdd(Wave& wave, const Instruction& i) {
   const ScopedMxcsr floatMode(mxcsrOf(0, mode::keepSources | mode::keepResults));
@@ -74,10 +86,11 @@ void divideMultiplyAdd(Wave& wave, const Instruction& i) {
   const uint32_t* c = fetch(wave, i, 2, Lane<T>::kind, buffers[2]);
   lanesOfMask(scaled.lanes, wave.scalar64(reg::vccLo));
   EACH_LANE {
-    const T addend = Lane<T>::load(c, lane);
-    const T sum = fusedMultiplyAdd(Lane<T>::load(a, lane), Lane<T>::load(b, lane), addend);
+    const T left = Lane<T>::load(a, lane), right = Lane<T>::load(b, lane), addend = Lane<T>::load(c, lane);
+    const T sum = fusedMultiplyAdd(left, right, addend);
     const T scale = exponentOf(addend) > FloatFormat<T>::kBias ? kUp<T> : kDown<T>;
-    Lane<T>::store(result->lanes, lane, scaled.lanes[lane] ? sum * scale : sum);
+    Lane<T>::store(result->lanes, lane,
+                   scaled.lanes[lane] ? scaleOnce(left, right, addend, sum, scale) : sum);
   }
   store(wave, i, Lane<T>::kind, result);
 }

@@ -9,7 +9,7 @@ import {
   type Snippet,
 } from "../../support/assemble.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
-import { floatBits, floatOf, integerLanes } from "../../support/lane-values.js";
+import { doubleOf, doubleWords, floatBits, floatOf, integerLanes } from "../../support/lane-values.js";
 
 /** DPP control -> the lane that source 0 comes from (outside of 0..63: none). */
 const controls: Record<string, (lane: number) => number> = {
@@ -46,9 +46,21 @@ const divisions = [
   [1e-45, 1e-45],
   [3.4e38, 1.0000001],
   [1e-40, 7e30],
+  // Denormal quotients that another rounding first, to 24 bits, would put halfway between two.
+  [2.1784144743849936e-21, 2.2694234388902707e17],
+  [7.353803641414792e-23, 1.186468072521728e16],
+  [1.6086565175237225e-22, 4.750203335108198e16],
+  [-2.2290320309802e-21, 3.1626084455389594e17],
+] as const;
+/** The same of binary64. */
+const doubleDivisions = [
+  [5.190499658493806e-308, 24.791037012394064],
+  [4.684117278416096e-308, -3.1335659031549064],
+  [1.2019026069168402e-307, 6.19314403022784],
+  [6.940067542488819e-308, 5.790114746092926],
 ] as const;
 
-// What a compiler emits for n / d (v1 / v2), the quotient in v4.
+// What a compiler emits for n / d (v1 / v2, v[30:31] / v[32:33]), the quotient in v4 and v5.
 const divide32 = `v_div_scale_f32 v10, s[8:9], v2, v2, v1
 v_div_scale_f32 v11, vcc, v1, v2, v1
 v_rcp_f32 v12, v10
@@ -56,8 +68,7 @@ v_fma_f32 v13, -v10, v12, 1.0\nv_fma_f32 v12, v13, v12, v12
 v_mul_f32 v13, v11, v12\nv_fma_f32 v14, -v10, v13, v11\nv_fma_f32 v13, v14, v12, v13\nv_fma_f32 v14, -v10, v13, v11
 v_div_fmas_f32 v13, v14, v12, v13
 v_div_fixup_f32 v4, v13, v2, v1`;
-const divide64 = `v_cvt_f64_f32 v[30:31], v1\nv_cvt_f64_f32 v[32:33], v2
-v_div_scale_f64 v[10:11], s[8:9], v[32:33], v[32:33], v[30:31]
+const divide64 = `v_div_scale_f64 v[10:11], s[8:9], v[32:33], v[32:33], v[30:31]
 v_rcp_f64 v[12:13], v[10:11]
 v_fma_f64 v[14:15], -v[10:11], v[12:13], 1.0\nv_fma_f64 v[12:13], v[12:13], v[14:15], v[12:13]
 v_fma_f64 v[14:15], -v[10:11], v[12:13], 1.0\nv_fma_f64 v[12:13], v[12:13], v[14:15], v[12:13]
@@ -126,7 +137,16 @@ v_cmp_lt_u32_e64 s[8:9], v4, v1`,
       outputs: ["vcc_lo", "vcc_hi", "s8", "s9"],
     },
     divide32: { code: divide32, inputs: 2, outputs: ["v4"] },
-    divide64: { code: divide64, inputs: 2, outputs: ["v4", "v5"] },
+    divide64: {
+      code: `v_cvt_f64_f32 v[30:31], v1\nv_cvt_f64_f32 v[32:33], v2\n${divide64}`,
+      inputs: 2,
+      outputs: ["v4", "v5"],
+    },
+    divideDoubles: {
+      code: `v_mov_b32 v30, v1\nv_mov_b32 v31, v2\nv_mov_b32 v32, v3\nv_mov_b32 v33, v4\n${divide64}`,
+      inputs: 4,
+      outputs: ["v4", "v5"],
+    },
   } satisfies Record<string, Snippet>);
 
   beforeAll(() => {
@@ -222,6 +242,18 @@ v_cmp_lt_u32_e64 s[8:9], v4, v1`,
       expect(floatOf(single![lane]!), at).toEqual(Math.fround(numerator! / denominator!));
       const view = new DataView(new Uint32Array([low![lane]!, high![lane]!]).buffer);
       expect(view.getFloat64(0, true), at).toEqual(numerator! / denominator!);
+    }
+  });
+
+  it("divide binary64 numbers with denormal quotients as IEEE says", async () => {
+    const pair = (lane: number) => doubleDivisions[lane % doubleDivisions.length]!;
+    const words = [0, 1].flatMap((k) =>
+      [0, 1].map((half) => lanes((lane) => doubleWords(pair(lane)[k]!)[half]!)),
+    );
+    const [low, high] = await laboratory.run("divideDoubles", words);
+    for (let lane = 0; lane < doubleDivisions.length; lane++) {
+      const [numerator, denominator] = pair(lane);
+      expect(doubleOf(low![lane]!, high![lane]!)).toBe(numerator / denominator);
     }
   });
 
