@@ -64,6 +64,8 @@ export interface Snippet {
   waves?: number;
   /** FLOAT_DENORM_MODE_32: 3 keeps denormals (default), 0 flushes them. */
   denormals32?: 0 | 3;
+  /** FP16_OVFL, default false. */
+  fp16Overflow?: boolean;
 }
 
 const addressRegister = 255;
@@ -126,6 +128,7 @@ s_endpgm
   .amdhsa_accum_offset 256
   .amdhsa_float_denorm_mode_32 ${denormals32}
   .amdhsa_float_denorm_mode_16_64 3
+  .amdhsa_fp16_overflow ${Number(snippet.fp16Overflow ?? false)}
   .amdhsa_reserve_vcc 1
 .end_amdhsa_kernel
 .text

@@ -45,6 +45,20 @@ inline double minF64(double a, double b) { return minimum(a, b); }
 inline double maxF64(double a, double b) { return maximum(a, b); }
 inline double fmaF64(double a, double b, double c) { return fusedMultiplyAdd(a, b, c); }
 
+#define RETURNS_SOURCE(f) \
+  template <>             \
+  constexpr bool kReturnsSource<f> = true
+RETURNS_SOURCE(minF32);
+RETURNS_SOURCE(maxF32);
+RETURNS_SOURCE(min3F32);
+RETURNS_SOURCE(max3F32);
+RETURNS_SOURCE(med3F32);
+RETURNS_SOURCE(minimum3F32);
+RETURNS_SOURCE(maximum3F32);
+RETURNS_SOURCE(minF64);
+RETURNS_SOURCE(maxF64);
+#undef RETURNS_SOURCE
+
 inline F16 addF16(F16 a, F16 b) { return {a.value + b.value}; }
 inline F16 subtractF16(F16 a, F16 b) { return {a.value - b.value}; }
 inline F16 reverseSubtractF16(F16 a, F16 b) { return {b.value - a.value}; }
@@ -79,7 +93,8 @@ inline float cosineF32(float a) { return cosineTurns(a); }
 inline double reciprocalF64(double a) { return 1.0 / a; }
 inline double reciprocalRootF64(double a) { return 1.0 / __builtin_sqrt(a); }
 inline double squareRootF64(double a) { return __builtin_sqrt(a); }
-inline F16 exp2F16(F16 a) { return {exp2Of(a.value)}; }
+/// Finite for finite sources, so that MODE decides what becomes of the overflow.
+inline F16 exp2F16(F16 a) { return {exp2Of(a.value > 32.0f && a.value <= 65504.0f ? 32.0f : a.value)}; }
 inline F16 log2F16(F16 a) { return {log2Of(a.value)}; }
 inline F16 reciprocalF16(F16 a) { return {1.0f / a.value}; }
 inline F16 reciprocalRootF16(F16 a) { return {reciprocalRoot(a.value)}; }
@@ -99,7 +114,11 @@ inline float fractionF32(float a) {
 inline double truncateF64(double a) { return __builtin_trunc(a); }
 inline double floorF64(double a) { return __builtin_floor(a); }
 inline double ceilingF64(double a) { return __builtin_ceil(a); }
-inline double roundF64(double a) { return __builtin_nearbyint(a); }
+inline double roundF64(double a) {
+  const double whole = __builtin_trunc(a), rest = std::fabs(a - whole), half = whole * 0.5;
+  const bool up = rest > 0.5 || (rest == 0.5 && half != __builtin_trunc(half));
+  return std::copysign(up ? std::fabs(whole) + 1.0 : whole, a);
+}
 inline double fractionF64(double a) {
   const double fraction = a - __builtin_floor(a);
   return fraction < 0x1.fffffffffffffp-1 || isNan(fraction) ? fraction : 0x1.fffffffffffffp-1;

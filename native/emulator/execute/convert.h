@@ -71,7 +71,7 @@ inline uint32_t packHalves(uint32_t low, uint32_t high) { return low | high << 1
 inline uint32_t packF16TowardZero(float a, float b) {
   return packHalves(floatToHalfTowardZero(a), floatToHalfTowardZero(b));
 }
-inline uint32_t packF16(float a, float b) { return packHalves(floatToHalf(a), floatToHalf(b)); }
+inline F16Pair packF16(float a, float b) { return {a, b}; }
 inline uint32_t packBf16(float a, float b) { return packHalves(floatToBf16(a), floatToBf16(b)); }
 inline uint32_t packNormI16(float a, float b) {
   return packB32(static_cast<uint16_t>(normI16(a)), static_cast<uint16_t>(normI16(b)));
@@ -92,16 +92,17 @@ inline uint32_t packU8(float a, uint32_t index, uint32_t old) {
 }
 
 // Stochastic rounding: random bits are added below the result's last place, then the rest is cut off.
-inline uint16_t stochasticF16(float a, uint32_t random) {
+inline F16 stochasticF16(float a, uint32_t random) {
   const uint32_t bits = bitsOf(a);
-  if ((bits & 0x7f800000) == 0x7f800000) return static_cast<uint16_t>(floatToHalf(a));
+  if ((bits & 0x7f800000) == 0x7f800000) return {a};
   const uint32_t magnitude = bits & 0x7fffffff;
   const int below = magnitude >> 23 < 113 ? 113 - static_cast<int>(magnitude >> 23) : 0;
   const uint32_t noise = below > 12 ? random : random >> (19 - below);
   const uint64_t sum = uint64_t{magnitude} + noise;
-  const float rounded = floatOf(static_cast<uint32_t>(sum > 0x7f800000 ? 0x7f800000 : sum));
-  return static_cast<uint16_t>((bits >> 16 & 0x8000) |
-                               (rounded >= 65536.0f ? 0x7c00 : floatToHalfTowardZero(rounded)));
+  // What the sum reaches beyond the largest number is cut off no more, but stays too large.
+  const float rounded = floatOf(static_cast<uint32_t>(sum > 0x7f000000 ? 0x7f000000 : sum));
+  const float cut = rounded >= 65536.0f ? rounded : halfToFloat(floatToHalfTowardZero(rounded));
+  return {bits >> 31 ? -cut : cut};
 }
 inline uint16_t stochasticBf16(float a, uint32_t random) {
   const uint32_t bits = bitsOf(a);

@@ -1,7 +1,5 @@
-#include "execute/float8.h"
 #include "execute/matrix.h"
-#include "execute/operands.h"
-#include "execute/registers.h"
+#include "execute/narrow_float8.h"
 #include "isa/decoder.h"
 
 // Conversions from and to the formats of 8 bits and fewer, and moves between accumulation registers.
@@ -10,7 +8,7 @@ namespace emulator {
 namespace EMULATOR_LEVEL {
 namespace {
 
-constexpr ValueKind kWord = Lane<uint32_t>::kind, kFloat = Lane<float>::kind;
+constexpr ValueKind kWord = Lane<uint32_t>::kind;
 
 /// Handlers of an operation that `execute` covers with all operands and modifiers.
 constexpr VectorHandlers handlersOf(Execute execute, uint8_t sources, uint8_t results) {
@@ -21,9 +19,6 @@ constexpr VectorHandlers handlersOf(Execute execute, uint8_t sources, uint8_t re
   for (int i = 1; i <= sources; i++) handlers.registers[i] = 1;
   return handlers;
 }
-
-constexpr uint8_t kHighResult = 8;            ///< op_sel's bit for the destination
-constexpr uint32_t kModeOverflow = 1u << 23;  ///< MODE.FP16_OVFL: conversions saturate
 
 // ---- widening, exact
 
@@ -55,38 +50,23 @@ struct Widen {
   static constexpr VectorHandlers kHandlers = handlersOf(execute, 1, sizeof(Result) / 4);
 };
 
-// ---- narrowing
+// ---- narrowing: to the half or byte that op_sel names; the rest of the register stays
 
-/// v_cvt_pk_fp8_f32: two results in the half that op_sel names; the other half stays.
-template <uint32_t (*kConvert)(float)>
-struct Pack {
-  static void execute(Wave& wave, const Instruction& instruction) {
-    if (wave.mode & kModeOverflow) return notModelled(wave, instruction);
-    LaneBuffer buffers[2], result;
-    const uint32_t* low = fetch(wave, instruction, 0, kFloat, &buffers[0]);
-    const uint32_t* high = fetch(wave, instruction, 1, kFloat, &buffers[1]);
-    uint32_t* to = registers(wave, instruction.destination)[0];
-    const int shift = instruction.opSel & kHighResult ? 16 : 0;
-    for (int lane = 0; lane < kLanes; lane++) {
-      const uint32_t pair = kConvert(floatOf(low[lane])) | kConvert(floatOf(high[lane])) << 8;
-      result.lanes[lane] = (to[lane] & ~(0xffffu << shift)) | pair << shift;
-    }
-    copyLanes(to, result.lanes, writtenLanes(wave, instruction));
-  }
-  static constexpr VectorHandlers kHandlers = handlersOf(execute, 2, 1);
+template <Execute kExecute, uint8_t kSources>
+struct Narrow {
+  static constexpr VectorHandlers kHandlers = handlersOf(kExecute, kSources, 1);
 };
+template <Execute kExecute, uint8_t kSources>
+constexpr Opcode narrowing(const char* mnemonic) {
+  return {mnemonic, InstructionClass::vector, 32, kExecute, &Narrow<kExecute, kSources>::kHandlers};
+}
 
 // ---- gfx950's widening with a scale: the value times 2^(exponent of the second source - 127)
 
 enum class Result { f32, f16, bf16 };
 
-float scaleOf(uint32_t source) {
-  const uint32_t exponent = source >> 23 & 255;
-  return floatOf(exponent == 255 ? 0x7fc00000 : exponent ? exponent << 23 : 0x00400000);
-}
-
-uint32_t narrow16(Result type, float value) {
-  return type == Result::f16 ? floatToHalf(value) : floatToBf16(value);
+uint32_t narrow16(const Wave& wave, Result type, float value) {
+  return type == Result::f16 ? floatToHalf(value, HalfMode(wave.mode)) : floatToBf16(value);
 }
 
 /// Two values of `kBits` each, from the half (8 bits) or byte (4 bits) that op_sel names.
@@ -106,7 +86,7 @@ struct ScaledPair {
         result[0].lanes[lane] = bitsOf(low);
         result[1].lanes[lane] = bitsOf(high);
       } else {
-        result[0].lanes[lane] = narrow16(kResult, low) | narrow16(kResult, high) << 16;
+        result[0].lanes[lane] = narrow16(wave, kResult, low) | narrow16(wave, kResult, high) << 16;
       }
     }
     store(wave, instruction, kResult == Result::f32 ? Lane<uint64_t>::kind : kWord, result);
@@ -127,7 +107,7 @@ struct ScaledOne {
       const float value = kWiden(source[lane] >> shift & 255) * scaleOf(scale[lane]);
       result.lanes[lane] = kResult == Result::f32 ? bitsOf(value)
                                                   : (to[lane] & ~(0xffffu << resultShift)) |
-                                                        narrow16(kResult, value) << resultShift;
+                                                        narrow16(wave, kResult, value) << resultShift;
     }
     copyLanes(to, result.lanes, writtenLanes(wave, instruction));
   }
@@ -165,37 +145,37 @@ const ConvertOpcode kConvert[] = {
     {Format::vop3, 406, {"v_cvt_pk_f32_fp8", InstructionClass::vector, 32, Widen<widenPairFp8>::execute, &Widen<widenPairFp8>::kHandlers}, kGfx950},
     {Format::vop3, 407, {"v_cvt_pk_f32_bf8", InstructionClass::vector, 32, Widen<widenPairBf8Fnuz>::execute, &Widen<widenPairBf8Fnuz>::kHandlers}, kGfx942},
     {Format::vop3, 407, {"v_cvt_pk_f32_bf8", InstructionClass::vector, 32, Widen<widenPairBf8>::execute, &Widen<widenPairBf8>::kHandlers}, kGfx950},
-    {Format::vop3, 674, {"v_cvt_pk_fp8_f32", InstructionClass::vector, 32, Pack<floatToFp8Fnuz>::execute, &Pack<floatToFp8Fnuz>::kHandlers}, kGfx942},
-    {Format::vop3, 674, {"v_cvt_pk_fp8_f32", InstructionClass::vector, 32, Pack<floatToFp8>::execute, &Pack<floatToFp8>::kHandlers}, kGfx950},
+    {Format::vop3, 674, narrowing<narrowFloats<Fp8Fnuz, false>, 2>("v_cvt_pk_fp8_f32"), kGfx942},
+    {Format::vop3, 674, narrowing<narrowFloats<Fp8, false>, 2>("v_cvt_pk_fp8_f32"), kGfx950},
     {Format::vop3, 676, {"v_cvt_sr_fp8_f32", InstructionClass::vector, 32, notModelled, nullptr}, kGfx94x},
-    {Format::vop3, 675, {"v_cvt_pk_bf8_f32", InstructionClass::vector, 32, Pack<floatToBf8Fnuz>::execute, &Pack<floatToBf8Fnuz>::kHandlers}, kGfx942},
-    {Format::vop3, 675, {"v_cvt_pk_bf8_f32", InstructionClass::vector, 32, Pack<floatToBf8>::execute, &Pack<floatToBf8>::kHandlers}, kGfx950},
+    {Format::vop3, 675, narrowing<narrowFloats<Bf8Fnuz, false>, 2>("v_cvt_pk_bf8_f32"), kGfx942},
+    {Format::vop3, 675, narrowing<narrowFloats<Bf8, false>, 2>("v_cvt_pk_bf8_f32"), kGfx950},
     {Format::vop3, 677, {"v_cvt_sr_bf8_f32", InstructionClass::vector, 32, notModelled, nullptr}, kGfx94x},
-    {Format::vop3, 565, {"v_cvt_scalef32_pk_fp8_f32", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
-    {Format::vop3, 566, {"v_cvt_scalef32_pk_bf8_f32", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
+    {Format::vop3, 565, narrowing<narrowFloats<Fp8, true>, 3>("v_cvt_scalef32_pk_fp8_f32"), kGfx950},
+    {Format::vop3, 566, narrowing<narrowFloats<Bf8, true>, 3>("v_cvt_scalef32_pk_bf8_f32"), kGfx950},
     {Format::vop3, 567, {"v_cvt_scalef32_sr_fp8_f32", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
     {Format::vop3, 568, {"v_cvt_scalef32_sr_bf8_f32", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
     {Format::vop3, 569, {"v_cvt_scalef32_pk_f32_fp8", InstructionClass::vector, 32, ScaledPair<Result::f32, 8, fp8ToFloat>::execute, &ScaledPair<Result::f32, 8, fp8ToFloat>::kHandlers}, kGfx950},
     {Format::vop3, 570, {"v_cvt_scalef32_pk_f32_bf8", InstructionClass::vector, 32, ScaledPair<Result::f32, 8, bf8ToFloat>::execute, &ScaledPair<Result::f32, 8, bf8ToFloat>::kHandlers}, kGfx950},
     {Format::vop3, 571, {"v_cvt_scalef32_f32_fp8", InstructionClass::vector, 32, ScaledOne<Result::f32, fp8ToFloat>::execute, &ScaledOne<Result::f32, fp8ToFloat>::kHandlers}, kGfx950},
     {Format::vop3, 572, {"v_cvt_scalef32_f32_bf8", InstructionClass::vector, 32, ScaledOne<Result::f32, bf8ToFloat>::execute, &ScaledOne<Result::f32, bf8ToFloat>::kHandlers}, kGfx950},
-    {Format::vop3, 573, {"v_cvt_scalef32_pk_fp4_f32", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
+    {Format::vop3, 573, narrowing<narrowFloats<Fp4, true>, 3>("v_cvt_scalef32_pk_fp4_f32"), kGfx950},
     {Format::vop3, 574, {"v_cvt_scalef32_sr_pk_fp4_f32", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
     {Format::vop3, 575, {"v_cvt_scalef32_pk_f32_fp4", InstructionClass::vector, 32, ScaledPair<Result::f32, 4, fp4ToFloat>::execute, &ScaledPair<Result::f32, 4, fp4ToFloat>::kHandlers}, kGfx950},
-    {Format::vop3, 576, {"v_cvt_scalef32_pk_fp8_f16", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
-    {Format::vop3, 577, {"v_cvt_scalef32_pk_bf8_f16", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
+    {Format::vop3, 576, narrowing<narrowHalves<Fp8, halfToFloat>, 2>("v_cvt_scalef32_pk_fp8_f16"), kGfx950},
+    {Format::vop3, 577, narrowing<narrowHalves<Bf8, halfToFloat>, 2>("v_cvt_scalef32_pk_bf8_f16"), kGfx950},
     {Format::vop3, 578, {"v_cvt_scalef32_sr_fp8_f16", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
     {Format::vop3, 579, {"v_cvt_scalef32_sr_bf8_f16", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
-    {Format::vop3, 580, {"v_cvt_scalef32_pk_fp8_bf16", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
-    {Format::vop3, 581, {"v_cvt_scalef32_pk_bf8_bf16", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
+    {Format::vop3, 580, narrowing<narrowHalves<Fp8, bf16ToFloat>, 2>("v_cvt_scalef32_pk_fp8_bf16"), kGfx950},
+    {Format::vop3, 581, narrowing<narrowHalves<Bf8, bf16ToFloat>, 2>("v_cvt_scalef32_pk_bf8_bf16"), kGfx950},
     {Format::vop3, 582, {"v_cvt_scalef32_sr_fp8_bf16", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
     {Format::vop3, 583, {"v_cvt_scalef32_sr_bf8_bf16", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
     {Format::vop3, 584, {"v_cvt_scalef32_pk_f16_fp8", InstructionClass::vector, 32, ScaledPair<Result::f16, 8, fp8ToFloat>::execute, &ScaledPair<Result::f16, 8, fp8ToFloat>::kHandlers}, kGfx950},
     {Format::vop3, 585, {"v_cvt_scalef32_pk_f16_bf8", InstructionClass::vector, 32, ScaledPair<Result::f16, 8, bf8ToFloat>::execute, &ScaledPair<Result::f16, 8, bf8ToFloat>::kHandlers}, kGfx950},
     {Format::vop3, 586, {"v_cvt_scalef32_f16_fp8", InstructionClass::vector, 32, ScaledOne<Result::f16, fp8ToFloat>::execute, &ScaledOne<Result::f16, fp8ToFloat>::kHandlers}, kGfx950},
     {Format::vop3, 587, {"v_cvt_scalef32_f16_bf8", InstructionClass::vector, 32, ScaledOne<Result::f16, bf8ToFloat>::execute, &ScaledOne<Result::f16, bf8ToFloat>::kHandlers}, kGfx950},
-    {Format::vop3, 588, {"v_cvt_scalef32_pk_fp4_f16", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
-    {Format::vop3, 589, {"v_cvt_scalef32_pk_fp4_bf16", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
+    {Format::vop3, 588, narrowing<narrowHalves<Fp4, halfToFloat>, 2>("v_cvt_scalef32_pk_fp4_f16"), kGfx950},
+    {Format::vop3, 589, narrowing<narrowHalves<Fp4, bf16ToFloat>, 2>("v_cvt_scalef32_pk_fp4_bf16"), kGfx950},
     {Format::vop3, 590, {"v_cvt_scalef32_sr_pk_fp4_f16", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
     {Format::vop3, 591, {"v_cvt_scalef32_sr_pk_fp4_bf16", InstructionClass::vector, 32, notModelled, nullptr}, kGfx950},
     {Format::vop3, 592, {"v_cvt_scalef32_pk_f16_fp4", InstructionClass::vector, 32, ScaledPair<Result::f16, 4, fp4ToFloat>::execute, &ScaledPair<Result::f16, 4, fp4ToFloat>::kHandlers}, kGfx950},

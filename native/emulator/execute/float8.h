@@ -70,6 +70,9 @@ inline uint32_t floatToBf8Fnuz(float value) { return floatToSmall<5, 2, 16, 0x7f
 inline uint32_t floatToFp8(float value) { return floatToSmall<4, 3, 7, 0x7e, 0x7f, 0x7f, false>(value); }
 inline uint32_t floatToBf8(float value) { return floatToSmall<5, 2, 15, 0x7b, 0x7c, 0x7f, false>(value); }
 
+/// Saturates, as all of its codes are numbers.
+inline uint32_t floatToFp4(float value) { return floatToSmall<2, 1, 1, 7, 7, 7, false>(value); }
+
 inline float fp6ToFloat(uint32_t code) { return floatOf(smallToBits<2, 3, 1>(code)); }
 inline float bf6ToFloat(uint32_t code) { return floatOf(smallToBits<3, 2, 3>(code)); }
 inline float fp4ToFloat(uint32_t code) { return floatOf(smallToBits<2, 1, 1>(code)); }

@@ -16,6 +16,15 @@ struct F16 {
   float value;
 };
 
+/// Two of them in one register.
+struct F16Pair {
+  float low, high;
+};
+
+/// Whether F gives one of its sources back, which the arithmetic of the processor does not flush.
+template <auto F>
+constexpr bool kReturnsSource = false;
+
 inline float floatOf(uint32_t bits) { return bitCast<float>(bits); }
 inline uint32_t bitsOf(float value) { return bitCast<uint32_t>(value); }
 inline bool isNan(float value) { return (bitsOf(value) & 0x7fffffff) > 0x7f800000; }
@@ -103,11 +112,15 @@ inline double maximum(double a, double b) {
                     : bitCast<double>(bitCast<uint64_t>(a) & bitCast<uint64_t>(b));
 }
 
-// Roundings to an integral value, without the libm calls that baseline x86-64 would need.
+// Roundings to an integral value, without the libm calls that baseline x86-64 would need; MODE has no say in
+// them.
 inline float roundToEven(float value) {
-  const float magic = 0x1p23f, magnitude = floatOf(bitsOf(value) & 0x7fffffff);
-  const float rounded = (magnitude + magic) - magic;
-  const float result = magnitude < magic ? rounded : magnitude;
+  const float magnitude = floatOf(bitsOf(value) & 0x7fffffff);
+  const float small = magnitude < 0x1p23f ? magnitude : 0.0f;
+  const int32_t whole = static_cast<int32_t>(small);
+  const float rest = small - static_cast<float>(whole);
+  const bool up = rest > 0.5f || (rest == 0.5f && (whole & 1));
+  const float result = magnitude < 0x1p23f ? static_cast<float>(whole + up) : magnitude;
   return isNan(value) ? value : floatOf(bitsOf(result) | (bitsOf(value) & 0x80000000));
 }
 inline float truncate(float value) {

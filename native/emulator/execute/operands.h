@@ -61,6 +61,13 @@ struct Lane<F16> {
   static void store(uint32_t* r, int lane, F16 value) { r[lane] = floatToHalf(value.value); }
 };
 template <>
+struct Lane<F16Pair> {
+  static constexpr ValueKind kind{32, false, false};
+  static void store(uint32_t* r, int lane, F16Pair value) {
+    r[lane] = floatToHalf(value.low) | floatToHalf(value.high) << 16;
+  }
+};
+template <>
 struct Lane<uint64_t> {
   static constexpr ValueKind kind{64, false, false};
   static uint64_t load(const uint32_t* r, int lane) { return r[lane] | uint64_t{r[kLanes + lane]} << 32; }

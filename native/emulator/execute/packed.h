@@ -39,33 +39,54 @@ struct Packed<F, Result (*)(Arguments...)> {
   static constexpr int kSources = sizeof...(Arguments);
   using Indices = std::index_sequence_for<Arguments...>;
 
-  template <class T>
-  static T half(uint32_t bits) {
-    return Lane<T>::load(&bits, 0);
+  static constexpr bool kFloat = std::is_same_v<Result, F16>;
+
+  /// `kByMode`: MODE says something unusual of 16-bit floats.
+  template <class T, bool kByMode>
+  static T half(uint32_t bits, HalfMode mode) {
+    const T value = Lane<T>::load(&bits, 0);
+    if constexpr (kByMode)
+      return mode.keepsSources ? value : flush(value);
+    else
+      return value;
   }
-  static uint32_t stored(Result value, bool clamp) {
+  template <bool kByMode>
+  static uint32_t stored(Result value, bool clamp, HalfMode mode) {
     uint32_t bits;
-    if constexpr (std::is_same_v<Result, F16>)
+    if constexpr (kFloat)
       if (clamp) value.value = value.value > 0.0f ? (value.value < 1.0f ? value.value : 1.0f) : 0.0f;
-    Lane<Result>::store(&bits, 0, value);
+    if constexpr (kByMode)
+      bits = floatToHalf(value.value, mode);
+    else
+      Lane<Result>::store(&bits, 0, value);
     return bits & 0xffff;
   }
 
-  template <size_t... K>
+  template <bool kByMode, size_t... K>
   static void run(Wave& wave, const Instruction& i, std::index_sequence<K...>) {
+    const HalfMode mode(wave.mode);
     LaneBuffer buffers[kSources], result;
     const uint32_t* const s[] = {fetchPlain(wave, i, K, packedConstants<Arguments>(), &buffers[K])...};
     const HalfSelect low[] = {HalfSelect(i, K, false)...}, high[] = {HalfSelect(i, K, true)...};
     const bool clamp = i.clamp;
     uint32_t* destination = wave.vector[i.destination - 256];
     EACH_LANE {
-      const Result lowResult = F(half<Arguments>(low[K](s[K][lane]))...);
-      const Result highResult = F(half<Arguments>(high[K](s[K][lane]))...);
-      result.lanes[lane] = stored(lowResult, clamp) | stored(highResult, clamp) << 16;
+      const Result lowResult = F(half<Arguments, kByMode>(low[K](s[K][lane]), mode)...);
+      const Result highResult = F(half<Arguments, kByMode>(high[K](s[K][lane]), mode)...);
+      result.lanes[lane] = stored<kByMode>(lowResult, clamp, mode) | stored<kByMode>(highResult, clamp, mode)
+                                                                         << 16;
     }
     copyLanes(destination, result.lanes, wave.exec());
   }
-  static void execute(Wave& wave, const Instruction& i) { run(wave, i, Indices{}); }
+  static void execute(Wave& wave, const Instruction& i) {
+    if constexpr (kFloat) {
+      if (!HalfMode::isUsual(wave.mode)) {
+        const ScopedMxcsr floatMode(mxcsr64(wave.mode));
+        return run<true>(wave, i, Indices{});
+      }
+    }
+    run<false>(wave, i, Indices{});
+  }
   static constexpr VectorHandlers make(const VectorHandlers* saturating = nullptr) {
     return {execute, execute, execute,     execute, saturating, kSources, std::is_same_v<Result, F16>,
             7,       0,       {1, 1, 1, 1}};

@@ -20,6 +20,7 @@ void mixSource(const Wave& wave, const Instruction& i, int index, float* value) 
   const uint32_t keep = operand.absolute ? 0x7fffffff : ~0u, flip = operand.negate ? 0x80000000 : 0;
   if (isHalf) {
     EACH_LANE value[lane] = halfToFloat(lanes[lane] >> shift & 0xffff);
+    if (!HalfMode(wave.mode).keepsSources) EACH_LANE value[lane] = flush(F16{value[lane]}).value;
   } else {
     EACH_LANE value[lane] = floatOf(lanes[lane]);
   }
@@ -34,6 +35,19 @@ void mix(const Wave& wave, const Instruction& i, float* result) {
   EACH_LANE result[lane] = fusedMultiplyAdd(a[lane], b[lane], c[lane]);
   if (i.clamp)
     EACH_LANE result[lane] = result[lane] > 0.0f ? (result[lane] < 1.0f ? result[lane] : 1.0f) : 0.0f;
+}
+
+/// The result in one half of the destination.
+void mixHalf(Wave& wave, const Instruction& i, int shift) {
+  alignas(64) float result[kLanes];
+  mix(wave, i, result);
+  const ScopedMxcsr floatMode(mxcsr64(wave.mode));
+  const HalfMode mode(wave.mode);
+  uint32_t* destination = wave.vector[i.destination - 256];
+  LaneBuffer merged;
+  EACH_LANE merged.lanes[lane] = (destination[lane] & ~(0xffffu << shift)) | floatToHalf(result[lane], mode)
+                                                                                 << shift;
+  copyLanes(destination, merged.lanes, wave.exec());
 }
 
 /// Sums products of `Parts` parts of both sources, extended by T's sign. The clamp bit saturates.
@@ -101,23 +115,8 @@ void mixF32(Wave& wave, const Instruction& i) {
   copyLanes(wave.vector[i.destination - 256], bits.lanes, wave.exec());
 }
 
-void mixLowF16(Wave& wave, const Instruction& i) {
-  alignas(64) float result[kLanes];
-  mix(wave, i, result);
-  uint32_t* destination = wave.vector[i.destination - 256];
-  LaneBuffer merged;
-  EACH_LANE merged.lanes[lane] = (destination[lane] & 0xffff0000) | floatToHalf(result[lane]);
-  copyLanes(destination, merged.lanes, wave.exec());
-}
-
-void mixHighF16(Wave& wave, const Instruction& i) {
-  alignas(64) float result[kLanes];
-  mix(wave, i, result);
-  uint32_t* destination = wave.vector[i.destination - 256];
-  LaneBuffer merged;
-  EACH_LANE merged.lanes[lane] = (destination[lane] & 0xffff) | floatToHalf(result[lane]) << 16;
-  copyLanes(destination, merged.lanes, wave.exec());
-}
+void mixLowF16(Wave& wave, const Instruction& i) { mixHalf(wave, i, 0); }
+void mixHighF16(Wave& wave, const Instruction& i) { mixHalf(wave, i, 16); }
 
 void dot2F32F16(Wave& wave, const Instruction& i) { dotHalves(wave, i, halfToFloat); }
 void dot2F32Bf16(Wave& wave, const Instruction& i) { dotHalves(wave, i, bf16ToFloat); }

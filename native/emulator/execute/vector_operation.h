@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "execute/float_mode.h"
+#include "execute/half_mode.h"
 #include "execute/operands.h"
 #include "isa/instruction.h"
 #include "wave/wave.h"
@@ -30,8 +31,10 @@ struct Operation<F, Result (*)(Arguments...)> {
   static constexpr ValueKind kResult = Lane<Stored>::kind;
   static constexpr bool kDouble =
       std::is_same_v<Result, double> || (std::is_same_v<Arguments, double> || ...);
+  static constexpr bool kHalf = std::is_same_v<Result, F16> || std::is_same_v<Result, F16Pair> ||
+                                (std::is_same_v<Arguments, F16> || ...);
 
-  /// MXCSR by MODE's binary64 fields, where the function has to do with such values.
+  /// MXCSR by MODE's fields for binary64 (and 16-bit floats), where the function has to do with such values.
   struct DoubleMode : ScopedMxcsr {
     explicit DoubleMode(const Wave& wave) : ScopedMxcsr(mxcsr64(wave.mode)) {}
   };
@@ -39,6 +42,52 @@ struct Operation<F, Result (*)(Arguments...)> {
     explicit SingleMode(const Wave&) {}
   };
   using FloatMode = std::conditional_t<kDouble, DoubleMode, SingleMode>;
+
+  /// Whether MODE says something that neither MXCSR nor the loops below see to.
+  static bool needsMode(const Wave& wave) {
+    if constexpr (kHalf) return !HalfMode::isUsual(wave.mode);
+    constexpr int kShift = kDouble ? mode::denormal64Shift : mode::denormal32Shift;
+    return kReturnsSource<F> && !(wave.mode >> kShift & mode::keepSources);
+  }
+  template <class T>
+  static T flushedSource(T value, const Wave& wave) {
+    if constexpr (std::is_same_v<T, F16>)
+      return HalfMode(wave.mode).keepsSources ? value : flush(value);
+    else if constexpr (kReturnsSource<F>)
+      return needsMode(wave) ? flush(value) : value;
+    else
+      return value;
+  }
+  /// `general`, with all that MODE says.
+  template <size_t... K>
+  static void byMode(Wave& wave, const Instruction& i, std::index_sequence<K...>) {
+    const std::conditional_t<kDouble || kHalf, DoubleMode, SingleMode> floatMode(wave);
+    const HalfMode half(wave.mode);
+    LaneBuffer buffers[kSources][2], result[2];
+    const uint32_t* s[kSources];
+    collect<true>(wave, i, buffers, s, Indices{});
+    const uint64_t lanes = writtenLanes(wave, i);
+    uint64_t mask = 0;
+    for (int lane = 0; lane < kLanes; lane++) {
+      const Result value = F(flushedSource(Lane<Arguments>::load(s[K], lane), wave)...);
+      if constexpr (kCompares) {
+        mask |= uint64_t{value} << lane;
+      } else if constexpr (std::is_same_v<Result, F16>) {
+        const bool pole =
+            !isNan(value.value) && !isFinite(value) && (isFinite(Lane<Arguments>::load(s[K], lane)) && ...);
+        if (half.saturates && pole && lanes >> lane & 1) return refuseInfinity(wave);
+        result->lanes[lane] = floatToHalf(value.value, half);
+      } else if constexpr (std::is_same_v<Result, F16Pair>) {
+        result->lanes[lane] = floatToHalf(value.low, half) | floatToHalf(value.high, half) << 16;
+      } else {
+        Lane<Stored>::store(result->lanes, lane, value);
+      }
+    }
+    if constexpr (kCompares)
+      finishCompare(wave, i, mask, lanes);
+    else
+      store(wave, i, kResult, result);
+  }
 
   /// The loop that every variant but the fastest shares.
   template <size_t... K>
@@ -74,6 +123,7 @@ struct Operation<F, Result (*)(Arguments...)> {
   }
 
   static void general(Wave& wave, const Instruction& i) {
+    if (needsMode(wave)) return byMode(wave, i, Indices{});
     const FloatMode floatMode(wave);
     LaneBuffer buffers[kSources][2];
     const uint32_t* sources[kSources];
@@ -88,6 +138,7 @@ struct Operation<F, Result (*)(Arguments...)> {
   }
 
   static void plain(Wave& wave, const Instruction& i) {
+    if (needsMode(wave)) return byMode(wave, i, Indices{});
     const FloatMode floatMode(wave);
     LaneBuffer buffers[kSources][2];
     const uint32_t* sources[kSources];
@@ -108,6 +159,7 @@ struct Operation<F, Result (*)(Arguments...)> {
   // The fast variants: the loop inlined, with the registers (and a uniform first source) known.
   template <bool kUniformFirst, size_t... K>
   static void direct(Wave& wave, const Instruction& i, std::index_sequence<K...>) {
+    if (needsMode(wave)) return byMode(wave, i, Indices{});
     const uint32_t* const s[] = {static_cast<const uint32_t*>(__builtin_assume_aligned(
         kUniformFirst && K == 0 ? nullptr : wave.vector[i.source[K].code - 256], 64))...};
     uint32_t first = 0;

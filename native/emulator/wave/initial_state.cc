@@ -111,7 +111,7 @@ void clearVectorRegisters(Wave& wave, const KernelDescriptor& kernel) {
 
 uint32_t initialMode(const KernelDescriptor& kernel) {
   return (kernel.rsrc1 >> 12 & 0xff) | (kernel.rsrc1 >> 21 & 1 ? mode::dx10Clamp : 0) |
-         (kernel.rsrc1 >> 23 & 1 ? mode::ieee : 0);
+         (kernel.rsrc1 >> 23 & 1 ? mode::ieee : 0) | (kernel.rsrc1 >> 26 & 1 ? mode::fp16Overflow : 0);
 }
 
 }  // namespace

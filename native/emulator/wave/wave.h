@@ -28,7 +28,7 @@ constexpr int inlineFloats = 240, vccz = 251, execz = 252, scc = 253, literal = 
 /// Fields of the MODE register.
 namespace mode {
 constexpr int round32Shift = 0, round64Shift = 2, denormal32Shift = 4, denormal64Shift = 6;
-constexpr uint32_t dx10Clamp = 1u << 8, ieee = 1u << 9;
+constexpr uint32_t dx10Clamp = 1u << 8, ieee = 1u << 9, fp16Overflow = 1u << 23;
 /// A denormal field's bits: sources and results may be denormal (else they are flushed to zero).
 constexpr uint32_t keepSources = 1, keepResults = 2;
 }  // namespace mode
