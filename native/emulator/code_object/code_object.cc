@@ -264,7 +264,7 @@ size_t CodeObject::spannedBytes(const uint8_t* bytes) {
 
 void CodeObject::load(uint8_t* base) const {
   for (const auto& segment : segments_) {
-    std::memcpy(base + segment.address, segment.bytes.data(), segment.bytes.size());
+    std::copy(segment.bytes.begin(), segment.bytes.end(), base + segment.address);
   }
   for (const auto& relocation : relocations_) {
     const uint64_t value = reinterpret_cast<uint64_t>(base) + static_cast<uint64_t>(relocation.addend);

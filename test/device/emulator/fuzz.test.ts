@@ -72,7 +72,8 @@ describe.skipIf(!existsSync(disassembler))("the decoder", () => {
       if (next() % 2) words[0] = (words[0]! & 0xffffff) | (tops[next() % tops.length]! << 24);
       return words.map((word) => (word >>> 0).toString(16)).join(" ");
     });
-    const output = execFileSync(disassembler, [arch], { input: lines.join("\n"), encoding: "utf8" });
+    const input = lines.join("\n");
+    const output = execFileSync(disassembler, [arch], { input, encoding: "utf8", maxBuffer: 2 ** 30 });
     const decoded = output.trimEnd().split("\n");
     expect(decoded.length).toBe(lines.length);
     for (const [i, line] of decoded.entries()) {
