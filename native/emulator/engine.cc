@@ -1,7 +1,10 @@
 #include "engine.h"
 
+#include <cstddef>
 #include <cstdio>
+#include <cstring>
 #include <mutex>
+#include <type_traits>
 
 #include "execute/float_mode.h"
 #include "isa/clocks.h"
@@ -34,10 +37,12 @@ Execute decodeEntry(Wave& wave) {
   const std::lock_guard<std::mutex> lock(mutex);
   auto& entry = const_cast<Instruction&>(wave.code[index]);
   if (!entry.execute) {
-    const Execute execute = decoded.execute;
-    decoded.execute = nullptr;
-    entry = decoded;
-    __atomic_store_n(&entry.execute, execute, __ATOMIC_RELEASE);
+    // All but the handler, which others may be looking at.
+    static_assert(offsetof(Instruction, execute) == 0 && std::is_trivially_copyable_v<Instruction>);
+    constexpr size_t kHandler = sizeof(Execute);
+    std::memcpy(reinterpret_cast<uint8_t*>(&entry) + kHandler,
+                reinterpret_cast<const uint8_t*>(&decoded) + kHandler, sizeof(Instruction) - kHandler);
+    __atomic_store_n(&entry.execute, decoded.execute, __ATOMIC_RELEASE);
   }
   return entry.execute;
 }
