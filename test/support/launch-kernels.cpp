@@ -69,6 +69,14 @@ KERNEL void active(Global<unsigned> out) {
   out[group() * 100 + item()] = __builtin_popcountll(__builtin_amdgcn_ballot_w64(true));
 }
 
+/// Each work-item of blocks of (5, 3, 7) in a grid of (2, 3, 2) writes its place in both, in the order of both.
+KERNEL void places(Global<unsigned> out) {
+  const unsigned x = item(), y = __builtin_amdgcn_workitem_id_y(), z = __builtin_amdgcn_workitem_id_z(),
+                 gx = group(), gy = __builtin_amdgcn_workgroup_id_y(), gz = __builtin_amdgcn_workgroup_id_z();
+  const unsigned in = (z * 3 + y) * 5 + x, of = (gz * 3 + gy) * 2 + gx;
+  out[of * 105 + in] = x | y << 4 | z << 8 | gx << 12 | gy << 16 | gz << 20;
+}
+
 /// Writes the last dword of 32 KiB of static LDS and the last of `dwords` dynamic ones, which lie behind.
 KERNEL void manyLds(Global<unsigned> out, unsigned dwords) {
   static SHARED volatile unsigned fixed[8192];

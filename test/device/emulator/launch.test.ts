@@ -123,6 +123,24 @@ describe.skipIf(noCompiler || onGpu).each(EMULATED_ARCHS)("a launch on %s", (arc
     expect(await out.read()).toEqual(expected);
   });
 
+  it("numbers the work-items of blocks and grids of three dimensions", async () => {
+    const out = device.zeros([12 * 105], "int32");
+    device.defaultStream.launch(module.kernel("places"), {
+      ...{ grid: [2, 3, 2], block: [5, 3, 7], kernargs: kernargs(out.pointer) },
+    });
+    const expected: number[] = [];
+    const each = (sizes: number[], body: (x: number, y: number, z: number) => void) => {
+      for (let z = 0; z < sizes[2]!; z++)
+        for (let y = 0; y < sizes[1]!; y++) for (let x = 0; x < sizes[0]!; x++) body(x, y, z);
+    };
+    each([2, 3, 2], (gx, gy, gz) =>
+      each([5, 3, 7], (x, y, z) => {
+        expected.push(x | (y << 4) | (z << 8) | (gx << 12) | (gy << 16) | (gz << 20));
+      }),
+    );
+    expect([...((await out.read()) as Int32Array)]).toEqual(expected);
+  });
+
   it("has dynamic LDS behind the static, up to the target's limit together", async () => {
     const out = device.zeros([1], "int32");
     const limit = (arch === "gfx950" ? 160 : 64) * 1024 - 32768;
