@@ -93,6 +93,9 @@ Napi::Value openEmulatedDevice(const Napi::CallbackInfo& info) {
     const hipError_t state =
         runtime.functions.rocmEmulatorCreateDevice(arch.c_str(), computeUnits, memoryBytes, &ordinal);
     if (state != 0) {
+      const std::string mistake = runtime.functions.rocmEmulatorLastFault(-1);
+      if (!mistake.empty())
+        throw Failure("ERR_INVALID_ARGUMENT", mistake + " is no option of the emulator (docs/emulator.md)");
       const std::string name = runtime.functions.hipGetErrorName(state);
       throw Failure("ERR_HIP", "the emulator made no " + arch + ": " + name, name,
                     "rocmEmulatorCreateDevice");

@@ -131,4 +131,9 @@ bool setOption(const std::string& name, const std::string& value) {
   return apply(name, value, &shared().options);
 }
 
+bool isOption(const std::string& name, const std::string& value) {
+  Options unused;
+  return apply(name, value, &unused);
+}
+
 }  // namespace emulator

@@ -49,5 +49,7 @@ Options currentOptions();
 /// Sets the option that the variable ROCM_EMULATOR_<name> would, e.g. "SCHEDULE", "turn:8". False where there
 /// is no such option or value.
 bool setOption(const std::string& name, const std::string& value);
+/// Whether there is that option and it takes that value.
+bool isOption(const std::string& name, const std::string& value);
 
 }  // namespace emulator

@@ -80,7 +80,7 @@ using hipHostFn_t = void (*)(void*);
   /** Cancels the device's work, frees its memory; its ordinal is not used again. */                       \
   EMULATOR_FUNCTION(hipError_t, rocmEmulatorDestroyDevice, (int device))                                   \
   /** Text of the last fault on `device` (kernel, workgroup, wave, lane, pc, instruction, address), "" if  \
-   * none. */                                                                                              \
+   * none; of -1: the variable of the environment for which no device is made. */                          \
   EMULATOR_FUNCTION(const char*, rocmEmulatorLastFault, (int device))                                      \
   /** What option COUNTERS had counted of the last 256 launches that have ended on `device` since the last \
    * call: a JSON array (lib/device/counters.ts), valid until this thread calls again. */                  \

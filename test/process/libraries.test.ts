@@ -65,6 +65,30 @@ describe("the HIP runtime", () => {
   });
 });
 
+describe.skipIf(onGpu)("the emulator's variables", () => {
+  it.each([
+    ["ROCM_EMULATOR_DELIVERY", "Late"],
+    ["ROCM_EMULATOR_SCHEDULE", "turn:0"],
+    ["ROCM_EMULATOR_DELAY", "late"],
+    ["ROCM_EMULATOR_FAIL", "hipMalloc:third"],
+    ["ROCM_EMULATOR_MEMORY", "64 GiB"],
+  ])("%s=%s are not overlooked", async (name, value) => {
+    const { stdout } = await runProgram("emulator-options.mjs", { env: { [name]: value } });
+    expect(stdout).toContain("RocmAttentionError ERR_INVALID_ARGUMENT");
+    expect(stdout).toContain(`${name}=${value} is no option of the emulator`);
+  });
+
+  it("may be set rightly", async () => {
+    const env = {
+      ROCM_EMULATOR_DELIVERY: "late",
+      ROCM_EMULATOR_SCHEDULE: "seed:4",
+      ROCM_EMULATOR_MEMORY: "1",
+    };
+    const { stdout } = await runProgram("emulator-options.mjs", { env });
+    expect(stdout).toBe("Emulated gfx942\n");
+  });
+});
+
 describe("the addon", () => {
   it("may be missing or broken: an error with every place that was tried and the command to run", async () => {
     const missing = await runProgram("library-messages.mjs", { env: { ROCM_ATTENTION_PREBUILD: folder } });

@@ -1,8 +1,10 @@
 #include "runtime/device.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 
+#include "runtime/environment.h"
 #include "runtime/stream.h"
 
 namespace emulator {
@@ -118,8 +120,14 @@ Devices::Devices() {
   // Loaded as libamdhip64 by a program that knows nothing of emulators, the library has the device that it is
   // told to.
   const char* name = std::getenv("ROCM_EMULATOR_ARCH");
+  if (!name) return;
   Target target;
-  if (!name || !parseTarget(name, &target)) return;
+  if (!environmentMistake().empty()) {
+    std::fprintf(stderr, "rocm_emulator: no device: %s is no option of the emulator\n",
+                 environmentMistake().c_str());
+    return;
+  }
+  parseTarget(name, &target);
   devices_.push_back(
       std::make_shared<Device>(0, target, static_cast<int>(environmentNumber("ROCM_EMULATOR_COMPUTE_UNITS")),
                                environmentNumber("ROCM_EMULATOR_MEMORY")));

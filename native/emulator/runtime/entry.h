@@ -23,6 +23,8 @@ uint64_t callsOf(const char* function);
 /// Sets ROCM_EMULATOR_FAIL's value: "" or "hipMalloc:3" (the third call from now fails), "hipMalloc:every".
 /// False where it makes no sense.
 bool setInjectedFailure(const std::string& value);
+/// Whether it makes sense.
+bool isInjectedFailure(const std::string& value);
 
 /// What hipGetLastError gives and forgets, per thread.
 int& lastError();

@@ -4,6 +4,7 @@
 #include "engine.h"
 #include "options.h"
 #include "runtime/entry.h"
+#include "runtime/environment.h"
 
 namespace emulator {
 namespace {
@@ -197,12 +198,14 @@ EMULATOR_EXPORT hipError_t rocmEmulatorCreateDevice(const char* arch, int comput
     if (!arch || !device || computeUnits < 0 || computeUnits > 4096 || !parseTarget(arch, &target)) {
       return hipErrorInvalidValue;
     }
+    if (!environmentMistake().empty()) return hipErrorInvalidValue;
     *device = Devices::instance().create(target, computeUnits, memoryBytes)->ordinal;
     return hipSuccess;
   });
 }
 
 EMULATOR_EXPORT const char* rocmEmulatorLastFault(int device) {
+  if (device == -1) return environmentMistake().c_str();
   const auto found = Devices::instance().get(device);
   return found ? found->report() : "";
 }

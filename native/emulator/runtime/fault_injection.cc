@@ -61,6 +61,11 @@ uint64_t callsOf(const char* function) {
   return row == state.calls.end() ? 0 : row->second;
 }
 
+bool isInjectedFailure(const std::string& value) {
+  Injection unused;
+  return parse(value, &unused);
+}
+
 bool setInjectedFailure(const std::string& value) {
   Injection& state = injection();
   const std::lock_guard<std::mutex> lock(state.mutex);

@@ -35,4 +35,13 @@ describe.skipIf(skipped || onGpu)("a HIP program that loads the emulator as its 
       "too large hipErrorInvalidConfiguration",
     ]);
   });
+
+  it("finds no device where a variable is set wrongly", () => {
+    const object = join(folder, "hip-program-gfx942-5.co");
+    writeFileSync(object, compileKernels("launch-kernels.cpp", "gfx942", ["-mcode-object-version=5"]));
+    const env = { ...process.env, ROCM_EMULATOR_ARCH: "gfx942", ROCM_EMULATOR_COUNTERS: "all" };
+    const { stderr } = spawnSync(program, [emulatorLibrary(), object], { env, encoding: "utf8" });
+    expect(stderr).toContain("ROCM_EMULATOR_COUNTERS=all is no option of the emulator");
+    expect(stderr).toContain("hipErrorNoDevice");
+  });
 });
