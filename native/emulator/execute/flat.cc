@@ -91,12 +91,14 @@ void performApertureStore(Wave& wave, const Instruction& instruction, const Acce
 template <class T>
 void performApertureAtomic(Wave& wave, const Instruction& instruction, const Access& access) {
   const auto kind = static_cast<Atomic>(instruction.extra[0]);
+  const ScopedMxcsr floatMode(mxcsrOfMemoryAtomics(wave.group->target, sizeof(T)));
   updateLanes<T>(wave, instruction, access.lanes, access.data, secondData<T>(instruction, access),
                  [&](int lane, T data, T second) {
                    const uint64_t address = access.address[lane];
                    if (!inShared(address) && !inPrivate(address)) {
                      return sharedUpdate<T>(kind, hostPointer(address), data, second);
                    }
+                   const ScopedMxcsr ldsMode(mxcsrOfLdsAtomics(wave.mode, sizeof(T)));
                    uint8_t bytes[sizeof(T)];
                    copyLane<false>(wave, lane, address, bytes, sizeof(T));
                    const T old = privateUpdate<T>(kind, bytes, data, second);

@@ -27,6 +27,16 @@ inline uint32_t mxcsr64(uint32_t modeRegister) {
   return mxcsrOf(modeRegister >> mode::round64Shift, modeRegister >> mode::denormal64Shift);
 }
 
+/// MXCSR for atomics on floats of `bytes`, which round to even. LDS keeps denormals as MODE says; the L2
+/// cache does not know MODE and keeps them, except for gfx90a's, which flushes those of binary32.
+inline uint32_t mxcsrOfLdsAtomics(uint32_t modeRegister, size_t bytes) {
+  return mxcsrOf(0, modeRegister >> (bytes == 4 ? mode::denormal32Shift : mode::denormal64Shift));
+}
+inline uint32_t mxcsrOfMemoryAtomics(Target target, size_t bytes) {
+  const bool flushes = target == Target::gfx90a && bytes == 4;
+  return mxcsrOf(0, flushes ? 0 : mode::keepSources | mode::keepResults);
+}
+
 /// Sets MXCSR until the end of the scope. (Exception flags that were raised inside do not count as a change.)
 class ScopedMxcsr {
  public:

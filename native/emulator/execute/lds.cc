@@ -88,6 +88,7 @@ void performLdsAtomic(Wave& wave, const Instruction& instruction, const Access& 
   const bool compares = kind == Atomic::compareSwap || kind == Atomic::floatCompareSwap;
   const auto data = compares ? access.data1 : access.data;
   const auto second = compares ? access.data : instruction.operands1 ? access.data1 : nullptr;
+  const ScopedMxcsr floatMode(mxcsrOfLdsAtomics(wave.mode, sizeof(T)));
   updateLanes<T>(wave, instruction, access.lanes, data, second, [&](int lane, T value, T other) {
     return privateUpdate<T>(kind, wave.lds + access.ldsOffset[lane], value, other);
   });

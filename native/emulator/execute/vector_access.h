@@ -1,6 +1,7 @@
 #pragma once
 
 #include "execute/atomics.h"
+#include "execute/float_mode.h"
 #include "execute/registers.h"
 
 // What FLAT, GLOBAL and MUBUF have in common once a wave's addresses are known: the effects on memory.
@@ -138,6 +139,7 @@ inline const uint32_t (*secondData(const Instruction& instruction, const Access&
 template <class T>
 void performAtomic(Wave& wave, const Instruction& instruction, const Access& access) {
   const auto kind = static_cast<Atomic>(instruction.extra[0]);
+  const ScopedMxcsr floatMode(mxcsrOfMemoryAtomics(wave.group->target, sizeof(T)));
   updateLanes<T>(wave, instruction, access.lanes & ~access.outside, access.data,
                  secondData<T>(instruction, access), [&](int lane, T data, T second) {
                    return sharedUpdate<T>(kind, hostPointer(access.address[lane]), data, second);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { Device } from "../../../lib/device/device.js";
+import type { Device, EmulatedArch } from "../../../lib/device/device.js";
 import { Laboratory, lanes, noAssembler, type Snippet } from "../../support/assemble.js";
 import { coded } from "../../support/coded.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
@@ -11,7 +11,7 @@ import { bitsOf, doubleOf, floatBits, floatOf, halfOf, randomDwords } from "../.
 const devices: Device[] = [];
 afterEach(() => Promise.all(devices.splice(0).map((device) => device.close())));
 
-async function run(snippet: Snippet, inputs: Uint32Array[], arch: "gfx942" | "gfx950" = "gfx942") {
+async function run(snippet: Snippet, inputs: Uint32Array[], arch: EmulatedArch = "gfx942") {
   const device = openTestDevice({ emulate: arch });
   devices.push(device);
   return Laboratory.assemble(device, { snippet }).run("snippet", inputs);
@@ -229,6 +229,34 @@ v_cvt_pk_bf8_f32 v5, v1, v2 op_sel:[0,0,1]`;
       const masked = { ...snippet, code: `s_mov_b64 exec, 0xff\n${snippet.code}` };
       await expect(run(masked, [infinite], arch)).resolves.toHaveLength(1);
     });
+  });
+});
+
+describe.skipIf(noAssembler || onGpu)("atomics on floats", () => {
+  const tiny = lanes((lane) => 2 * lane + 3);
+  const sums = lanes((lane) => 4 * lane + 6);
+  const setUp = `${field(0, 2, 1)}v_lshlrev_b32 v8, 2, v0\nglobal_store_dword v8, v1, s[6:7]\nds_write_b32 v8, v1
+s_waitcnt vmcnt(0) lgkmcnt(0)\n`;
+  const add = (sc: string) => `global_atomic_add_f32 v8, v1, s[6:7]\nds_add_f32 v8, v1
+s_waitcnt vmcnt(0) lgkmcnt(0)\nglobal_load_dword v4, v8, s[6:7] ${sc}\nds_read_b32 v5, v8`;
+  const outputs = ["v4", "v5"];
+
+  it.each([
+    ["gfx942", "kept", 3, sums, sums],
+    ["gfx942", "flushed", 0, sums, lanes(() => 0)],
+    ["gfx90a", "kept", 3, lanes(() => 0), sums],
+    ["gfx90a", "flushed", 0, lanes(() => 0), lanes(() => 0)],
+  ] as const)("on %s, denormals %s by MODE", async (arch, _, denormals, memory, lds) => {
+    const code = `${field(4, 2, denormals)}${setUp}${add(arch === "gfx90a" ? "" : "sc0")}`;
+    const snippet = { code, inputs: 1, outputs, ldsBytes: 256 };
+    expect(await run(snippet, [tiny], arch)).toEqual([memory, lds]);
+  });
+
+  it("round to even whatever MODE says", async () => {
+    // 1 + 2^-25 rounds up where MODE (up, by the set-up) has a say.
+    const code = `${setUp}v_mov_b32 v1, 0x33000000\n${add("sc0")}`;
+    const one = lanes(() => bitsOf(1));
+    expect(await run({ code, inputs: 1, outputs, ldsBytes: 256 }, [one])).toEqual([one, one]);
   });
 });
 
