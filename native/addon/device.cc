@@ -182,12 +182,14 @@ void Device::usedBy(const std::shared_ptr<Device>& other, const std::shared_ptr<
 }
 
 std::shared_ptr<uint8_t> Device::stage(size_t bytes) {
-  std::shared_ptr<uint8_t> block = staging_->take(bytes);
-  if (block == nullptr) {
+  std::shared_ptr<uint8_t> block;
+  const hipError_t state = staging_->take(bytes, &block);
+  if (state == hip::errorOutOfMemory) {
     throw Failure("ERR_OUT_OF_MEMORY",
                   "the host has no room for " + std::to_string(bytes) + " bytes of pinned staging",
-                  "hipErrorOutOfMemory", "hipHostMalloc");
+                  hip().hipGetErrorName(state), "hipHostMalloc");
   }
+  check(state, "hipHostMalloc");
   return block;
 }
 

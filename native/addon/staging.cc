@@ -9,7 +9,7 @@ constexpr size_t smallestBlock = 4096;
 
 }  // namespace
 
-std::shared_ptr<uint8_t> Staging::take(size_t bytes) {
+hipError_t Staging::take(size_t bytes, std::shared_ptr<uint8_t>* taken) {
   size_t size = smallestBlock;
   while (size < bytes) size *= 2;
   uint8_t* block = nullptr;
@@ -23,12 +23,14 @@ std::shared_ptr<uint8_t> Staging::take(size_t bytes) {
   }
   if (block == nullptr) {
     void* memory = nullptr;
-    if (hip_.hipHostMalloc(&memory, size, 0) != hip::success) return nullptr;
+    const hipError_t state = hip_.hipHostMalloc(&memory, size, 0);
+    if (state != hip::success) return state;
     block = static_cast<uint8_t*>(memory);
     std::lock_guard<std::mutex> lock(mutex_);
     held_ += size;
   }
-  return {block, [self = shared_from_this(), size](uint8_t* block) { self->giveBack(block, size); }};
+  *taken = {block, [self = shared_from_this(), size](uint8_t* block) { self->giveBack(block, size); }};
+  return hip::success;
 }
 
 void Staging::giveBack(uint8_t* block, size_t bytes) {

@@ -16,9 +16,9 @@ class Staging : public std::enable_shared_from_this<Staging> {
  public:
   explicit Staging(const hip::Functions& hip) : hip_(hip) {}
 
-  /// At least `bytes`; goes back by itself when nobody holds it. Null where the host has no room. The caller
-  /// has made the device current.
-  std::shared_ptr<uint8_t> take(size_t bytes);
+  /// At least `bytes`; goes back by itself when nobody holds it. What hipHostMalloc says where it fails. The
+  /// caller has made the device current.
+  hipError_t take(size_t bytes, std::shared_ptr<uint8_t>* taken);
 
   /// Frees the blocks that nobody holds; those that are held free themselves. Any thread.
   void close();

@@ -164,4 +164,16 @@ describe.skipIf(onGpu || noCompiler)("a HIP function that fails", () => {
       hipError: code === "ERR_OUT_OF_MEMORY" ? "hipErrorOutOfMemory" : "hipErrorUnknown",
     });
   });
+
+  it("hipHostMalloc: a fault that nobody has waited for is a fault", async () => {
+    const device = openTestDevice();
+    const tensor = device.zeros([4], "float32");
+    device.defaultStream.launch(device.loadModule(runtimeKernels(device.info.arch)).kernel("stray"), {
+      ...{ grid: [1], block: 1, kernargs: kernargs(tensor.pointer) },
+    });
+    // Time for the kernel, not for the event loop.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    await expect((async () => tensor.read())()).rejects.toEqual(coded("ERR_DEVICE_FAULT", "stray"));
+    await device.close();
+  });
 });
