@@ -9,17 +9,18 @@
 namespace emulator {
 namespace EMULATOR_LEVEL {
 
-inline float addF32(float a, float b) { return a + b; }
-inline float subtractF32(float a, float b) { return a - b; }
-inline float reverseSubtractF32(float a, float b) { return b - a; }
-inline float multiplyF32(float a, float b) { return a * b; }
+inline float addF32(float a, float b) { return nanOr(a, a + b); }
+inline float subtractF32(float a, float b) { return nanOr(a, a - b); }
+inline float reverseSubtractF32(float a, float b) { return nanOr(a, b - a); }
+inline float multiplyF32(float a, float b) { return nanOr(a, a * b); }
 /// 0 times anything is 0.
-inline float multiplyLegacyF32(float a, float b) { return a == 0.0f || b == 0.0f ? 0.0f : a * b; }
+inline float multiplyLegacyF32(float a, float b) { return a == 0.0f || b == 0.0f ? 0.0f : multiplyF32(a, b); }
 inline float minF32(float a, float b) { return minimum(a, b); }
 inline float maxF32(float a, float b) { return maximum(a, b); }
-inline float fmaF32(float a, float b, float c) { return fusedMultiplyAdd(a, b, c); }
+inline float fmaF32(float a, float b, float c) { return nanOr(a, nanOr(b, fusedMultiplyAdd(a, b, c))); }
 inline float madF32(float a, float b, float c) {
-  return flushDenormal(flushDenormal(flushDenormal(a) * flushDenormal(b)) + flushDenormal(c));
+  const float product = flushDenormal(multiplyF32(flushDenormal(a), flushDenormal(b)));
+  return flushDenormal(addF32(product, flushDenormal(c)));
 }
 inline float madLegacyF32(float a, float b, float c) {
   return a == 0.0f || b == 0.0f ? flushDenormal(c) : madF32(a, b, c);
@@ -39,11 +40,11 @@ inline float maximum3F32(float a, float b, float c) {
   return isNan(a) ? a : isNan(b) ? b : isNan(c) ? c : max3F32(a, b, c);
 }
 
-inline double addF64(double a, double b) { return a + b; }
-inline double multiplyF64(double a, double b) { return a * b; }
+inline double addF64(double a, double b) { return nanOr(a, a + b); }
+inline double multiplyF64(double a, double b) { return nanOr(a, a * b); }
 inline double minF64(double a, double b) { return minimum(a, b); }
 inline double maxF64(double a, double b) { return maximum(a, b); }
-inline double fmaF64(double a, double b, double c) { return fusedMultiplyAdd(a, b, c); }
+inline double fmaF64(double a, double b, double c) { return nanOr(a, nanOr(b, fusedMultiplyAdd(a, b, c))); }
 
 #define RETURNS_SOURCE(f) \
   template <>             \
@@ -59,10 +60,10 @@ RETURNS_SOURCE(minF64);
 RETURNS_SOURCE(maxF64);
 #undef RETURNS_SOURCE
 
-inline F16 addF16(F16 a, F16 b) { return {a.value + b.value}; }
-inline F16 subtractF16(F16 a, F16 b) { return {a.value - b.value}; }
-inline F16 reverseSubtractF16(F16 a, F16 b) { return {b.value - a.value}; }
-inline F16 multiplyF16(F16 a, F16 b) { return {a.value * b.value}; }
+inline F16 addF16(F16 a, F16 b) { return {addF32(a.value, b.value)}; }
+inline F16 subtractF16(F16 a, F16 b) { return {subtractF32(a.value, b.value)}; }
+inline F16 reverseSubtractF16(F16 a, F16 b) { return {reverseSubtractF32(a.value, b.value)}; }
+inline F16 multiplyF16(F16 a, F16 b) { return {multiplyF32(a.value, b.value)}; }
 inline F16 minF16(F16 a, F16 b) { return {minimum(a.value, b.value)}; }
 inline F16 maxF16(F16 a, F16 b) { return {maximum(a.value, b.value)}; }
 /// Exact in binary64 wherever the sum can lie halfway between two 16-bit floats, and rounded to odd in
@@ -74,9 +75,11 @@ inline F16 fmaF16(F16 a, F16 b, F16 c) {
   uint32_t bits = bitsOf(nearest);
   const bool inexact = error != 0.0 && (bits & 0x7f800000) != 0x7f800000 && !(bits & 1);
   bits += inexact ? ((error > 0.0) == (nearest > 0.0f) ? 1 : -1) : 0;
-  return {floatOf(bits)};
+  return {nanOr(a.value, nanOr(b.value, floatOf(bits)))};
 }
-inline F16 madF16(F16 a, F16 b, F16 c) { return {halfToFloat(floatToHalf(a.value * b.value)) + c.value}; }
+inline F16 madF16(F16 a, F16 b, F16 c) {
+  return {addF32(halfToFloat(floatToHalf(multiplyF32(a.value, b.value))), c.value)};
+}
 inline F16 min3F16(F16 a, F16 b, F16 c) { return {min3F32(a.value, b.value, c.value)}; }
 inline F16 max3F16(F16 a, F16 b, F16 c) { return {max3F32(a.value, b.value, c.value)}; }
 inline F16 med3F16(F16 a, F16 b, F16 c) { return {med3F32(a.value, b.value, c.value)}; }

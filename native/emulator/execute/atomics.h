@@ -2,7 +2,7 @@
 
 #include <type_traits>
 
-#include "execute/numeric.h"
+#include "execute/arithmetic.h"
 
 namespace emulator {
 namespace EMULATOR_LEVEL {
@@ -70,7 +70,7 @@ inline T combine(Atomic kind, T old, T data, T second) {
     case Atomic::decrement:
       return old == 0 || old > data ? data : old - 1;
     case Atomic::floatAdd:
-      return bitCast<T>(static_cast<Float>(floatOld + floatData));
+      return bitCast<T>(nanOr(floatOld, static_cast<Float>(floatOld + floatData)));
     case Atomic::floatMin:  // a number wins over a NaN
       return floatOld != floatOld ? data : floatData < floatOld ? data : old;
     case Atomic::floatMax:
@@ -78,11 +78,11 @@ inline T combine(Atomic kind, T old, T data, T second) {
     case Atomic::floatCompareSwap:
       return floatOld == bitCast<Float>(second) ? data : old;
     case Atomic::packedAddF16:
-      return floatToHalf(halfToFloat(old & 0xffff) + halfToFloat(data & 0xffff)) |
-             floatToHalf(halfToFloat(old >> 16 & 0xffff) + halfToFloat(data >> 16 & 0xffff)) << 16;
+      return floatToHalf(addF32(halfToFloat(old & 0xffff), halfToFloat(data & 0xffff))) |
+             floatToHalf(addF32(halfToFloat(old >> 16 & 0xffff), halfToFloat(data >> 16 & 0xffff))) << 16;
     case Atomic::packedAddBf16:
-      return floatToBf16(bf16ToFloat(old & 0xffff) + bf16ToFloat(data & 0xffff)) |
-             floatToBf16(bf16ToFloat(old >> 16 & 0xffff) + bf16ToFloat(data >> 16 & 0xffff)) << 16;
+      return floatToBf16(addF32(bf16ToFloat(old & 0xffff), bf16ToFloat(data & 0xffff))) |
+             floatToBf16(addF32(bf16ToFloat(old >> 16 & 0xffff), bf16ToFloat(data >> 16 & 0xffff))) << 16;
     case Atomic::maskedOr:
       return (old & ~data) | second;
     case Atomic::wrap:

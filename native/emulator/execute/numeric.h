@@ -88,6 +88,16 @@ inline float fusedMultiplyAdd(float a, float b, float c) {
 }
 inline double fusedMultiplyAdd(double a, double b, double c) { return std::fma(a, b, c); }
 
+inline float quieted(float nan) { return floatOf(bitsOf(nan) | 0x400000); }
+inline double quieted(double nan) { return bitCast<double>(bitCast<uint64_t>(nan) | uint64_t{1} << 51); }
+/// The source if it is NaN, else the result. Said of all sources but the last: where two are NaN, x86 leaves
+/// the one that the compiler has put first, and of the order of a sum or product it decides anew for each
+/// level.
+template <class T>
+inline T nanOr(T source, T result) {
+  return isNan(source) ? quieted(source) : result;
+}
+
 /// IEEE minNum and maxNum as v_min and v_max compute them: a NaN gives the other operand, -0 < +0.
 inline float minimum(float a, float b) {
   const float smaller = a < b ? a : b < a ? b : floatOf(bitsOf(a) | bitsOf(b));

@@ -1,5 +1,6 @@
 #include "execute/packed_special.h"
 
+#include "execute/arithmetic.h"
 #include "execute/integer.h"
 #include "execute/packed.h"
 
@@ -32,7 +33,7 @@ void mix(const Wave& wave, const Instruction& i, float* result) {
   mixSource(wave, i, 0, a);
   mixSource(wave, i, 1, b);
   mixSource(wave, i, 2, c);
-  EACH_LANE result[lane] = fusedMultiplyAdd(a[lane], b[lane], c[lane]);
+  EACH_LANE result[lane] = fmaF32(a[lane], b[lane], c[lane]);
   if (i.clamp)
     EACH_LANE result[lane] = result[lane] > 0.0f ? (result[lane] < 1.0f ? result[lane] : 1.0f) : 0.0f;
 }
@@ -81,9 +82,12 @@ void dotHalves(Wave& wave, const Instruction& i, Widen widen) {
   const HalfSelect lowA(i, 0, false), lowB(i, 1, false), highA(i, 0, true), highB(i, 1, true);
   const uint32_t flip = i.source[2].negate ? 0x80000000 : 0;
   EACH_LANE {
-    const double low = static_cast<double>(widen(lowA(a[lane]))) * widen(lowB(b[lane]));
-    const double high = static_cast<double>(widen(highA(a[lane]))) * widen(highB(b[lane]));
-    const float sum = static_cast<float>(low + high + floatOf(c[lane] ^ flip));
+    const float factors[] = {widen(lowA(a[lane])), widen(lowB(b[lane])), widen(highA(a[lane])),
+                             widen(highB(b[lane]))};
+    const double low = static_cast<double>(factors[0]) * factors[1];
+    const double high = static_cast<double>(factors[2]) * factors[3];
+    float sum = static_cast<float>(low + high + floatOf(c[lane] ^ flip));
+    for (int k = 3; k >= 0; k--) sum = nanOr(factors[k], sum);
     const float clamped = sum > 0.0f ? (sum < 1.0f ? sum : 1.0f) : 0.0f;
     result.lanes[lane] = bitsOf(i.clamp ? clamped : sum);
   }
