@@ -71,6 +71,7 @@ inline uint32_t packHalves(uint32_t low, uint32_t high) { return low | high << 1
 inline uint32_t packF16TowardZero(float a, float b) {
   return packHalves(floatToHalfTowardZero(a), floatToHalfTowardZero(b));
 }
+inline uint32_t packF16Bits(F16Bits a, F16Bits b) { return packB32(a.value, b.value); }
 inline F16Pair packF16(float a, float b) { return {a, b}; }
 inline uint32_t packBf16(float a, float b) { return packHalves(floatToBf16(a), floatToBf16(b)); }
 inline uint32_t packNormI16(float a, float b) {

@@ -16,6 +16,11 @@ struct F16 {
   float value;
 };
 
+/// One that is moved: only modifiers change its bits.
+struct F16Bits {
+  uint16_t value;
+};
+
 /// Two of them in one register.
 struct F16Pair {
   float low, high;

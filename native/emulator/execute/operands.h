@@ -61,6 +61,11 @@ struct Lane<F16> {
   static void store(uint32_t* r, int lane, F16 value) { r[lane] = floatToHalf(value.value); }
 };
 template <>
+struct Lane<F16Bits> {
+  static constexpr ValueKind kind{16, true, true};
+  static F16Bits load(const uint32_t* r, int lane) { return {static_cast<uint16_t>(r[lane])}; }
+};
+template <>
 struct Lane<F16Pair> {
   static constexpr ValueKind kind{32, false, false};
   static void store(uint32_t* r, int lane, F16Pair value) {

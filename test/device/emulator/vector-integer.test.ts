@@ -112,6 +112,8 @@ const operations: Record<string, (a: number, b: number, c: number) => number> = 
   "v_max_i16 v4, v1, v2": (a, b) => u16(Math.max(i16(a), i16(b))),
   "v_min_u16 v4, v1, v2": (a, b) => Math.min(u16(a), u16(b)),
   "v_pack_b32_f16 v4, v1, v2 op_sel:[1,0,0]": (a, b) => (a >>> 16) | (b << 16),
+  "v_pack_b32_f16 v4, -v1, |v2|": (a, b) => u16(a ^ 0x8000) | ((b & 0x7fff) << 16),
+  "v_pack_b32_f16 v4, -|v1|, 0.5 op_sel:[1,0,0]": (a) => (a >>> 16) | 0x38008000,
   // VOP3's own 16-bit opcodes leave the other half of the destination (v5 = v1 before) alone.
   "v_mov_b32 v4, v1\nv_add_i16 v4, v2, v3 clamp": (a, b, c) =>
     (a & 0xffff0000) | u16(clamp(i16(b) + i16(c), -32768, 32767)),

@@ -119,7 +119,7 @@ constexpr Row kRows[] = {
     saturating<subtractI32, subtractI32Saturated>(669, "v_sub_i32"),
     saturating<addI16, addI16Saturated>(670, "v_add_i16"),
     saturating<subtractI16, subtractI16Saturated>(671, "v_sub_i16"),
-    op<packB32>(672, "v_pack_b32_f16"),
+    op<packF16Bits>(672, "v_pack_b32_f16"),
     op<multiplyLegacyF32>(673, "v_mul_legacy_f32"),
     op<stochasticF16>(678, "v_cvt_sr_f16_f32", kGfx950),
     op<stochasticBf16>(679, "v_cvt_sr_bf16_f32", kGfx950),
