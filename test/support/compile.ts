@@ -1,8 +1,9 @@
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { findProgram } from "../../scripts/setup/toolchain.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -35,4 +36,22 @@ export function compiledFile(source: string, arch: string, flags: readonly strin
     renameSync(made, object);
   }
   return object;
+}
+
+/** The file that the compiler makes of a C++ text, both kept by content under build/test. */
+export async function compileText(text: string, flags: readonly string[]): Promise<string> {
+  const digest = (content: string) => createHash("sha256").update(content).digest("hex").slice(0, 16);
+  const source = join(folder, `${digest(text)}.cpp`);
+  const output = join(folder, `${digest(text)}-${digest(flags.join(" "))}`);
+  const made = `${output}.${process.pid}`;
+  if (!existsSync(source)) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(made, text);
+    renameSync(made, source);
+  }
+  if (!existsSync(output)) {
+    await promisify(execFile)(compiler!, [...flags, source, "-o", made]);
+    renameSync(made, output);
+  }
+  return output;
 }

@@ -1,4 +1,6 @@
 import { Device, EMULATED_ARCHS, type EmulatedDeviceOptions } from "../../lib/device/device.js";
+import { setEmulatorOption } from "../../lib/device/emulator.js";
+import { RocmAttentionError } from "../../lib/errors.js";
 
 const choice = process.env.ROCM_ATTENTION_TEST_DEVICE || "emulator:gfx942";
 const emulated = EMULATED_ARCHS.find((arch) => choice === `emulator:${arch}`);
@@ -16,4 +18,15 @@ export const testDeviceName = onGpu ? "0" : choice;
 export function openTestDevice(options: Partial<EmulatedDeviceOptions> = {}): Device {
   if (onGpu) return Device.open(0);
   return Device.open({ emulate: emulated!, computeUnits: 8, memoryBytes: 4 * 2 ** 30, ...options });
+}
+
+/** Sets options of the emulator; false where one is refused. */
+export function setOptions(options: Record<string, string>): boolean {
+  try {
+    for (const [name, value] of Object.entries(options)) setEmulatorOption(name, value);
+    return true;
+  } catch (error) {
+    if (error instanceof RocmAttentionError && error.code === "ERR_INVALID_ARGUMENT") return false;
+    throw error;
+  }
 }

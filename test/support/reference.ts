@@ -147,6 +147,15 @@ export class Random {
     return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
   }
 
+  /** One of 0 to count - 1. */
+  below(count: number): number {
+    return Math.floor(this.uniform() * count);
+  }
+
+  pick<T>(choices: ArrayLike<T>): T {
+    return choices[this.below(choices.length)]!;
+  }
+
   /** Normal, with the given deviation (Box and Muller). */
   normals(count: number, deviation = 1): Float64Array {
     const numbers = new Float64Array(count);
@@ -161,7 +170,7 @@ export class Random {
   permutation(count: number): number[] {
     const order = Array.from({ length: count }, (_, i) => i);
     for (let i = count - 1; i > 0; i--) {
-      const j = Math.floor(this.uniform() * (i + 1));
+      const j = this.below(i + 1);
       [order[i], order[j]] = [order[j]!, order[i]!];
     }
     return order;

@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import { Device } from "../../../lib/device/device.js";
-import { emulatorCalls, setEmulatorOption } from "../../../lib/device/emulator.js";
-import { RocmAttentionError } from "../../../lib/errors.js";
-import { onGpu } from "../../support/device.js";
+import { emulatorCalls } from "../../../lib/device/emulator.js";
+import { onGpu, setOptions } from "../../support/device.js";
 import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
 import { kernargs, noCompiler, runtimeKernels } from "../../support/runtime-kernels.js";
 
@@ -123,14 +122,3 @@ describe.skipIf(onGpu || noCompiler)("a fixed set of launches gives the same bit
     }
   });
 });
-
-/** Sets options of the emulator; false where one is refused. */
-function setOptions(options: Record<string, string>): boolean {
-  try {
-    for (const [name, value] of Object.entries(options)) setEmulatorOption(name, value);
-    return true;
-  } catch (error) {
-    if (error instanceof RocmAttentionError && error.code === "ERR_INVALID_ARGUMENT") return false;
-    throw error;
-  }
-}
