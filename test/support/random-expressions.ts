@@ -29,8 +29,8 @@ const builtins = (args: string, ...names: string[]) =>
 // Forms of expressions of a type; `#replacement` says what the words behind $ stand for.
 const CONDITION = [
   ...binary("<", "<=", "==", "!=", ">", ">=", "<", ">"),
-  "$condition && $condition",
-  "$condition || $condition",
+  "$condition & $condition",
+  "$condition | $condition",
   ...["0x003", "0x204", "0x090", "0x060", "0x11b"].map((kinds) => `__builtin_isfpclass($float, ${kinds})`),
 ];
 const INTEGER = [
@@ -47,12 +47,12 @@ const INTEGER = [
   "__builtin_rotateleft$width($U($a), $U($b))",
 ];
 const WIDE = [...INTEGER, "__builtin_bswap$width($U($a))", "($D($a) * $b) >> $width"];
-/** The sign of a zero among them is the compiler's choice: it may take v_min, for which -0 is less than 0. */
-const LESSER = "($a < $b ? $a : $b) + $T($E(0))";
+/** Without the sign of a zero: the compiler may take v_min, for which -0 is less than 0. */
+const LESSER = "unsignedZero($a < $b ? $a : $b)";
 const FLOAT = [
   ...binary("+", "-", "*", "/", "+", "-", "*"),
   ...["$a * $b + $c", "fused($a, $b, $c)", "-$a", "$a - __builtin_elementwise_floor($a)"],
-  ...["$condition ? $a : $b", LESSER, "($a > $b ? $a : $b) + $T($E(0))"],
+  ...["$condition ? $a : $b", LESSER, "unsignedZero($a > $b ? $a : $b)"],
   ...builtins("$a", "abs", "floor", "ceil", "trunc", "roundeven", "sqrt"),
   ...builtins("$a, $b", "minimum", "maximum"),
   "__builtin_elementwise_copysign($a, number($b))",
@@ -79,7 +79,13 @@ const FORMS: Record<string, string[]> = {
   i64: [...WIDE, "$T($i32) * $i32 + $a"],
   u64: [...WIDE, "$T($u32) * $u32 + $a"],
   // Integers by way of f32, as AMD GPUs round them. A product -0 may become 0 when it is rounded from f32.
-  f16: [...FLOAT, "$T(f32($integer))", "$T($float) + $T(0)", "$T($float) + $T(0)", "$f16x2[$lane]"],
+  f16: [
+    ...FLOAT,
+    "$T(f32($integer))",
+    "unsignedZero($T($float))",
+    "unsignedZero($T($float))",
+    "$f16x2[$lane]",
+  ],
   f32: [...FLOAT, "$T($scalar)", "$T($scalar)", "$f32x2[$lane]", "fused($T($f16), $T($f16), $a)"],
   f64: [...FLOAT, "$T($scalar)", "$T($scalar)"],
   i16x2: INTEGER_VECTOR,

@@ -43,6 +43,14 @@ T number(T value) {
 inline f16x2 number(f16x2 value) { return f16x2{number(value[0]), number(value[1])}; }
 inline f32x2 number(f32x2 value) { return f32x2{number(value[0]), number(value[1])}; }
 
+/// A value, or 0 instead of -0.
+template <typename T>
+T unsignedZero(T value) {
+  return value == 0 ? T(0) : value;
+}
+inline f16x2 unsignedZero(f16x2 value) { return f16x2{unsignedZero(value[0]), unsignedZero(value[1])}; }
+inline f32x2 unsignedZero(f32x2 value) { return f32x2{unsignedZero(value[0]), unsignedZero(value[1])}; }
+
 template <typename T>
 T load(const u32* address) {
   T value;

@@ -6,7 +6,7 @@ import { Random } from "./reference.js";
 // Random programs in C++ whose results are defined to the last bit, to be compiled for an AMD GPU and for x86-64.
 
 /** Work-items of a launch, in workgroups whose second wave is not full. */
-export const ITEMS = 192;
+export const ITEMS = 576;
 export const GROUP = 96;
 /** Of each work-item: dwords that a kernel reads, qwords that it writes. */
 export const INPUTS = 16;
@@ -119,6 +119,7 @@ class Writer {
     this.#line(`${type} ${name}[${size}] = {${values.join(", ")}};`);
     for (let i = 0; i < 3; i++) this.#line(`${element()} = ${this.#expressions.operand(type)};`);
     for (let i = 0; i < 2; i++) this.#declare(type, element());
+    this.#expressions.variables.push({ name: `${name}[${this.#random.below(size)}]`, type });
   }
 
   #call(): void {
@@ -174,7 +175,10 @@ const EDGES = [
 export function randomInput(seed: number): Int32Array<ArrayBuffer> {
   const random = new Random(~seed);
   const data = new DataView(new ArrayBuffer(4 * INPUTS * ITEMS));
-  const number = () => (random.uniform() - 0.5) * 2 ** random.below(12);
+  const number = () => {
+    const near1 = (random.uniform() - 0.5) * 2 ** random.below(12);
+    return random.uniform() < 0.5 ? near1 : Math.round(2 * near1) / 2;
+  };
   const bits = () => random.below(2 ** 32);
   const fillers: [size: number, fill: (at: number) => void][] = [
     [4, (at) => data.setUint32(at, random.pick(EDGES), true)],

@@ -12,7 +12,7 @@ import { kernargs } from "../../support/runtime-kernels.js";
 
 const programs = Math.ceil(Number(process.env.ROCM_ATTENTION_FUZZ_RUNS ?? 500) / 50);
 const seeds = Array.from({ length: programs }, (_, i) => i + 1);
-const KERNELS = 8;
+const KERNELS = 12;
 const LEVELS = ["-O0", "-O1", "-O3"];
 
 /** Without a library, and with what C++ leaves open: signed integers wrap, nothing is fused or computed more widely. */
@@ -67,10 +67,11 @@ function differences(actual: BigUint64Array[], expected: BigUint64Array[]): stri
 describe.skipIf(noCompiler || onGpu)("a random program gives this processor's bits", () => {
   let devices: Device[];
   beforeEach(() => {
+    setOptions({ INSTRUCTION_LIMIT: "1000000" });
     devices = EMULATED_ARCHS.map((emulate) => openTestDevice({ emulate }));
   });
   afterEach(async () => {
-    setOptions({ SCHEDULE: "barrier", DELIVERY: "early", CPU: "best" });
+    setOptions({ SCHEDULE: "barrier", DELIVERY: "early", CPU: "best", INSTRUCTION_LIMIT: "0" });
     for (const device of devices) await device.close();
   });
 
