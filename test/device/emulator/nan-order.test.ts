@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { setEmulatorOption } from "../../../lib/device/emulator.js";
 import { Laboratory, lanes, noAssembler, type Snippet } from "../../support/assemble.js";
-import { onGpu, openTestDevice } from "../../support/device.js";
+import { onGpu, openTestDevice, setOptions } from "../../support/device.js";
 
 // Of several NaN sources the first one is left, whatever instructions the CPU level has for it.
 
@@ -62,15 +61,11 @@ const CASES: Record<string, Case> = {
   },
 };
 
-afterEach(() => setEmulatorOption("CPU", "best"));
+afterEach(() => void setOptions({ CPU: "best" }));
 
 describe.skipIf(onGpu || noAssembler)("the first NaN of several is left", () => {
   it.for(["x86_64", "x86_64_v3", "x86_64_v4"])("on CPU level %s", async (level, { skip }) => {
-    try {
-      setEmulatorOption("CPU", level);
-    } catch {
-      skip("this CPU has no such instructions");
-    }
+    if (!setOptions({ CPU: level })) skip("this CPU has no such instructions");
     const device = openTestDevice();
     const snippets = Object.entries(CASES).map(([name, { code }]): [string, Snippet] => [
       `nan_${name}`,
