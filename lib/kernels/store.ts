@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
 import type { Device } from "../device/device.js";
-import type { Kernel } from "../device/module.js";
+import type { Kernel, Module } from "../device/module.js";
 import { RocmAttentionError } from "../errors.js";
 import { packageRoot } from "../native.js";
 import { type KernelRow, type Manifest, parseManifest } from "./manifest.js";
@@ -89,8 +89,8 @@ export function kernelsFor(gcnArchName: string, env: NodeJS.ProcessEnv = process
   );
 }
 
-/** Loaded code objects, by device and file: a module serves all attentions of its device. */
-const loadedKernels = new WeakMap<Device, Map<string, Kernel>>();
+/** Loaded code objects of a device by file: a module serves all attentions of its device, and each of its kernels by symbol. */
+const loadedModules = new WeakMap<Device, Map<string, Module>>();
 
 /** Reads a row's code object. ERR_KERNEL_CORRUPT where it is missing or not what the manifest says. */
 export function readKernel(folder: KernelFolder, row: KernelRow): Uint8Array {
@@ -110,12 +110,12 @@ export function readKernel(folder: KernelFolder, row: KernelRow): Uint8Array {
   );
 }
 
-/** The row's kernel on a device, loaded at the first call. Blocks then. */
+/** The row's kernel on a device; its code object is loaded at the first call, which then blocks. */
 export function loadKernel(device: Device, folder: KernelFolder, row: KernelRow): Kernel {
-  const kernels = loadedKernels.get(device) ?? new Map<string, Kernel>();
-  loadedKernels.set(device, kernels);
-  const key = join(folder.path, row.file);
-  const kernel = kernels.get(key) ?? device.loadModule(readKernel(folder, row)).kernel(row.symbol);
-  kernels.set(key, kernel);
-  return kernel;
+  const modules = loadedModules.get(device) ?? new Map<string, Module>();
+  loadedModules.set(device, modules);
+  const file = join(folder.path, row.file);
+  const module = modules.get(file) ?? device.loadModule(readKernel(folder, row));
+  modules.set(file, module);
+  return module.kernel(row.symbol);
 }
