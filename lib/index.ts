@@ -8,6 +8,22 @@ export {
   createBatch,
 } from "./attention/batch.js";
 export type { AttentionBackend, ForwardCall } from "./backends/backend.js";
+export type { Catalog, CatalogKernel, Provider, Verified } from "./catalog/choose.js";
+export {
+  ATTENTION_TYPES,
+  type AttentionConfig,
+  type AttentionType,
+  BACKEND_NAMES,
+  type BackendName,
+  type BuiltinBackendName,
+  COMPUTE_DTYPES,
+  type ComputeDType,
+  type Environment,
+  KV_CACHE_DTYPES,
+  type KvCacheDType,
+  type MlaAttentionConfig,
+  type ResolvedConfig,
+} from "./config.js";
 export {
   INSTRUCTION_CLASSES,
   type InstructionClass,
@@ -40,22 +56,6 @@ export { type BatchInput, BlockPool, type SequenceId } from "./kv-cache/block-po
 export { type BlockCopy, type CacheLayout, KvCache, KvCacheLayer } from "./kv-cache/cache.js";
 export { type Logger, type LogLevel, setLogger } from "./log.js";
 export type { Capabilities } from "./selection/capabilities.js";
-export type { Catalog, CatalogKernel, Provider, Verified } from "./selection/catalog.js";
-export {
-  ATTENTION_TYPES,
-  type AttentionConfig,
-  type AttentionType,
-  BACKEND_NAMES,
-  type BackendName,
-  type BuiltinBackendName,
-  COMPUTE_DTYPES,
-  type ComputeDType,
-  type Environment,
-  KV_CACHE_DTYPES,
-  type KvCacheDType,
-  type MlaAttentionConfig,
-  type ResolvedConfig,
-} from "./selection/config.js";
 export { explain, type SelectionOptions, selectBackend } from "./selection/explain.js";
 export type {
   BackendOrigin,

@@ -1,9 +1,9 @@
 // Writes docs/backends.md and docs/environment.md from the tables that selection itself reads (as built in dist/).
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { describeSizes } from "../dist/catalog/sizes.js";
 import { BUILTIN_BACKENDS } from "../dist/selection/backends.js";
 import { PUBLISHED_CATALOG } from "../dist/selection/published.js";
-import { describeSizes } from "../dist/selection/sizes.js";
 import { VARIABLES } from "../dist/selection/variables.js";
 import { backendsPage } from "./docs/backends.mjs";
 import { environmentPage } from "./docs/environment.mjs";

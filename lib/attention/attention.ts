@@ -1,16 +1,11 @@
 import type { AttentionBackend } from "../backends/backend.js";
+import { type AttentionConfig, type BackendName, isMlaConfig, type ResolvedConfig } from "../config.js";
 import { Device } from "../device/device.js";
 import type { Stream } from "../device/stream.js";
 import type { Tensor } from "../device/tensor.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 import { installedKernels } from "../kernels/store.js";
 import { bytesPerBlock, type CacheLayout, KvCache, type KvCacheLayer, wrapLayer } from "../kv-cache/cache.js";
-import {
-  type AttentionConfig,
-  type BackendName,
-  isMlaConfig,
-  type ResolvedConfig,
-} from "../selection/config.js";
 import { explain } from "../selection/explain.js";
 import type { Explanation } from "../selection/explanation.js";
 import { errorOf, kernelFailure } from "../selection/failure.js";

@@ -1,11 +1,11 @@
 import type { AttentionBackend } from "../backends/backend.js";
 import { TritonAttention } from "../backends/triton-attn.js";
+import type { BackendName, ResolvedConfig } from "../config.js";
 import type { Device } from "../device/device.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 import { kernelsFor } from "../kernels/store.js";
 import { BUILTIN_BACKENDS } from "../selection/backends.js";
 import type { Capabilities } from "../selection/capabilities.js";
-import type { BackendName, ResolvedConfig } from "../selection/config.js";
 import type { OwnCapabilities } from "../selection/own-capabilities.js";
 import { capabilitiesOf, registerCapabilities } from "../selection/registry.js";
 

@@ -1,8 +1,8 @@
+import type { ResolvedConfig } from "../config.js";
 import { Tensor } from "../device/tensor.js";
 import { type DType, itemSize } from "../dtype.js";
 import { invalidArgument } from "../errors.js";
 import { KvCacheLayer } from "../kv-cache/cache.js";
-import type { ResolvedConfig } from "../selection/config.js";
 import { Batch } from "./batch.js";
 
 /** Rows are loaded in pieces of 16 bytes. */

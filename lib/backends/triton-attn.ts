@@ -1,11 +1,11 @@
 import type { Batch } from "../attention/batch.js";
+import { storedAs } from "../catalog/choose.js";
+import type { KernelRow } from "../catalog/manifest.js";
+import type { ResolvedConfig } from "../config.js";
 import type { Device } from "../device/device.js";
 import { RocmAttentionError } from "../errors.js";
 import { LaunchPlan } from "../kernels/launch-plan.js";
-import type { KernelRow } from "../kernels/manifest.js";
 import { type KernelFolder, loadKernel } from "../kernels/store.js";
-import { storedAs } from "../selection/catalog.js";
-import type { ResolvedConfig } from "../selection/config.js";
 import type { AttentionBackend, ForwardCall } from "./backend.js";
 import { Scratch } from "./scratch.js";
 import { mostSegments, planSplit } from "./split.js";

@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import { KV_CACHE_DTYPES, type KvCacheDType } from "../config.js";
 import { Device, type DeviceInfo } from "../device/device.js";
 import { RocmAttentionError } from "../errors.js";
 import { installedKernels } from "../kernels/store.js";
-import { KV_CACHE_DTYPES, type KvCacheDType } from "../selection/config.js";
 import { explain, type SelectionOptions } from "../selection/explain.js";
 import type { Explanation } from "../selection/explanation.js";
 import { failureOf } from "../selection/failure.js";

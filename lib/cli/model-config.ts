@@ -1,5 +1,5 @@
+import type { AttentionConfig, ComputeDType, KvCacheDType, MlaAttentionConfig } from "../config.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
-import type { AttentionConfig, ComputeDType, KvCacheDType, MlaAttentionConfig } from "../selection/config.js";
 
 /** Some layers of a model that have the same attention. */
 export interface LayerKind {

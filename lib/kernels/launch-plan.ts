@@ -1,8 +1,8 @@
+import type { Kernarg, KernelRow } from "../catalog/manifest.js";
 import { enqueue } from "../device/enqueue.js";
 import type { Kernel } from "../device/module.js";
 import type { Stream } from "../device/stream.js";
 import { invalidArgument } from "../errors.js";
-import type { Kernarg, KernelRow } from "./manifest.js";
 import { traceEnd, traceStart } from "./trace.js";
 
 /** Writes one argument of a plan. */

@@ -2,14 +2,12 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
+import { type KernelRow, type Manifest, parseManifest } from "../catalog/manifest.js";
+import { PACKAGED_TARGETS } from "../catalog/targets.js";
 import type { Device } from "../device/device.js";
 import type { Kernel, Module } from "../device/module.js";
 import { RocmAttentionError } from "../errors.js";
 import { packageRoot } from "../native.js";
-import { type KernelRow, type Manifest, parseManifest } from "./manifest.js";
-
-/** The targets for which there is a package of kernels. */
-export const KERNEL_TARGETS = ["gfx90a", "gfx942", "gfx950"] as const;
 
 /** A folder of kernels for one target, with its manifest read and checked. */
 export interface KernelFolder {
@@ -70,7 +68,7 @@ export function findKernelFolder(target: string, env: NodeJS.ProcessEnv = proces
 
 /** The folders of all targets that are there. */
 export function installedKernels(env: NodeJS.ProcessEnv = process.env): KernelFolder[] {
-  return KERNEL_TARGETS.flatMap((target) => findKernelFolder(target, env) ?? []);
+  return PACKAGED_TARGETS.flatMap((target) => findKernelFolder(target, env) ?? []);
 }
 
 /**

@@ -1,7 +1,7 @@
+import type { KernelRow } from "../catalog/manifest.js";
 import type { DeviceEvent } from "../device/event.js";
 import type { Stream } from "../device/stream.js";
 import { invalidArgument } from "../errors.js";
-import type { KernelRow } from "./manifest.js";
 
 /** One launch of a kernel of this package. */
 export interface KernelLaunch {

@@ -1,6 +1,6 @@
+import type { Provider } from "../catalog/choose.js";
+import { BACKEND_NAMES, type BuiltinBackendName } from "../config.js";
 import type { Capabilities, KernelChoice, Launch } from "./capabilities.js";
-import type { Provider } from "./catalog.js";
-import { BACKEND_NAMES, type BuiltinBackendName } from "./config.js";
 
 const CDNA = ["gfx90a", "gfx942", "gfx950"] as const;
 const ALL_TARGETS = [...CDNA, "gfx11", "gfx12"] as const;

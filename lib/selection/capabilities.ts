@@ -1,6 +1,6 @@
-import type { Feature, Provider } from "./catalog.js";
-import type { AttentionType, ComputeDType, KvCacheDType } from "./config.js";
-import type { Sizes } from "./sizes.js";
+import type { Provider } from "../catalog/choose.js";
+import type { Sizes } from "../catalog/sizes.js";
+import type { AttentionType, ComputeDType, KvCacheDType } from "../config.js";
 import type { FlagName } from "./variables.js";
 
 /** What a backend does: attend for new sequences, for one more token each, for both at once; store keys and values. */
@@ -73,11 +73,3 @@ export interface Capabilities extends Limits {
   /** Differences from vLLM's backend of the same name, by entry. */
   readonly differences: Readonly<Partial<Record<keyof Capabilities, string>>>;
 }
-
-/** The features that a configuration can ask for, with the words for them. */
-export const FEATURE_NAMES: Readonly<Record<Feature, string>> = {
-  slidingWindow: "a sliding window",
-  alibi: "ALiBi slopes",
-  logitsSoftCap: "a logits soft cap",
-  sinks: "attention sinks",
-};

@@ -1,6 +1,6 @@
+import { type KernelIndex, kernelsOf } from "../catalog/choose.js";
+import { type BackendName, kindOf, type ResolvedConfig } from "../config.js";
 import type { Capabilities } from "./capabilities.js";
-import { type KernelIndex, kernelsOf } from "./catalog.js";
-import { type BackendName, kindOf, type ResolvedConfig } from "./config.js";
 import type { Candidate, PhasePlan, Reason } from "./explanation.js";
 import { kernelStatus, planPhases, type Situation } from "./phases.js";
 import { backendsByName, capabilitiesOf } from "./registry.js";

@@ -1,12 +1,12 @@
-import { invalidArgument, RocmAttentionError } from "../errors.js";
-import type { Catalog } from "./catalog.js";
+import type { Catalog } from "../catalog/choose.js";
 import {
   type AttentionConfig,
   type BackendName,
   type Environment,
   type MlaAttentionConfig,
   resolveConfig,
-} from "./config.js";
+} from "../config.js";
+import { invalidArgument, RocmAttentionError } from "../errors.js";
 import { decide, type Explicit, hasAiter } from "./decide.js";
 import type { Explanation } from "./explanation.js";
 import { errorOf, failure, failureOf, kernelFailure } from "./failure.js";

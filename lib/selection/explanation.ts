@@ -1,7 +1,7 @@
+import type { Provider, Verified } from "../catalog/choose.js";
+import type { BackendName, ResolvedConfig } from "../config.js";
 import type { ErrorCode } from "../errors.js";
 import type { Capability, Phase } from "./capabilities.js";
-import type { Provider, Verified } from "./catalog.js";
-import type { BackendName, ResolvedConfig } from "./config.js";
 
 export type { Phase };
 

@@ -1,5 +1,6 @@
+import { kernelsFor } from "../catalog/choose.js";
+import { bareTarget, kernelCommand } from "../catalog/targets.js";
 import { RocmAttentionError } from "../errors.js";
-import { kernelsFor } from "./catalog.js";
 import { type Decision, type Explicit, hasAiter } from "./decide.js";
 import {
   type Candidate,
@@ -10,7 +11,6 @@ import {
 } from "./explanation.js";
 import { PUBLISHED_CATALOG } from "./published.js";
 import { capabilitiesOf } from "./registry.js";
-import { bareTarget, kernelCommand } from "./targets.js";
 
 /** Why a selection has chosen nothing: every reason, then what could run instead. */
 export function failure({ candidates }: Decision, explicit: Explicit | null, target: string): Failure {

@@ -1,5 +1,6 @@
-import { type Catalog, type CatalogKernel, FEATURES, PROVIDERS, VERIFIED } from "./catalog.js";
-import { COMPUTE_DTYPES, KV_CACHE_DTYPES } from "./config.js";
+import { type Catalog, type CatalogKernel, PROVIDERS, VERIFIED } from "../catalog/choose.js";
+import { FEATURES } from "../catalog/features.js";
+import { COMPUTE_DTYPES, KV_CACHE_DTYPES } from "../config.js";
 
 /** What of a kernel folder's manifest selection looks at (lib/kernels/manifest.ts has the whole). */
 export interface ManifestView {

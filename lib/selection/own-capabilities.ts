@@ -1,7 +1,7 @@
+import type { Sizes } from "../catalog/sizes.js";
+import { ATTENTION_TYPES, COMPUTE_DTYPES, KV_CACHE_DTYPES } from "../config.js";
 import { invalidArgument } from "../errors.js";
 import type { Capabilities, Limits } from "./capabilities.js";
-import { ATTENTION_TYPES, COMPUTE_DTYPES, KV_CACHE_DTYPES } from "./config.js";
-import type { Sizes } from "./sizes.js";
 
 /**
  * What a program says of a backend of its own. What it leaves out is as narrow as the least of this package's backends:

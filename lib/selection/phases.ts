@@ -1,7 +1,5 @@
-import { type Capabilities, type KernelChoice, type Launch, PHASES, type Phase } from "./capabilities.js";
 import {
   type Catalog,
-  FEATURES,
   type KernelIndex,
   type KernelNeeds,
   kernelsFor,
@@ -11,12 +9,14 @@ import {
   suiting,
   VERIFIED,
   type Verified,
-} from "./catalog.js";
-import type { ResolvedConfig } from "./config.js";
+} from "../catalog/choose.js";
+import { FEATURES } from "../catalog/features.js";
+import { joinWithOr } from "../catalog/sizes.js";
+import { bareTarget } from "../catalog/targets.js";
+import type { ResolvedConfig } from "../config.js";
+import { type Capabilities, type KernelChoice, type Launch, PHASES, type Phase } from "./capabilities.js";
 import type { KernelStatus, LaunchReport, PhaseKernel, PhasePlan } from "./explanation.js";
 import { PUBLISHED_CATALOG } from "./published.js";
-import { joinWithOr } from "./sizes.js";
-import { bareTarget } from "./targets.js";
 import { judge } from "./validate.js";
 import type { Flags } from "./variables.js";
 

@@ -1,11 +1,9 @@
+import type { Catalog, CatalogKernel } from "../catalog/choose.js";
+import { FEATURES } from "../catalog/features.js";
+import type { Sizes } from "../catalog/sizes.js";
+import { isTargetOf, PACKAGED_TARGETS } from "../catalog/targets.js";
 import { BUILTIN_BACKENDS } from "./backends.js";
 import { type Capabilities, type Launch, PHASES } from "./capabilities.js";
-import { type Catalog, type CatalogKernel, FEATURES } from "./catalog.js";
-import type { Sizes } from "./sizes.js";
-import { isTargetOf } from "./targets.js";
-
-/** The targets that have a package of kernels. */
-export const PACKAGED_TARGETS = ["gfx90a", "gfx942", "gfx950"] as const;
 
 type Cell = Pick<Required<CatalogKernel>, "target" | "dtypes" | "headSizes" | "verified">;
 

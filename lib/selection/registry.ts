@@ -1,7 +1,7 @@
+import { BACKEND_NAMES, type BackendName } from "../config.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 import { BUILTIN_BACKENDS, isBuiltinBackend, OTHER_VLLM_BACKENDS } from "./backends.js";
 import type { Capabilities } from "./capabilities.js";
-import { BACKEND_NAMES, type BackendName } from "./config.js";
 import type { BackendOrigin } from "./explanation.js";
 import { completeCapabilities, type OwnCapabilities } from "./own-capabilities.js";
 

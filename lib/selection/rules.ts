@@ -1,6 +1,6 @@
+import { isGfx9 } from "../catalog/targets.js";
+import { type BackendName, type BuiltinBackendName, kindOf, type ResolvedConfig } from "../config.js";
 import { isBuiltinBackend } from "./backends.js";
-import { type BackendName, type BuiltinBackendName, kindOf, type ResolvedConfig } from "./config.js";
-import { isGfx9 } from "./targets.js";
 import { type FlagName, type Flags, VARIABLES } from "./variables.js";
 
 /** A backend that selection may choose by itself. */

@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { bareTarget } from "../catalog/targets.js";
 import { columns, type Row, wrap } from "./columns.js";
 import {
   type Candidate,
@@ -9,7 +10,6 @@ import {
   type VariableReport,
 } from "./explanation.js";
 import { kernelName } from "./phases.js";
-import { bareTarget } from "./targets.js";
 
 export interface TextOptions {
   /** Columns of the terminal. Default 100. */

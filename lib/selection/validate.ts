@@ -1,9 +1,10 @@
-import { type Capability, FEATURE_NAMES, type Limits } from "./capabilities.js";
-import { kindOf, type ResolvedConfig } from "./config.js";
+import { FEATURE_NAMES } from "../catalog/features.js";
+import { describeSizes, joinWithOr, matches, type Sizes } from "../catalog/sizes.js";
+import { FP8_TARGETS, fp8Encoding, isTargetOf } from "../catalog/targets.js";
+import { kindOf, type ResolvedConfig } from "../config.js";
+import type { Capability, Limits } from "./capabilities.js";
 import type { Reason } from "./explanation.js";
 import type { Situation } from "./phases.js";
-import { describeSizes, joinWithOr, matches, type Sizes } from "./sizes.js";
-import { FP8_TARGETS, fp8Encoding, isTargetOf } from "./targets.js";
 
 /**
  * Everything for which a backend, or a kernel within it, cannot run a configuration on a target; none: it can. A kernel

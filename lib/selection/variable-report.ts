@@ -1,5 +1,5 @@
+import type { BackendName } from "../config.js";
 import { type Capabilities, PHASES } from "./capabilities.js";
-import type { BackendName } from "./config.js";
 import type { Decision, Explicit } from "./decide.js";
 import type { PhasePlan, VariableReport } from "./explanation.js";
 import { kernelName, planPhases, type Situation } from "./phases.js";

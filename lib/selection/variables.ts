@@ -1,5 +1,5 @@
+import type { Environment } from "../config.js";
 import { invalidArgument } from "../errors.js";
-import type { Environment } from "./config.js";
 
 export type VariableName = keyof typeof VARIABLES;
 

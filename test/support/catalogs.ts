@@ -1,6 +1,6 @@
+import type { Catalog, CatalogKernel } from "../../lib/catalog/choose.js";
 import { BUILTIN_BACKENDS } from "../../lib/selection/backends.js";
 import { PHASES } from "../../lib/selection/capabilities.js";
-import type { Catalog, CatalogKernel } from "../../lib/selection/catalog.js";
 
 /** Every kernel that any backend names, for these targets, able to do everything; without AITER's on request. */
 export function syntheticCatalog(targets: readonly string[], { aiter }: { aiter: boolean }): Catalog {

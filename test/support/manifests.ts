@@ -1,4 +1,4 @@
-import type { Kernarg, KernelRow } from "../../lib/kernels/manifest.js";
+import type { Kernarg, KernelRow } from "../../lib/catalog/manifest.js";
 
 /** A row of a manifest as it should be. */
 export function kernelRow(changes: Partial<KernelRow> = {}): KernelRow {

@@ -1,18 +1,13 @@
 import { existsSync } from "node:fs";
 import { delimiter, dirname, join, relative } from "node:path";
+import { kernelsFor } from "../../catalog/choose.js";
+import { PACKAGED_TARGETS } from "../../catalog/targets.js";
 import { Device, type DeviceInfo } from "../../device/device.js";
 import { hipLibrary } from "../../device/hip-library.js";
 import { RocmAttentionError } from "../../errors.js";
-import {
-  findKernelFolder,
-  KERNEL_TARGETS,
-  type KernelFolder,
-  kernelLocations,
-  readKernel,
-} from "../../kernels/store.js";
+import { findKernelFolder, type KernelFolder, kernelLocations, readKernel } from "../../kernels/store.js";
 import { emulatorLibrary } from "../../native.js";
 import { BUILTIN_BACKENDS } from "../../selection/backends.js";
-import { kernelsFor } from "../../selection/catalog.js";
 import { hasAiter } from "../../selection/decide.js";
 import { explain } from "../../selection/explain.js";
 import { catalogOfManifests } from "../../selection/installed.js";
@@ -37,7 +32,7 @@ export async function runChecks(): Promise<Check[]> {
   if (addon.state === "problem") return [addon];
   const gpus = Device.list();
   const requested = process.env.ROCM_ATTENTION_DEVICE || null;
-  const folders = new Map(KERNEL_TARGETS.map((target) => [target as string, checkFolder(target)]));
+  const folders = new Map(PACKAGED_TARGETS.map((target) => [target as string, checkFolder(target)]));
   const checks = [addon, checkHip(), checkDevices(gpus, requested)];
   checks.push(...[...folders.values()].map(({ check }) => check), checkAiter(folders), ...checkVariables());
   const openers = [
@@ -148,7 +143,7 @@ function checkVariables(): Check[] {
 /** The folders of ROCM_ATTENTION_KERNEL_PATH that say nothing about any target. */
 function foldersWithoutKernels(): string[] {
   const folders = (process.env.ROCM_ATTENTION_KERNEL_PATH ?? "").split(delimiter).filter(Boolean);
-  const paths = KERNEL_TARGETS.flatMap((target) => kernelLocations(target).map(({ path }) => path));
+  const paths = PACKAGED_TARGETS.flatMap((target) => kernelLocations(target).map(({ path }) => path));
   const present = paths.filter((path) => existsSync(join(path, "manifest.json")));
   return folders.filter((folder) => !present.some((path) => [path, dirname(path)].includes(join(folder))));
 }

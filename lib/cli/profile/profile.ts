@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
+import { modelLaunch } from "../../catalog/performance-model.js";
 import { invalidArgument } from "../../errors.js";
 import { Device, setEmulatorOption, takeLaunchCounters } from "../../index.js";
-import { modelLaunch } from "../../kernels/performance-model.js";
 import type { ProfileOptions } from "../profile.js";
 import { describeExample, type ExampleName, prepareExample } from "./examples.js";
 import { formatProfile, type ProfileReport } from "./report.js";

@@ -1,6 +1,6 @@
+import { type LaunchModel, MODEL_UNITS, type ModelUnit } from "../../catalog/performance-model.js";
 import { INSTRUCTION_CLASSES, type LaunchCounters } from "../../device/counters.js";
 import type { DeviceInfo } from "../../index.js";
-import { type LaunchModel, MODEL_UNITS, type ModelUnit } from "../../kernels/performance-model.js";
 import { blocksOf, type HotRow, hottest, pcText, weighed } from "./hottest.js";
 
 /** What `rocm-attention profile --json` prints. */

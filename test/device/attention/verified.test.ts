@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
+import type { KernelRow } from "../../../lib/catalog/manifest.js";
 import { Device, EMULATED_ARCHS, traceLaunches } from "../../../lib/index.js";
-import type { KernelRow } from "../../../lib/kernels/manifest.js";
 import { findKernelFolder } from "../../../lib/kernels/store.js";
 import { PagedCase } from "../../support/paged-case.js";
 import { isAccurate, type Lengths } from "../../support/reference.js";

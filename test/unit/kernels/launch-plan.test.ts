@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { KERNARG_TYPES, type KernargType, type KernelRow } from "../../../lib/catalog/manifest.js";
 import type { Kernel } from "../../../lib/device/module.js";
 import type { Stream } from "../../../lib/device/stream.js";
 import { LaunchPlan } from "../../../lib/kernels/launch-plan.js";
-import { KERNARG_TYPES, type KernargType, type KernelRow } from "../../../lib/kernels/manifest.js";
 import { coded } from "../../support/coded.js";
 import { kernelRow, layOut } from "../../support/manifests.js";
 

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { KernelRow } from "../../../lib/catalog/manifest.js";
+import { PACKAGED_TARGETS, targetOf } from "../../../lib/catalog/targets.js";
 import { readCodeObject } from "../../../lib/device/code-object.js";
-import type { KernelRow } from "../../../lib/kernels/manifest.js";
-import { findKernelFolder, KERNEL_TARGETS } from "../../../lib/kernels/store.js";
+import { findKernelFolder } from "../../../lib/kernels/store.js";
 import { packageRoot } from "../../../lib/native.js";
 import { readKernelDescriptor } from "../../support/kernel-descriptor.js";
 
-const LDS_BYTES = { gfx90a: 64 << 10, gfx942: 64 << 10, gfx950: 160 << 10 } as const;
 /** A compute unit has 4 SIMDs, each with 512 vector registers and room for 8 waves. */
 const [SIMDS, VGPRS, MAX_WAVES, WAVE] = [4, 512, 8, 64];
 
@@ -20,7 +20,8 @@ function intendedWaves({ operation, tile, capabilities }: KernelRow): number {
   return tile.rows === 16 && capabilities.headSizes[0] === 128 ? 1 : 2;
 }
 
-describe.each(KERNEL_TARGETS)("the kernels for %s", (target) => {
+describe.each(PACKAGED_TARGETS)("the kernels for %s", (target) => {
+  const ldsLimit = targetOf(target)!.ldsBytes;
   const { path, manifest } = findKernelFolder(target, {})!;
   it("are those of this clone", () => {
     expect(path).toBe(join(packageRoot, "build", "kernels", target));
@@ -34,14 +35,14 @@ describe.each(KERNEL_TARGETS)("the kernels for %s", (target) => {
 
     expect(row.scratchBytes).toBe(0);
     expect(descriptor.scratchBytes).toBe(0);
-    expect(row.ldsBytes + descriptor.ldsBytes).toBeLessThanOrEqual(LDS_BYTES[target]);
+    expect(row.ldsBytes + descriptor.ldsBytes).toBeLessThanOrEqual(ldsLimit);
     expect(Math.ceil(row.vgprs / 8) * 8).toBe(descriptor.allocatedVgprs);
     expect(row.kernargBytes).toBe(descriptor.kernargBytes);
     const { offset, size } = row.kernargs.at(-1)!;
     expect(metadata.explicitKernargBytes).toBeGreaterThanOrEqual(offset + size);
 
     const byRegisters = Math.min(MAX_WAVES, Math.floor(VGPRS / descriptor.allocatedVgprs));
-    const workgroups = row.ldsBytes === 0 ? Infinity : Math.floor(LDS_BYTES[target] / row.ldsBytes);
+    const workgroups = row.ldsBytes === 0 ? Infinity : Math.floor(ldsLimit / row.ldsBytes);
     const byLds = Math.floor((workgroups * (row.block / WAVE)) / SIMDS);
     expect(row.wavesPerSimd).toBe(Math.min(byRegisters, byLds));
     expect(row.wavesPerSimd).toBeGreaterThanOrEqual(intendedWaves(row));

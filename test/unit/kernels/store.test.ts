@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import type { KernelRow } from "../../../lib/kernels/manifest.js";
+import type { KernelRow } from "../../../lib/catalog/manifest.js";
 import { findKernelFolder, kernelLocations, kernelsFor, readKernel } from "../../../lib/kernels/store.js";
 import { coded } from "../../support/coded.js";
 import { kernelRow, manifestOf } from "../../support/manifests.js";

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { describeSizes } from "../../../lib/catalog/sizes.js";
 import { BUILTIN_BACKENDS } from "../../../lib/selection/backends.js";
 import { PUBLISHED_CATALOG } from "../../../lib/selection/published.js";
-import { describeSizes } from "../../../lib/selection/sizes.js";
 import { VARIABLES } from "../../../lib/selection/variables.js";
 import { backendsPage } from "../../../scripts/docs/backends.mjs";
 import { environmentPage } from "../../../scripts/docs/environment.mjs";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { AttentionConfig, MlaAttentionConfig } from "../../../lib/config.js";
 import { RocmAttentionError } from "../../../lib/errors.js";
-import type { AttentionConfig, MlaAttentionConfig } from "../../../lib/selection/config.js";
 import { explain, type SelectionOptions, selectBackend } from "../../../lib/selection/explain.js";
 import { syntheticCatalog } from "../../support/catalogs.js";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BUILTIN_BACKENDS } from "../../../lib/selection/backends.js";
+import { matches, type Sizes } from "../../../lib/catalog/sizes.js";
 import {
   ATTENTION_TYPES,
   type AttentionConfig,
@@ -10,10 +10,10 @@ import {
   type Environment,
   KV_CACHE_DTYPES,
   type MlaAttentionConfig,
-} from "../../../lib/selection/config.js";
+} from "../../../lib/config.js";
+import { BUILTIN_BACKENDS } from "../../../lib/selection/backends.js";
 import { explain, type SelectionOptions } from "../../../lib/selection/explain.js";
 import type { Explanation, Reason } from "../../../lib/selection/explanation.js";
-import { matches, type Sizes } from "../../../lib/selection/sizes.js";
 import { VARIABLE_NAMES, VARIABLES } from "../../../lib/selection/variables.js";
 import { syntheticCatalog } from "../../support/catalogs.js";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { BuiltinBackendName } from "../../../lib/config.js";
 import { BUILTIN_BACKENDS } from "../../../lib/selection/backends.js";
 import type { Capabilities } from "../../../lib/selection/capabilities.js";
-import type { BuiltinBackendName } from "../../../lib/selection/config.js";
 
 type Entry = keyof typeof NOTHING;
 

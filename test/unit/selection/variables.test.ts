@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { AttentionConfig, Environment, MlaAttentionConfig } from "../../../lib/selection/config.js";
+import type { AttentionConfig, Environment, MlaAttentionConfig } from "../../../lib/config.js";
 import { explain } from "../../../lib/selection/explain.js";
 import { readFlags, VARIABLE_NAMES, VARIABLES } from "../../../lib/selection/variables.js";
 

@@ -5,7 +5,7 @@ import {
   lacking,
   serves,
   suiting,
-} from "../../../lib/selection/catalog.js";
+} from "../../../lib/catalog/choose.js";
 
 const NEEDS: KernelNeeds = {
   dtype: "bfloat16",

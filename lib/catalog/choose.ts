@@ -1,5 +1,5 @@
-import { FEATURE_NAMES } from "./capabilities.js";
-import type { AttentionType, ComputeDType, KvCacheDType } from "./config.js";
+import type { AttentionType, ComputeDType, KvCacheDType } from "../config.js";
+import { FEATURE_NAMES, FEATURES, type Feature } from "./features.js";
 import { matches, type Sizes } from "./sizes.js";
 import { bareTarget } from "./targets.js";
 
@@ -10,10 +10,6 @@ export type Provider = (typeof PROVIDERS)[number];
 /** How far a kernel's numbers are proven on a target. */
 export const VERIFIED = ["none", "emulator", "hardware"] as const;
 export type Verified = (typeof VERIFIED)[number];
-
-/** What a kernel may be able to do beside plain causal attention. */
-export const FEATURES = ["slidingWindow", "alibi", "logitsSoftCap", "sinks"] as const;
-export type Feature = (typeof FEATURES)[number];
 
 /**
  * What selection knows of a kernel: one row of a manifest, or several that differ in sizes alone. What a row leaves

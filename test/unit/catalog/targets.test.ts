@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { isTargetOf } from "../../../lib/catalog/targets.js";
 import { explain } from "../../../lib/selection/explain.js";
-import { isTargetOf } from "../../../lib/selection/targets.js";
 import { syntheticCatalog } from "../../support/catalogs.js";
 
 const LLAMA = { numHeads: 32, numKvHeads: 8, headSize: 128, dtype: "bfloat16" } as const;

@@ -1,4 +1,4 @@
-import { invalidArgument } from "../errors.js";
+import { invalidArgument } from "./errors.js";
 
 /** The backends of vLLM on ROCm, with the names that `VLLM_ATTENTION_BACKEND` takes, in the order of the documentation. */
 export const BACKEND_NAMES = [
