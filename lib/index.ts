@@ -24,31 +24,31 @@ export {
   type MlaAttentionConfig,
   type ResolvedConfig,
 } from "./config.js";
+export type { KernelFacts } from "./device/code-object.js";
+export type { DeviceContext, DeviceInfo } from "./device/context.js";
+export { Device, EMULATED_ARCHS, type EmulatedArch, type EmulatedDeviceOptions } from "./device/device.js";
+export type { TypedArray } from "./device/elements.js";
 export {
   INSTRUCTION_CLASSES,
   type InstructionClass,
   type LaunchCounters,
   type MemoryCounters,
   type ProfileRow,
+  setEmulatorOption,
   takeLaunchCounters,
-} from "./device/counters.js";
-export {
-  Device,
-  type DeviceInfo,
-  EMULATED_ARCHS,
-  type EmulatedArch,
-  type EmulatedDeviceOptions,
-} from "./device/device.js";
-export type { TypedArray } from "./device/elements.js";
-export { setEmulatorOption } from "./device/emulator.js";
-export type { DeviceEvent } from "./device/event.js";
-export type { Graph } from "./device/graph.js";
+} from "./device/emulator.js";
+export type { HostBytes } from "./device/host-bytes.js";
 export { MEMORY_CATEGORIES, type MemoryCategory, type MemoryReport } from "./device/memory.js";
-export type { Kernel, KernelFacts, Module } from "./device/module.js";
+export type { Kernel, Module } from "./device/module.js";
 export { peerCopy } from "./device/peer-copy.js";
-export { type LaunchOptions, Stream } from "./device/stream.js";
+export {
+  type DeviceEvent,
+  type DeviceWithStreams,
+  type Graph,
+  type LaunchOptions,
+  Stream,
+} from "./device/stream.js";
 export { type FromPointerOptions, Tensor, type ViewOptions } from "./device/tensor.js";
-export type { HostBytes } from "./device/transfer.js";
 export { DTYPES, type DType, itemSize } from "./dtype.js";
 export { type ErrorCode, type ErrorDetails, RocmAttentionError } from "./errors.js";
 export { type KernelLaunch, type LaunchListener, traceLaunches } from "./kernels/trace.js";

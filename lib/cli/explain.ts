@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { KV_CACHE_DTYPES, type KvCacheDType } from "../config.js";
-import { Device, type DeviceInfo } from "../device/device.js";
+import type { DeviceInfo } from "../device/context.js";
+import { Device } from "../device/device.js";
 import { RocmAttentionError } from "../errors.js";
 import { installedKernels } from "../kernels/store.js";
 import { explain, type SelectionOptions } from "../selection/explain.js";

@@ -1,6 +1,15 @@
 import { RocmAttentionError } from "../errors.js";
 import { readMessagePack } from "./message-pack.js";
-import type { KernelFacts } from "./module.js";
+
+/** What the code object itself says of a kernel. */
+export interface KernelFacts {
+  /** Bytes of the whole argument segment, hidden arguments included. */
+  kernargBytes: number;
+  /** Bytes up to the end of the last argument that the caller gives. */
+  explicitKernargBytes: number;
+  /** LDS that every workgroup has, without the launch's own. */
+  ldsBytes: number;
+}
 
 /** What `loadModule` needs to know of a code object before HIP sees it. */
 export interface CodeObject {

@@ -1,38 +1,23 @@
+import { TARGETS } from "../catalog/targets.js";
 import { checkDType, type DType, itemSize } from "../dtype.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 import { emulatorLibrary, type NativeDevice, type NativeDeviceInfo, native } from "../native.js";
 import { readCodeObject } from "./code-object.js";
+import type { DeviceInfo } from "./context.js";
 import { enqueueFill } from "./enqueue.js";
 import { hipLibrary, requireHipLibrary } from "./hip-library.js";
+import { type HostBytes, hostBytes } from "./host-bytes.js";
 import { checkShape, elementCount } from "./layout.js";
-import { MEMORY_CATEGORIES, type MemoryCategory, type MemoryReport, Storage } from "./memory.js";
+import { MEMORY_CATEGORIES, type MemoryCategory, type MemoryReport, NOTHING, Storage } from "./memory.js";
 import { Module } from "./module.js";
-import { Stream } from "./stream.js";
+import { type DeviceWithStreams, Stream } from "./stream.js";
 import { Tensor } from "./tensor.js";
-import { type HostBytes, hostBytes } from "./transfer.js";
 
-/** The GPUs that the emulator knows. */
-export const EMULATED_ARCHS = ["gfx942", "gfx950", "gfx90a"] as const;
-export type EmulatedArch = (typeof EMULATED_ARCHS)[number];
-
-/** What is known of a device without opening it. */
-export interface DeviceInfo {
-  /** HIP's number of the device. */
-  readonly ordinal: number;
-  readonly name: string;
-  /** The target without its features: "gfx942". */
-  readonly arch: string;
-  /** The target as HIP gives it: "gfx942:sramecc+:xnack-". */
-  readonly gcnArchName: string;
-  readonly computeUnits: number;
-  /** Bytes. */
-  readonly totalMemory: number;
-  /** Work-items of a wave: 64 on CDNA. */
-  readonly waveSize: number;
-  /** LDS of a compute unit that one workgroup can have, in bytes. */
-  readonly ldsBytes: number;
-  readonly emulated: boolean;
-}
+/** The targets that the emulator executes. */
+export type EmulatedArch = `gfx${string}`;
+export const EMULATED_ARCHS: readonly EmulatedArch[] = TARGETS.filter((target) => target.emulated).map(
+  ({ name }) => name as EmulatedArch,
+);
 
 /** What an emulated device is to look like. */
 export interface EmulatedDeviceOptions {
@@ -47,7 +32,7 @@ export interface EmulatedDeviceOptions {
  * A GPU, or an emulated one. `Device.open`, `loadModule` and allocations block (they are for start-up); everything
  * else enqueues and returns, or is a Promise.
  */
-export class Device {
+export class Device implements DeviceWithStreams {
   readonly info: DeviceInfo;
   /** The stream of every call that names none. It is not HIP's null stream and waits for no other stream. */
   readonly defaultStream: Stream;
@@ -137,9 +122,9 @@ export class Device {
     if (category < 0) {
       throw invalidArgument("category", `one of ${MEMORY_CATEGORIES.join(", ")}`, options.category);
     }
-    if (bytes === 0) return Tensor.over(new Storage(this, 0n, 0, null, null), checkedShape, dtype);
+    if (bytes === 0) return Tensor.over(new Storage(this, 0n, 0, NOTHING), checkedShape, dtype);
     const memory = this.native.allocate(bytes, category);
-    return Tensor.over(new Storage(this, memory.pointer, bytes, memory, null), checkedShape, dtype);
+    return Tensor.over(new Storage(this, memory.pointer, bytes, memory), checkedShape, dtype);
   }
 
   /** Allocates a tensor and enqueues its filling with zeros. */

@@ -1,5 +1,6 @@
-import { invalidArgument } from "../errors.js";
+import { invalidArgument, RocmAttentionError } from "../errors.js";
 import { emulatorLibrary, native } from "../native.js";
+import type { Device } from "./device.js";
 
 /**
  * Sets an option of the emulator for what is launched or called from now on, in the whole process: what the variable
@@ -14,4 +15,95 @@ export function setEmulatorOption(name: string, value: string): void {
 /** How often a HIP function ("hipMalloc") of the emulator has been called in this process: to fail each call once. */
 export function emulatorCalls(name: string): number {
   return native().emulatorCalls(emulatorLibrary(), name);
+}
+
+/** What the emulator tells instructions apart by. */
+export const INSTRUCTION_CLASSES = [
+  "scalar",
+  "vector",
+  "transcendental",
+  "matrix",
+  "lds",
+  "vectorMemory",
+  "scalarMemory",
+  "branch",
+  "wait",
+  "barrier",
+  "other",
+] as const;
+export type InstructionClass = (typeof INSTRUCTION_CLASSES)[number];
+
+/** What memory instructions came to. All numbers are sums over the wave-instructions that were executed. */
+export interface MemoryCounters {
+  /** Bytes of device memory that lanes loaded (atomics included), less those out of their buffer's range. */
+  bytesRead: number;
+  bytesWritten: number;
+  /** 128-byte lines of device memory: each wave-instruction counts every line that it touches once. */
+  lines: number;
+  /** Bytes loaded into scalar registers. */
+  scalarBytesRead: number;
+  /** Bytes of private memory, both ways. */
+  scratchBytes: number;
+  /** Bytes of LDS, both ways. */
+  ldsBytes: number;
+  /** Clocks that LDS is busy, by the bank rules in docs/emulator.md. */
+  ldsClocks: number;
+  /** Of `ldsClocks` those that bank conflicts cost. */
+  ldsConflictClocks: number;
+}
+
+/** One instruction of a profile. */
+export interface ProfileRow extends MemoryCounters {
+  /** Byte offset from the kernel's entry. */
+  pc: number;
+  /** The disassembled instruction. */
+  text: string;
+  class: InstructionClass;
+  /** How many waves have executed it, how often. */
+  executed: number;
+  /** `executed` times the clocks for which it occupies a SIMD's vector or matrix ALU; 0 for other instructions. */
+  clocks: number;
+}
+
+/** What one launch on an emulated device did. Clocks follow from the ISA's tables; nothing is measured. */
+export interface LaunchCounters {
+  /** The kernel's symbol. */
+  kernel: string;
+  /** Workgroups. */
+  grid: [number, number, number];
+  /** Work-items of a workgroup. */
+  block: [number, number, number];
+  /** Waves of the whole grid. */
+  waves: number;
+  /** Allocated per lane: VGPRs and AGPRs together. */
+  vectorRegisters: number;
+  /** Of a workgroup, static and dynamic. */
+  ldsBytes: number;
+  /** Waves that a SIMD holds at once, as vector registers, scalar registers and LDS allow. */
+  wavesPerSimd: number;
+  /** Executed wave-instructions. */
+  instructions: Record<InstructionClass, number>;
+  /** Clocks, summed over all waves, for which instructions occupy their SIMD's ALUs. */
+  clocks: Record<"vector" | "transcendental" | "matrix", number>;
+  /** With COUNTERS=full. */
+  memory?: MemoryCounters & {
+    /** Different 128-byte lines that were read, by vector and scalar instructions. */
+    linesRead: number;
+    linesWritten: number;
+    /** Different lines that the workgroups of each XCD touched (workgroup number modulo the number of XCDs). */
+    linesByXcd: number[];
+  };
+  /** With COUNTERS=full: every instruction that was executed, by address. */
+  profile?: ProfileRow[];
+}
+
+/**
+ * What has been counted of the launches that ended on an emulated device since the last call, in the order in which
+ * they ended: at most the last 256. Launches count what the option COUNTERS said when they were enqueued (off, basic or
+ * full; `setEmulatorOption`). Launches that failed are not among them. Errors: ERR_INVALID_ARGUMENT for a GPU.
+ */
+export function takeLaunchCounters(device: Device): LaunchCounters[] {
+  if (!device.info.emulated) throw invalidArgument("device", "an emulated device", device.info.name);
+  if (device.closed) throw new RocmAttentionError("ERR_DISPOSED", "the device was used after its close()");
+  return JSON.parse(native().takeEmulatorCounters(emulatorLibrary(), device.info.ordinal));
 }

@@ -1,6 +1,5 @@
 import { RocmAttentionError } from "../errors.js";
-import type { NativeMemory } from "../native.js";
-import type { Device } from "./device.js";
+import { type DeviceContext, DeviceObject } from "./context.js";
 
 /** What device memory is for; `device.memory().byCategory` counts by these. */
 export const MEMORY_CATEGORIES = ["tensor", "kvCache", "workspace", "batch"] as const;
@@ -24,34 +23,31 @@ export interface MemoryReport {
   byCategory: Record<MemoryCategory, number>;
 }
 
+/** The memory of a tensor without elements, and of a view, which has none of its own. */
+export const NOTHING = { dispose() {} };
+
 /**
- * A range of device memory that tensors look into. It belongs to this package (`native`) or to someone else
- * (`release` tells them that it is no longer used here).
+ * A range of device memory that tensors look into: this package's own or another library's. `memory.dispose()`
+ * frees it, or tells its owner, after the work that is enqueued then.
  */
-export class Storage {
-  #disposed = false;
+export class Storage<Owner extends DeviceContext = DeviceContext> extends DeviceObject<
+  { dispose(): void },
+  Owner
+> {
   #transfers = 0;
 
   constructor(
-    readonly device: Device,
+    device: Owner,
     readonly pointer: bigint,
     readonly byteLength: number,
-    private readonly native: NativeMemory | null,
-    private readonly release: (() => void) | null,
-  ) {}
-
-  get disposed(): boolean {
-    return this.#disposed || this.device.closed;
+    memory: { dispose(): void },
+  ) {
+    super(device, memory, "tensor");
   }
 
   /** Throws unless work that uses this memory may be enqueued now. */
   check(): void {
-    if (this.#disposed) {
-      throw new RocmAttentionError("ERR_DISPOSED", "the tensor was used after its dispose()");
-    }
-    if (this.device.closed) {
-      throw new RocmAttentionError("ERR_DISPOSED", "the tensor was used after its device was closed");
-    }
+    void this.native;
     if (this.#transfers > 0) {
       throw new RocmAttentionError(
         "ERR_INVALID_ARGUMENT",
@@ -68,16 +64,5 @@ export class Storage {
 
   endTransfer(): void {
     this.#transfers--;
-  }
-
-  /** Ends the memory's use here; it is freed, or its owner told, after the work that is enqueued now. */
-  dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.native?.dispose();
-    if (this.release !== null) {
-      // On a lost device no work is left that could use the memory.
-      this.device.native.fence().then(this.release, this.release);
-    }
   }
 }

@@ -1,38 +1,34 @@
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 import type { NativeKernel, NativeModule } from "../native.js";
-import type { CodeObject } from "./code-object.js";
-import type { Device } from "./device.js";
+import type { CodeObject, KernelFacts } from "./code-object.js";
+import { type DeviceContext, DeviceObject } from "./context.js";
 
-/** A code object on a device, made by `device.loadModule(bytes)`. It stays loaded until dispose() or close(). */
-export class Module {
-  #disposed = false;
+/**
+ * A code object on a device, made by `device.loadModule(bytes)`. It stays loaded until dispose() or close(); its kernels
+ * cannot be launched after that.
+ */
+export class Module extends DeviceObject<NativeModule> {
+  readonly #codeObject: CodeObject;
   readonly #kernels = new Map<string, Kernel>();
 
   /** @internal */
-  constructor(
-    readonly device: Device,
-    private readonly native: NativeModule,
-    private readonly codeObject: CodeObject,
-  ) {}
+  constructor(device: DeviceContext, native: NativeModule, codeObject: CodeObject) {
+    super(device, native, "module");
+    this.#codeObject = codeObject;
+  }
 
   /** The symbols of the kernels in it. */
   get symbols(): string[] {
-    return [...this.codeObject.kernels.keys()];
-  }
-
-  get disposed(): boolean {
-    return this.#disposed || this.device.closed;
+    return [...this.#codeObject.kernels.keys()];
   }
 
   /** The kernel of that symbol; ERR_KERNEL_NOT_FOUND where the code object has none. */
   kernel(symbol: string): Kernel {
-    if (this.disposed) {
-      throw new RocmAttentionError("ERR_DISPOSED", "the module was used after its dispose()");
-    }
+    const module = this.native;
     const known = this.#kernels.get(symbol);
     if (known !== undefined) return known;
     if (typeof symbol !== "string") throw invalidArgument("symbol", "a string", symbol);
-    const facts = this.codeObject.kernels.get(symbol);
+    const facts = this.#codeObject.kernels.get(symbol);
     if (facts === undefined) {
       throw new RocmAttentionError(
         "ERR_KERNEL_NOT_FOUND",
@@ -40,31 +36,10 @@ export class Module {
         { argument: "symbol" },
       );
     }
-    const kernel = new Kernel(this, symbol, facts, this.native.kernel(symbol, facts.kernargBytes));
+    const kernel = new Kernel(this, symbol, facts, module.kernel(symbol, facts.kernargBytes));
     this.#kernels.set(symbol, kernel);
     return kernel;
   }
-
-  /** Unloads after the work that is enqueued now; its kernels cannot be launched any more. Idempotent. */
-  dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.native.dispose();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-}
-
-/** What the code object itself says of a kernel. */
-export interface KernelFacts {
-  /** Bytes of the whole argument segment, hidden arguments included. */
-  kernargBytes: number;
-  /** Bytes up to the end of the last argument that the caller gives. */
-  explicitKernargBytes: number;
-  /** LDS that every workgroup has, without the launch's own. */
-  ldsBytes: number;
 }
 
 /** One function of a module that a stream can launch. */

@@ -1,10 +1,16 @@
-import { invalidArgument, RocmAttentionError } from "../errors.js";
-import type { NativeStream } from "../native.js";
-import type { Device } from "./device.js";
-import { DeviceEvent } from "./event.js";
-import { Graph } from "./graph.js";
+import { invalidArgument } from "../errors.js";
+import type { NativeEvent, NativeGraph, NativeStream } from "../native.js";
+import { type DeviceContext, DeviceObject } from "./context.js";
+import { hostBytes } from "./host-bytes.js";
 import { Kernel } from "./module.js";
-import { hostBytes } from "./transfer.js";
+
+/** An open device as its streams, and what is enqueued on them, know it. */
+export interface DeviceWithStreams extends DeviceContext {
+  /** The stream of every call that names none. */
+  readonly defaultStream: Stream;
+  /** @internal The stream that a call names, or the default one; checks that it is this device's. */
+  streamOf(stream: Stream | undefined): Stream;
+}
 
 /** How a kernel is launched. */
 export interface LaunchOptions {
@@ -22,42 +28,22 @@ export interface LaunchOptions {
  * A queue of a device: what is enqueued on it runs in program order; between streams only `wait` orders. Calls
  * enqueue and return; `synchronize`, reads and uploads are Promises and never block the event loop.
  */
-export class Stream {
-  #disposed = false;
-
+export class Stream extends DeviceObject<NativeStream, DeviceWithStreams> {
   /** @internal */
-  constructor(
-    readonly device: Device,
-    private readonly queue: NativeStream,
-  ) {}
+  constructor(device: DeviceWithStreams, native: NativeStream) {
+    super(device, native, "stream");
+  }
 
   /**
    * Uses a stream (hipStream_t) of another library on this device; 0n is the null stream. The owner keeps it alive
    * until this object is disposed of.
    */
-  static fromHandle(device: Device, handle: bigint): Stream {
+  static fromHandle(device: DeviceWithStreams, handle: bigint): Stream {
     device.check();
     if (typeof handle !== "bigint" || handle < 0n || handle >= 1n << 64n) {
       throw invalidArgument("handle", "a hipStream_t as a bigint", handle);
     }
     return new Stream(device, device.native.streamFromHandle(handle));
-  }
-
-  /** @internal The native stream, for as long as it may be used. */
-  get native(): NativeStream {
-    if (this.#disposed || this.device.closed) {
-      throw new RocmAttentionError(
-        "ERR_DISPOSED",
-        this.#disposed
-          ? "the stream was used after its dispose()"
-          : "the stream was used after its device was closed",
-      );
-    }
-    return this.queue;
-  }
-
-  get disposed(): boolean {
-    return this.#disposed || this.device.closed;
   }
 
   /** The hipStream_t. */
@@ -138,17 +124,48 @@ export class Stream {
   }
 
   /** Returns at once; what is enqueued still runs. The default stream ends with its device. */
-  dispose(): void {
-    if (this.#disposed) return;
-    if (this === this.device.defaultStream) {
+  override dispose(): void {
+    if (!this.disposed && this === this.device.defaultStream) {
       throw invalidArgument("stream", "a stream other than the device's default stream", this);
     }
-    this.#disposed = true;
-    this.queue.dispose();
+    super.dispose();
+  }
+}
+
+/** A point in a stream's order, made by `stream.record()`. Streams that wait for it still do after its `dispose()`. */
+export class DeviceEvent extends DeviceObject<NativeEvent> {
+  /** @internal */
+  constructor(device: DeviceContext, native: NativeEvent) {
+    super(device, native, "event");
   }
 
-  [Symbol.dispose](): void {
-    this.dispose();
+  /** Settles when everything that was enqueued before the event has ended. */
+  async reached(): Promise<void> {
+    await this.native.reached();
+  }
+
+  /** Milliseconds on the device's clock from `since` to this event, after waiting for both. */
+  async elapsedMs(since: DeviceEvent): Promise<number> {
+    await since.native.reached();
+    await this.native.reached();
+    return this.native.elapsedMs(since.native);
+  }
+}
+
+/**
+ * Work captured by `stream.beginCapture()` ... `stream.endCapture()`, to be enqueued again as a whole. It holds the
+ * addresses that the captured calls used: their tensors and modules must live as long as it is launched. Launches that
+ * are under way at its `dispose()` finish.
+ */
+export class Graph extends DeviceObject<NativeGraph, DeviceWithStreams> {
+  /** @internal */
+  constructor(device: DeviceWithStreams, native: NativeGraph) {
+    super(device, native, "graph");
+  }
+
+  /** Enqueues the captured work. */
+  launch(stream: Stream = this.device.defaultStream): void {
+    this.native.launch(this.device.streamOf(stream).native);
   }
 }
 

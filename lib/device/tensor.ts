@@ -1,12 +1,12 @@
 import { checkDType, type DType, itemSize } from "../dtype.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
-import { toFloat32 } from "./convert.js";
-import type { Device } from "./device.js";
-import { gather, type TypedArray, typedArray } from "./elements.js";
+import { DeviceObject } from "./context.js";
+import { gather, type TypedArray, toFloat32, typedArray } from "./elements.js";
+import { type HostBytes, hostBytes } from "./host-bytes.js";
 import { checkShape, checkStrides, contiguousStrides, isContiguous, spanBytes } from "./layout.js";
-import { Storage } from "./memory.js";
-import type { Stream } from "./stream.js";
-import { type HostBytes, hostBytes, readPieces, writePieces } from "./transfer.js";
+import { NOTHING, Storage } from "./memory.js";
+import type { DeviceWithStreams, Stream } from "./stream.js";
+import { readPieces, writePieces } from "./transfer.js";
 
 /** What there is at a pointer, and whose it is. */
 export interface FromPointerOptions {
@@ -32,9 +32,11 @@ export interface ViewOptions {
   byteOffset?: number;
 }
 
-/** Device memory with a shape, strides and a dtype. Made by `device.empty`, `zeros`, `upload` and `view`. */
-export class Tensor {
-  readonly device: Device;
+/**
+ * Device memory with a shape, strides and a dtype. Made by `device.empty`, `zeros`, `upload` and `view`. `dispose()`
+ * frees the memory after the work that is enqueued then.
+ */
+export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams> {
   readonly shape: readonly number[];
   readonly dtype: DType;
   /** In elements, one per dimension. */
@@ -43,20 +45,18 @@ export class Tensor {
   readonly byteOffset: number;
   /** From the first element to the end of the last; for a contiguous tensor elements x size of one. */
   readonly byteLength: number;
-  readonly #storage: Storage;
+  readonly #storage: Storage<DeviceWithStreams>;
   readonly #pointer: bigint;
-  readonly #ownsStorage: boolean;
-  #disposed = false;
 
   private constructor(
-    storage: Storage,
+    storage: Storage<DeviceWithStreams>,
     shape: readonly number[],
     strides: readonly number[],
     dtype: DType,
     byteOffset: number,
     ownsStorage: boolean,
   ) {
-    this.device = storage.device;
+    super(storage.device, ownsStorage ? storage : NOTHING, "tensor");
     this.shape = shape;
     this.dtype = dtype;
     this.strides = strides;
@@ -64,11 +64,10 @@ export class Tensor {
     this.byteLength = spanBytes(shape, strides, dtype);
     this.#storage = storage;
     this.#pointer = storage.pointer + BigInt(byteOffset);
-    this.#ownsStorage = ownsStorage;
   }
 
   /** @internal A contiguous tensor over the whole of `storage`, which it owns. */
-  static over(storage: Storage, shape: readonly number[], dtype: DType): Tensor {
+  static over(storage: Storage<DeviceWithStreams>, shape: readonly number[], dtype: DType): Tensor {
     return new Tensor(storage, shape, contiguousStrides(shape), dtype, 0, true);
   }
 
@@ -76,7 +75,7 @@ export class Tensor {
    * Wraps device memory that another library owns. Nothing is copied, and `dispose()` frees nothing: it calls
    * `release`. The caller vouches for the pointer; a wrong one faults on the device.
    */
-  static fromPointer(device: Device, pointer: bigint, options: FromPointerOptions): Tensor {
+  static fromPointer(device: DeviceWithStreams, pointer: bigint, options: FromPointerOptions): Tensor {
     device.check();
     if (typeof pointer !== "bigint" || pointer <= 0n || pointer >= 1n << 64n) {
       throw invalidArgument("pointer", "a device address (a bigint between 0 and 2^64)", pointer);
@@ -99,10 +98,14 @@ export class Tensor {
     if (pointer % BigInt(itemSize(dtype)) !== 0n) {
       throw invalidArgument("pointer", `an address that is a multiple of ${itemSize(dtype)}`, pointer);
     }
-    const storage = new Storage(device, pointer, byteLength, null, () => {
-      void owner;
-      release?.();
-    });
+    const memory = {
+      owner, // kept alive
+      dispose() {
+        // On a lost device no work is left that could use the memory.
+        if (release !== undefined) device.native.fence().then(release, release);
+      },
+    };
+    const storage = new Storage(device, pointer, byteLength, memory);
     return new Tensor(storage, shape, strides, dtype, 0, true);
   }
 
@@ -112,8 +115,8 @@ export class Tensor {
     return this.#pointer;
   }
 
-  get disposed(): boolean {
-    return this.#disposed || this.#storage.disposed;
+  override get disposed(): boolean {
+    return super.disposed || this.#storage.disposed;
   }
 
   /** Whether the elements lie one after the other in the order of their indices. */
@@ -189,21 +192,8 @@ export class Tensor {
     await writePieces(stream, this.#storage, this.#pointer, bytes);
   }
 
-  /** Frees the memory after the work that is enqueued now; returns at once. Idempotent. */
-  dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    if (this.#ownsStorage) this.#storage.dispose();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-
   #check(): void {
-    if (this.#disposed) {
-      throw new RocmAttentionError("ERR_DISPOSED", "the tensor was used after its dispose()");
-    }
+    void this.native;
     this.#storage.check();
   }
 }

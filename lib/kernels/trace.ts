@@ -1,6 +1,5 @@
 import type { KernelRow } from "../catalog/manifest.js";
-import type { DeviceEvent } from "../device/event.js";
-import type { Stream } from "../device/stream.js";
+import type { DeviceEvent, Stream } from "../device/stream.js";
 import { invalidArgument } from "../errors.js";
 
 /** One launch of a kernel of this package. */

@@ -47,7 +47,7 @@ describe("Device.open", () => {
     ["a negative ordinal", -1, "integer"],
     ["a string", "gfx942", "emulate"],
     ["null", null, "emulate"],
-    ["an unknown target", { emulate: "gfx1100" }, "gfx942, gfx950, gfx90a"],
+    ["an unknown target", { emulate: "gfx1100" }, "gfx90a, gfx942, gfx950"],
     ["no compute units", { emulate: "gfx942", computeUnits: 0 }, "computeUnits"],
     ["no memory", { emulate: "gfx942", memoryBytes: 1 }, "memoryBytes"],
   ])("refuses %s", (_, target, word) => {

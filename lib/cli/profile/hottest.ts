@@ -1,4 +1,4 @@
-import type { LaunchCounters, ProfileRow } from "../../device/counters.js";
+import type { LaunchCounters, ProfileRow } from "../../device/emulator.js";
 
 /** An instruction with the clocks for which it kept the unit busy that it needs longest. */
 export interface HotRow extends ProfileRow {

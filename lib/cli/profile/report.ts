@@ -1,5 +1,5 @@
 import { type LaunchModel, MODEL_UNITS, type ModelUnit } from "../../catalog/performance-model.js";
-import { INSTRUCTION_CLASSES, type LaunchCounters } from "../../device/counters.js";
+import { INSTRUCTION_CLASSES, type LaunchCounters } from "../../device/emulator.js";
 import type { DeviceInfo } from "../../index.js";
 import { blocksOf, type HotRow, hottest, pcText, weighed } from "./hottest.js";
 

@@ -1,4 +1,4 @@
-import type { InstructionClass } from "../../device/counters.js";
+import type { InstructionClass } from "../../device/emulator.js";
 import { blocksOf, type HotRow, hottest, pcText, weighed } from "./hottest.js";
 import type { ProfileReport } from "./report.js";
 

@@ -75,7 +75,7 @@ describe("doctor", () => {
   it("says which emulators there are", async () => {
     const { works, next, text } = await checks({ ROCM_ATTENTION_DEVICE: "emulator:gfx900" });
     expect([works, next]).toEqual([false, "ROCM_ATTENTION_DEVICE=emulator:gfx942 npx rocm-attention doctor"]);
-    expect(text).toContain("expected one of emulator:gfx942, emulator:gfx950, emulator:gfx90a");
+    expect(text).toContain("expected one of emulator:gfx90a, emulator:gfx942, emulator:gfx950");
   });
 
   it("finds a damaged kernel, which attention here would use or not", async () => {

@@ -1,8 +1,12 @@
 import fc from "fast-check";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { type LaunchCounters, type ProfileRow, takeLaunchCounters } from "../../../lib/device/counters.js";
 import { Device, EMULATED_ARCHS, type EmulatedArch } from "../../../lib/device/device.js";
-import { setEmulatorOption } from "../../../lib/device/emulator.js";
+import {
+  type LaunchCounters,
+  type ProfileRow,
+  setEmulatorOption,
+  takeLaunchCounters,
+} from "../../../lib/device/emulator.js";
 import { Laboratory, lanes, noAssembler, type Snippet } from "../../support/assemble.js";
 import { coded } from "../../support/coded.js";
 import { onGpu } from "../../support/device.js";

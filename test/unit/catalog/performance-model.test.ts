@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { modelLaunch } from "../../../lib/catalog/performance-model.js";
-import { INSTRUCTION_CLASSES, type LaunchCounters } from "../../../lib/device/counters.js";
+import { INSTRUCTION_CLASSES, type LaunchCounters } from "../../../lib/device/emulator.js";
 import { coded } from "../../support/coded.js";
 
 const device = { arch: "gfx942", computeUnits: 304 };

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { buildProgram, withLongOptions } from "../../../lib/cli/program.js";
 import { terminal } from "../../../lib/cli/terminal.js";
-import { Device, type DeviceInfo } from "../../../lib/device/device.js";
+import type { DeviceInfo } from "../../../lib/device/context.js";
+import { Device } from "../../../lib/device/device.js";
 import { VARIABLE_NAMES } from "../../../lib/selection/variables.js";
 
 const empty = mkdtempSync(join(tmpdir(), "explain-"));

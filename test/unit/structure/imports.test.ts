@@ -38,7 +38,6 @@ const KNOWN_EXCEPTIONS: readonly string[] = [
 ];
 const KNOWN_CIRCLES: readonly string[] = [
   "cli/profile.ts, cli/profile/profile.ts",
-  "device/code-object.ts, device/device.ts, device/enqueue.ts, device/event.ts, device/graph.ts, device/memory.ts, device/module.ts, device/stream.ts, device/tensor.ts, device/transfer.ts",
   "selection/phases.ts, selection/validate.ts",
 ];
 
