@@ -54,19 +54,57 @@ export function invalidArgument(argument: string, expected: string, received: un
   );
 }
 
-/** Writes a value as an error message shows it: short, and with its type where the value alone does not say it. */
+/**
+ * A value as an error message shows it: short, and with its type where the value alone does not say it. Never throws,
+ * whatever the value's own code does.
+ */
 export function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "function") return value.name ? `function ${value.name}` : "a function";
-  if (Array.isArray(value)) {
-    const shown = value.slice(0, 8).map(describe).join(", ");
-    return value.length > 8 ? `[${shown}, ... ${value.length} in all]` : `[${shown}]`;
+  try {
+    return shown(value, 2);
+  } catch {
+    return "a value that cannot be shown";
   }
-  if (ArrayBuffer.isView(value)) return `a ${value.constructor.name} of ${value.byteLength} bytes`;
-  if (typeof value === "object" && value !== null) {
-    const name = value.constructor?.name;
-    return name && name !== "Object" ? `a ${name}` : "an object";
+}
+
+const LONGEST = 80;
+
+function shown(value: unknown, depth: number): string {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(short(value));
+    case "bigint":
+      return BigInt.asIntN(256, value) === value ? `${value}n` : "a bigint of more than 256 bits";
+    case "function":
+      return typeof value.name === "string" && value.name !== ""
+        ? `function ${short(value.name)}`
+        : "a function";
+    case "object":
+      if (value === null) return "null";
+      if (Array.isArray(value)) return shownArray(value, depth);
+      return shownObject(value);
+    default:
+      return short(String(value));
   }
-  return String(value);
+}
+
+function short(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
+}
+
+function shownArray(value: readonly unknown[], depth: number): string {
+  if (depth === 0) return "[...]";
+  const elements: string[] = [];
+  for (let index = 0; index < Math.min(value.length, 8); index++) {
+    elements.push(index in value ? shown(value[index], depth - 1) : "(empty)");
+  }
+  const rest = value.length > 8 ? `, ... ${value.length} in all` : "";
+  return `[${elements.join(", ")}${rest}]`;
+}
+
+function shownObject(value: object): string {
+  const name = value.constructor?.name;
+  if (typeof name !== "string" || name === "" || name === "Object") return "an object";
+  const article = /^[AEIOU]/.test(name) ? "an" : "a";
+  const size = ArrayBuffer.isView(value) ? ` of ${value.byteLength} bytes` : "";
+  return `${article} ${short(name)}${size}`;
 }
