@@ -97,7 +97,7 @@ export class Attention {
     const { numHeads, numKvHeads, headSize, dtype } = this.#config;
     const stream = this.device.streamOf(options.stream);
     const batch = checkBatch(options.batch, this.device, this.#config);
-    const captured = stream.capture !== 0;
+    const captured = stream.capture !== null;
     const numTokens = captured ? batch.maxTokens : batch.shape.numTokens;
     const rows = { dtype, numTokens, heads: numHeads, headSize };
     const query = checkRows(options.query, "query", batch, rows);

@@ -1,4 +1,5 @@
 import type { Batch } from "../attention/batch.js";
+import type { Capture } from "../device/capture.js";
 import type { Stream } from "../device/stream.js";
 import type { Tensor } from "../device/tensor.js";
 
@@ -8,8 +9,8 @@ import type { Tensor } from "../device/tensor.js";
  * on any stream.
  */
 export class Scratch {
-  /** By batch, stream and capture (0: none). */
-  readonly #tensors = new Map<Batch, Map<Stream, Map<number, Tensor>>>();
+  /** By batch, stream and capture (null: none). */
+  readonly #tensors = new Map<Batch, Map<Stream, Map<Capture | null, Tensor>>>();
 
   /** The address of the scratch; `elements` says how many float32 it needs where it must be allocated. */
   get(batch: Batch, stream: Stream, elements: () => number): bigint {
@@ -18,8 +19,8 @@ export class Scratch {
     if (known !== undefined) return known.pointer;
     this.#dropUnused();
     const tensor = batch.device.empty([elements()], "float32", { category: "workspace" });
-    const ofBatch = this.#tensors.get(batch) ?? new Map<Stream, Map<number, Tensor>>();
-    const ofStream = ofBatch.get(stream) ?? new Map<number, Tensor>();
+    const ofBatch = this.#tensors.get(batch) ?? new Map<Stream, Map<Capture | null, Tensor>>();
+    const ofStream = ofBatch.get(stream) ?? new Map<Capture | null, Tensor>();
     this.#tensors.set(batch, ofBatch.set(stream, ofStream.set(capture, tensor)));
     return tensor.pointer;
   }
@@ -35,13 +36,13 @@ export class Scratch {
     for (const [batch, ofBatch] of this.#tensors) {
       for (const [stream, ofStream] of ofBatch) {
         if (batch.disposed) free(ofStream);
-        else if (stream.disposed) ofStream.get(0)?.dispose();
+        else if (stream.disposed) ofStream.get(null)?.dispose();
       }
       if (batch.disposed) this.#tensors.delete(batch);
     }
   }
 }
 
-function free(tensors: Map<number, Tensor>): void {
+function free(tensors: Map<Capture | null, Tensor>): void {
   for (const tensor of tensors.values()) tensor.dispose();
 }

@@ -54,7 +54,7 @@ export class TritonAttention implements AttentionBackend {
       tileKeys: this.#split.tileKeys,
       batchInvariant,
     });
-    const captured = call.stream.capture !== 0; // any step may follow: decodes and others each have their kernel
+    const captured = call.stream.capture !== null; // any step may follow: decodes and others each have their kernel
     const splits = shape.numDecodes > 0 && (batchInvariant || captured || split.maxSegments > 1);
     const others = shape.maxQueryLen > 1;
     if (splits) this.#split.launch(call, split.segmentTokens, split.maxSegments);

@@ -1,5 +1,6 @@
 import { invalidArgument } from "../errors.js";
 import type { NativeEvent, NativeGraph, NativeStream } from "../native.js";
+import { Capture } from "./capture.js";
 import { type DeviceContext, DeviceObject } from "./context.js";
 import { hostBytes } from "./host-bytes.js";
 import { Kernel } from "./module.js";
@@ -29,6 +30,9 @@ export interface LaunchOptions {
  * enqueue and return; `synchronize`, reads and uploads are Promises and never block the event loop.
  */
 export class Stream extends DeviceObject<NativeStream, DeviceWithStreams> {
+  /** The capture that this stream has begun. */
+  #begun: Capture | null = null;
+
   /** @internal */
   constructor(device: DeviceWithStreams, native: NativeStream) {
     super(device, native, "stream");
@@ -51,9 +55,9 @@ export class Stream extends DeviceObject<NativeStream, DeviceWithStreams> {
     return this.native.handle;
   }
 
-  /** @internal The number of the capture that the stream takes part in now; 0 where it is not captured. */
-  get capture(): number {
-    return this.native.capture;
+  /** @internal The capture that the stream takes part in now; null where it is not captured. */
+  get capture(): Capture | null {
+    return Capture.of(this.native.capture);
   }
 
   /** Settles when everything that is enqueued now has ended; rejects with what went wrong on the device. */
@@ -116,11 +120,20 @@ export class Stream extends DeviceObject<NativeStream, DeviceWithStreams> {
    */
   beginCapture(): void {
     this.native.beginCapture();
+    this.#begun = new Capture(this.native.capture);
   }
 
   /** Ends `beginCapture()` and gives what was captured. */
   endCapture(): Graph {
-    return new Graph(this.device, this.native.endCapture());
+    const { native } = this;
+    try {
+      return new Graph(this.device, native.endCapture(), this.#begun!);
+    } catch (error) {
+      if (native.capture === 0) this.#begun?.dispose();
+      throw error;
+    } finally {
+      if (native.capture === 0) this.#begun = null;
+    }
   }
 
   /** Returns at once; what is enqueued still runs. The default stream ends with its device. */
@@ -129,6 +142,7 @@ export class Stream extends DeviceObject<NativeStream, DeviceWithStreams> {
       throw invalidArgument("stream", "a stream other than the device's default stream", this);
     }
     super.dispose();
+    this.#begun?.dispose();
   }
 }
 
@@ -158,14 +172,22 @@ export class DeviceEvent extends DeviceObject<NativeEvent> {
  * are under way at its `dispose()` finish.
  */
 export class Graph extends DeviceObject<NativeGraph, DeviceWithStreams> {
+  readonly #capture: Capture;
+
   /** @internal */
-  constructor(device: DeviceWithStreams, native: NativeGraph) {
+  constructor(device: DeviceWithStreams, native: NativeGraph, capture: Capture) {
     super(device, native, "graph");
+    this.#capture = capture;
   }
 
   /** Enqueues the captured work. */
   launch(stream: Stream = this.device.defaultStream): void {
     this.native.launch(this.device.streamOf(stream).native);
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.#capture.dispose();
   }
 }
 

@@ -30,7 +30,7 @@ export function traceLaunches(receiver: LaunchListener | null): void {
 
 /** The event before a launch; null where nobody listens or the launch is captured. */
 export function traceStart(stream: Stream): DeviceEvent | null {
-  return listener === null || stream.capture !== 0 ? null : stream.record();
+  return listener === null || stream.capture !== null ? null : stream.record();
 }
 
 /** Tells the listener of the launch that began at `start`. */

@@ -87,7 +87,7 @@ async function letGo(devices: Device[], owned: Disposable[]): Promise<void> {
   try {
     for (const device of open) {
       if (device.lost) continue;
-      if (device.defaultStream.capture !== 0) device.defaultStream.endCapture().dispose(); // a first one has failed
+      if (device.defaultStream.capture !== null) device.defaultStream.endCapture().dispose(); // a first one has failed
       expect(device.memory().allocated).toBe(0);
       await expect.poll(() => device.lost || device.memory().reserved === 0).toBe(true);
     }

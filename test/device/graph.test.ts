@@ -174,4 +174,74 @@ describe.skipIf(noCompiler)("capture and graphs", () => {
     short.dispose();
     expect(await tensor.read()).toEqual(new Float32Array(4));
   });
+
+  describe("own what was made for them", () => {
+    /** A resource that counts how often it has ended. */
+    const counted = () => ({
+      ends: 0,
+      dispose() {
+        this.ends++;
+      },
+    });
+
+    it("until the graph is disposed of, in whichever stream of the capture it was made", async () => {
+      const branch = device.createStream();
+      expect(stream.capture).toBeNull();
+      stream.beginCapture();
+      const capture = stream.capture!;
+      expect(branch.capture).toBeNull();
+      branch.wait(stream.record());
+      expect(branch.capture).toBe(capture);
+      const resource = branch.capture!.own(counted());
+      stream.wait(branch.record());
+      const graph = stream.endCapture();
+      expect([stream.capture, branch.capture, resource.ends]).toEqual([null, null, 0]);
+      stream.beginCapture();
+      expect(stream.capture).not.toBe(capture);
+      stream.endCapture().dispose();
+      expect(resource.ends).toBe(0);
+      graph.dispose();
+      graph.dispose();
+      expect(resource.ends).toBe(1);
+      branch.dispose();
+    });
+
+    it("until the capture ends by an error", () => {
+      using tensor = device.zeros([4], "float32", { stream });
+      const branch = device.createStream();
+      stream.beginCapture();
+      const resource = stream.capture!.own(counted());
+      branch.wait(stream.record());
+      enqueue(branch, add, 1, 1, 1, 64, 0, kernargs(tensor.pointer, { float: 1 }, 4));
+      expect(() => branch.endCapture()).toThrow(coded("ERR_INVALID_ARGUMENT", "on this stream"));
+      expect(resource.ends).toBe(0);
+      expect(() => stream.endCapture()).toThrow(coded("ERR_HIP", "Unjoined"));
+      expect(resource.ends).toBe(1);
+      branch.dispose();
+    });
+
+    it("until the stream that began it is disposed of", () => {
+      const short = device.createStream();
+      short.beginCapture();
+      const resource = short.capture!.own(counted());
+      short.dispose();
+      expect(resource.ends).toBe(1);
+    });
+
+    it("to the last launch: memory is freed after it", async () => {
+      await expect.poll(() => device.memory().reserved).toBe(0);
+      const tensor = device.zeros([4], "float32", { stream });
+      stream.beginCapture();
+      stream.capture!.own(tensor);
+      addOne(tensor.pointer);
+      const graph = stream.endCapture();
+      graph.launch(stream);
+      expect(await tensor.read({ stream })).toEqual(new Float32Array(4).fill(1));
+      graph.launch(stream);
+      graph.dispose();
+      expect(tensor.disposed).toBe(true);
+      await stream.synchronize();
+      await expect.poll(() => device.memory().reserved).toBe(0);
+    });
+  });
 });

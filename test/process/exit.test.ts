@@ -49,7 +49,7 @@ describe("memory", () => {
     const outcome = await runProgram("collected.mjs", { nodeOptions: ["--expose-gc"] });
     expect(outcome).toEqual({
       status: 0,
-      stdout: "collected 0\npeak true staging true\nend\n",
+      stdout: "collected 0\npeak true staging true\ncaptures ended 20\nend\n",
       stderr: "",
     });
   });

@@ -31,6 +31,19 @@ await settled("reserved", 0);
 const { peak, staging } = device.memory();
 console.log("peak", peak <= 100 * 4096, "staging", staging <= 16 * 4096);
 
+// Graphs with what their captures own, and captures that become none.
+let ends = 0;
+function capture(end) {
+  const stream = device.createStream();
+  stream.beginCapture();
+  stream.capture.own({ dispose: () => ends++ });
+  stream.capture.own(device.empty([1024], "float32"));
+  return end ? stream.endCapture() : undefined;
+}
+for (let round = 0; round < 20; round++) capture(round % 2 === 0);
+await settled("reserved", 0);
+console.log("captures ended", ends);
+
 // Devices too: whoever forgets close() loses nothing for ever.
 for (let round = 0; round < 50; round++) openDevice().zeros([16], "uint8");
 globalThis.gc();
