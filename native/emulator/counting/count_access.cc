@@ -1,8 +1,10 @@
+#include "counting/count_access.h"
+
 #include <algorithm>
 #include <cstring>
 
 #include "counting/lds_clocks.h"
-#include "counting/tally.h"
+#include "wave/tally.h"
 
 namespace emulator {
 namespace {

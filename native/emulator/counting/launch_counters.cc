@@ -3,7 +3,7 @@
 #include <cinttypes>
 #include <cstdio>
 
-#include "engine.h"
+#include "decode/engine.h"
 
 namespace emulator {
 namespace {

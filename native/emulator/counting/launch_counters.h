@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "wave/launch.h"
+#include "launch/launch.h"
 
 namespace emulator {
 

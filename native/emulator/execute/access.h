@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <cstring>
 
-#include "isa/decoder.h"
 #include "wave/wave.h"
 #include "wave/workgroup.h"
 

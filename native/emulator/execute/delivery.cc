@@ -1,7 +1,7 @@
 #include "execute/delivery.h"
 
-#include "counting/tally.h"
 #include "execute/registers.h"
+#include "wave/tally.h"
 
 namespace emulator {
 namespace EMULATOR_LEVEL {
@@ -133,7 +133,7 @@ void defer(Wave& wave, const Instruction& instruction, const Access& access, Per
 
 void intercept(Wave& wave, const Instruction& instruction, const Access& access, Perform perform,
                uint8_t counters) {
-  if (wave.tally) countAccess(wave, instruction, access);
+  if (wave.tally) wave.tally->countAccess(wave, instruction, access);
   if (wave.pending) {
     defer(wave, instruction, access, perform, counters);
   } else {

@@ -2,7 +2,6 @@
 
 #include "execute/float8.h"
 #include "execute/matrix.h"
-#include "isa/decoder.h"
 
 // Matrix operands as registers hold them, widened to f32. With G = 64 / (rows * blocks) groups of lanes per
 // block and depth / G elements per lane, lane block * rows * G + group * rows + r holds row r (of A; column r

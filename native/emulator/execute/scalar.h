@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "execute/operands.h"
-#include "isa/decoder.h"
 
 // Makes handlers of scalar instructions of plain functions. What SCC becomes is part of the operation:
 //

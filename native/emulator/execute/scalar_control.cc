@@ -5,6 +5,7 @@
 #include "execute/delivery.h"
 #include "execute/float_mode.h"
 #include "execute/scalar.h"
+#include "isa/fields.h"
 
 namespace emulator {
 namespace EMULATOR_LEVEL {

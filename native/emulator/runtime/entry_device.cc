@@ -1,8 +1,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include "engine.h"
-#include "options.h"
+#include "decode/engine.h"
+#include "launch/options.h"
 #include "runtime/entry.h"
 #include "runtime/environment.h"
 

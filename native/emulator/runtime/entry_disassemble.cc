@@ -1,4 +1,4 @@
-#include "engine.h"
+#include "decode/engine.h"
 #include "isa/target.h"
 #include "runtime/entry.h"
 

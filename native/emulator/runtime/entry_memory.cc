@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
+#include "launch/options.h"
 #include "memory/address_space.h"
-#include "options.h"
 #include "runtime/entry.h"
 
 namespace emulator {

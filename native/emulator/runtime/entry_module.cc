@@ -1,11 +1,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "counting/count_access.h"
 #include "counting/launch_counters.h"
 #include "isa/program.h"
+#include "launch/launch.h"
 #include "runtime/entry.h"
 #include "runtime/worker_pool.h"
-#include "wave/launch.h"
 
 namespace emulator {
 namespace {
@@ -123,8 +124,8 @@ void execute(Stream& stream, const Function& function, const Geometry& geometry,
   launch.memory = AddressSpace::instance().map();
   launch.cancelled = &device.cancelled();
   if (options.counters != Counting::off) {
-    launch.tallies =
-        std::make_unique<Tallies>(function.kernel.program->codeDwords(), options.counters == Counting::full);
+    launch.tallies = std::make_unique<Tallies>(function.kernel.program->codeDwords(),
+                                               options.counters == Counting::full ? countAccess : nullptr);
   }
   WorkerPool::instance().forEach(geometry.workgroups(), options.threads, [&](uint64_t number) {
     if (launch.stop || device.cancelled()) return;

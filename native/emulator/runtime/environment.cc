@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "isa/target.h"
-#include "options.h"
+#include "launch/options.h"
 #include "runtime/entry.h"
 
 namespace emulator {

@@ -10,7 +10,7 @@ namespace emulator {
 
 struct Workgroup;
 struct PendingAccesses;  // execute/delivery.h
-struct Tally;            // counting/tally.h
+struct Tally;            // wave/tally.h
 
 /// Where flat addresses see LDS and private memory (SH_MEM_BASES of gfx9): 4 GiB each, above any host
 /// address.

@@ -1,0 +1,58 @@
+#include "decode/clocks.h"
+
+#include <cstring>
+#include <initializer_list>
+
+#include "execute/matrix.h"
+
+// How long instructions keep their SIMD's ALU busy. Vector instructions take 64 lanes through 16 in 4 clocks;
+// transcendental ones and full 32-bit integer products have a quarter of that rate. Matrix instructions take
+// a number of passes of 4 clocks (CDNA 2, 3 and 4 ISA documents, "Dependency Resolution"; LLVM's
+// SISchedule.td has the same).
+
+namespace emulator {
+namespace EMULATOR_LEVEL {
+namespace {
+
+constexpr uint32_t kPass = 4, kFullRate = 4, kQuarterRate = 16;
+
+bool isSmall(MatrixType type) {
+  return type == MatrixType::fp6 || type == MatrixType::bf6 || type == MatrixType::fp4;
+}
+
+uint32_t matrixPasses(Target target, const MatrixShape& shape) {
+  if (shape.a == MatrixType::f64) return target == Target::gfx950 ? 16 : 8;
+  if (shape.rows == 4) return 2;
+  const uint32_t least = shape.rows == 16 ? 4 : 8;
+  // The double rate of CDNA 3 is for single blocks of short types.
+  if (target == Target::gfx90a || shape.blocks > 1 || shape.a == MatrixType::f32) return 2 * least;
+  // *_f8f6f4: depth 128 and 64, at the rate of the wider operand.
+  const bool f8f6f4 = shape.rows * shape.depth == 2048;
+  return f8f6f4 && !(isSmall(shape.a) && isSmall(shape.b)) ? 2 * least : least;
+}
+
+bool isFullProduct(const char* mnemonic) {
+  for (const char* name :
+       {"v_mul_lo_u32", "v_mul_hi_u32", "v_mul_hi_i32", "v_mad_u64_u32", "v_mad_i64_i32"}) {
+    if (std::strcmp(mnemonic, name) == 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+uint32_t clocks(Target target, const Instruction& instruction) {
+  switch (instruction.opcode->cls) {
+    case InstructionClass::matrix:
+      return kPass * matrixPasses(target, unpackShape(instruction.extra[0]));
+    case InstructionClass::transcendental:
+      return kQuarterRate;
+    case InstructionClass::vector:
+      return isFullProduct(instruction.opcode->mnemonic) ? kQuarterRate : kFullRate;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace EMULATOR_LEVEL
+}  // namespace emulator
