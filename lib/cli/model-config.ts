@@ -1,5 +1,16 @@
 import type { AttentionConfig, ComputeDType, KvCacheDType, MlaAttentionConfig } from "../config.js";
-import { invalidArgument, RocmAttentionError } from "../errors.js";
+import { invalidArgument, type RocmAttentionError } from "../errors.js";
+import { COMPOSITES, FAMILIES, type Family } from "./families.js";
+import {
+  integer,
+  type Json,
+  modelError,
+  object,
+  optionalInteger,
+  optionalNumber,
+  strangeFields,
+  withDefaults,
+} from "./model-fields.js";
 
 /** Some layers of a model that have the same attention. */
 export interface LayerKind {
@@ -9,151 +20,124 @@ export interface LayerKind {
   config: AttentionConfig | MlaAttentionConfig;
 }
 
-/** What the command line adds to a model. */
+/** The command line's additions to a model. */
 export interface Deployment {
   tensorParallel: number;
-  blockSize?: number;
-  kvCacheDtype?: KvCacheDType;
-}
-
-type Json = Readonly<Record<string, unknown>>;
-
-/** What the fields of config.json leave unsaid about a family of models. */
-interface Family {
-  /** Every how many layers one has full attention while the others have the window, where layer_types is absent. */
-  fullEvery?: number;
-  /** Its config.json may have a sliding_window that only use_sliding_window switches on. */
-  windowSwitch?: true;
-  sinks?: true;
-  encoder?: true;
-  alibi?: (config: Json) => boolean;
-  /** Its head size is not hidden size / heads and stands in no field. */
-  headSize?: number;
-}
-
-/** The families whose attention this package knows. Others could have features that nobody would notice to be missing. */
-const FAMILIES: Readonly<Record<string, Family>> = {
-  ...plain(
-    "llama",
-    "mixtral",
-    "mistral",
-    "ministral",
-    "phi",
-    "phi3",
-    "phimoe",
-    "opt",
-    "gpt2",
-    "gptj",
-    "gpt_neox",
-  ),
-  ...plain(
-    "gpt_bigcode",
-    "gemma",
-    "stablelm",
-    "starcoder2",
-    "olmo",
-    "olmo2",
-    "olmoe",
-    "granite",
-    "granitemoe",
-  ),
-  ...plain("cohere", "internlm2", "internlm3", "smollm3", "glm", "glm4", "glm4_moe", "exaone", "nemotron"),
-  ...plain("deepseek", "deepseek_v2", "deepseek_v3", "kimi_k2", "minicpm", "minicpm3", "seed_oss", "dots1"),
-  qwen2: { windowSwitch: true },
-  qwen2_moe: { windowSwitch: true },
-  qwen3: { windowSwitch: true },
-  qwen3_moe: { windowSwitch: true },
-  gemma2: { fullEvery: 2, headSize: 256 },
-  gemma3_text: { fullEvery: 6, headSize: 256 },
-  cohere2: { fullEvery: 4 },
-  gpt_oss: { sinks: true, fullEvery: 2 },
-  bloom: { alibi: () => true },
-  mpt: { alibi: (config) => object(config.attn_config).alibi === true },
-  falcon: { alibi: (config) => config.alibi === true },
-  bert: { encoder: true },
-  roberta: { encoder: true },
-  "xlm-roberta": { encoder: true },
-  nomic_bert: { encoder: true },
-};
-
-/** Models whose cache holds one latent per token. */
-const MLA_FAMILIES = ["deepseek_v2", "deepseek_v3", "kimi_k2"];
-
-function plain(...names: string[]): Record<string, Family> {
-  return Object.fromEntries(names.map((name) => [name, {}]));
+  /** Default: the checkpoint's. */
+  dtype?: ComputeDType | undefined;
+  blockSize?: number | undefined;
+  kvCacheDtype?: KvCacheDType | undefined;
+  /** Every layer attends to the whole context. */
+  disableSlidingWindow?: boolean | undefined;
 }
 
 /**
  * The kinds of attention in a model: its config.json as Hugging Face has it, divided over the GPUs. Throws
- * ERR_INVALID_ARGUMENT where a field is missing or wrong, or where the family is not known.
+ * ERR_INVALID_ARGUMENT where a field is missing or wrong, where the family is not known, and where a field changes
+ * attention in a way that is not known here.
  */
-export function layerKinds(config: Json, deployment: Deployment): LayerKind[] {
-  const inner = config.text_config === undefined ? config : object(config.text_config);
-  const type = inner.model_type ?? config.model_type;
-  if (typeof type !== "string") throw modelError("has no model_type: is it a config.json of Hugging Face?");
-  if (inner.index_topk !== undefined) {
-    throw modelError(
-      `is of type ${type} with sparse attention (index_topk), which this package does not have`,
-    );
-  }
-  const family = Object.hasOwn(FAMILIES, type) ? FAMILIES[type]! : undefined;
-  if (family === undefined) {
-    throw modelError(`is of type ${type}, whose attention is not known here`, Object.keys(FAMILIES));
-  }
-  const numLayers = integer(inner, "num_hidden_layers", "n_layer", "n_layers", "num_layers");
-  const totalHeads = integer(inner, "num_attention_heads", "n_head", "n_heads", "num_heads");
+export function layerKinds(file: Json, deployment: Deployment): LayerKind[] {
+  const { family, config } = languageModel(file);
+  const numLayers = integer(config, "num_hidden_layers");
+  const totalHeads = integer(config, "num_attention_heads");
   const numHeads = divided(totalHeads, deployment.tensorParallel);
   const common = {
     numHeads,
-    dtype: dtypeOf(inner.dtype ?? inner.torch_dtype ?? config.dtype ?? config.torch_dtype),
+    dtype: deployment.dtype ?? dtypeOf(config.dtype ?? config.torch_dtype ?? file.dtype ?? file.torch_dtype),
     blockSize: deployment.blockSize,
     kvCacheDtype: deployment.kvCacheDtype,
   };
-  if (MLA_FAMILIES.includes(type) && typeof inner.kv_lora_rank === "number") {
-    return [{ name: all(numLayers), layers: numLayers, config: { ...common, ...latent(inner) } }];
+  if (family.mla === true && typeof config.kv_lora_rank === "number") {
+    return [{ name: all(numLayers), layers: numLayers, config: { ...common, ...latent(config) } }];
   }
   const standard: AttentionConfig = {
     ...common,
-    ...heads(inner, family, totalHeads, deployment.tensorParallel),
-    ...features(inner, family, numHeads),
+    ...heads(config, totalHeads, deployment.tensorParallel),
+    ...features(config, family, totalHeads, numHeads),
   };
-  return byWindow(inner, family, numLayers, standard);
+  const window = deployment.disableSlidingWindow ? undefined : windowOf(config);
+  return byWindow(config, family, numLayers, standard, window);
 }
 
-function heads(config: Json, family: Family, totalHeads: number, tensorParallel: number) {
-  const single = config.multi_query === true && config.new_decoder_architecture !== true;
+/** The part of a config.json that describes the language model, with the defaults of its family. */
+function languageModel(file: Json): { family: Family; config: Json } {
+  const outer = file.model_type;
+  const isNested = file.text_config !== undefined && file.text_config !== null;
+  const text = isNested ? object(file.text_config) : file;
+  if (isNested && typeof outer === "string" && !isKnown(outer)) throw unknownFamily(outer, text);
+  const type = isNested ? (text.model_type ?? COMPOSITES[String(outer)]) : outer;
+  if (typeof type !== "string") throw modelError("has no model_type: is it a config.json of Hugging Face?");
+  if (!Object.hasOwn(FAMILIES, type)) throw unknownFamily(type, text);
+  const family = FAMILIES[type]!;
+  const config = withDefaults(text, family.defaults);
+  const strange = [...strangeFields(config), ...strangeFields(object(config.attn_config))];
+  if (strange.length === 0) return { family, config };
+  throw modelError(`has ${strange.join(", ")}, which changes attention in a way that is not known here`);
+}
+
+function isKnown(type: string): boolean {
+  return Object.hasOwn(FAMILIES, type) || Object.hasOwn(COMPOSITES, type);
+}
+
+function unknownFamily(type: string, text: Json): RocmAttentionError {
+  const strange = strangeFields(text);
+  const because = strange.length === 0 ? "" : ` (it has ${strange.join(", ")})`;
+  const known = Object.keys({ ...FAMILIES, ...COMPOSITES }).join(", ");
+  return modelError(`is of type ${type}, whose attention is not known here${because}. Known are: ${known}`);
+}
+
+function heads(config: Json, totalHeads: number, tensorParallel: number) {
   const numKvHeads =
-    optionalInteger(config, "num_key_value_heads", "num_kv_heads") ??
-    optionalInteger(object(config.attn_config), "kv_n_heads") ??
-    (single ? 1 : totalHeads);
-  return {
-    numKvHeads: replicated(numKvHeads, tensorParallel),
-    headSize:
-      optionalInteger(config, "head_dim", "kv_channels") ??
-      family.headSize ??
-      divided(integer(config, "hidden_size", "n_embd", "d_model"), totalHeads),
-  };
+    config.multi_query === true && config.new_decoder_architecture !== true
+      ? 1
+      : (optionalInteger(config, "num_key_value_heads") ??
+        optionalInteger(object(config.attn_config), "kv_n_heads") ??
+        totalHeads);
+  return { numKvHeads: replicated(numKvHeads, tensorParallel), headSize: headSizeOf(config, totalHeads) };
 }
 
-function features(config: Json, family: Family, numHeads: number): Partial<AttentionConfig> {
-  const scalar = optionalNumber(config, "query_pre_attn_scalar");
-  const scale = scalar === undefined ? optionalNumber(config, "attention_multiplier") : 1 / Math.sqrt(scalar);
+/** Queries with a part without position and one with are as long as both together. */
+function headSizeOf(config: Json, totalHeads: number): number {
+  const [nope, rope] = [
+    optionalInteger(config, "qk_nope_head_dim"),
+    optionalInteger(config, "qk_rope_head_dim"),
+  ];
+  if (nope !== undefined && rope !== undefined) return nope + rope;
+  return optionalInteger(config, "head_dim") ?? Math.floor(integer(config, "hidden_size") / totalHeads);
+}
+
+function features(
+  config: Json,
+  family: Family,
+  totalHeads: number,
+  numHeads: number,
+): Partial<AttentionConfig> {
+  const scale = scaleOf(config);
+  const seesAll = config.is_causal === false || (family.encoder === true && config.is_decoder !== true);
   return {
     ...(scale === undefined ? {} : { scale }),
     logitsSoftCap: optionalNumber(config, "attn_logit_softcapping"),
     ...(family.sinks ? { sinks: true } : {}),
-    ...(family.encoder ? { attentionType: "encoder_only" } : {}),
-    ...(family.alibi?.(config) ? { alibiSlopes: alibiSlopes(numHeads) } : {}),
+    ...(seesAll ? { attentionType: "encoder_only" } : {}),
+    ...(family.alibi?.(config) ? { alibiSlopes: alibiSlopes(totalHeads).slice(0, numHeads) } : {}),
   };
+}
+
+/** The factor of the scores, where it is not 1 / sqrt(head size). */
+function scaleOf(config: Json): number | undefined {
+  const scalar = optionalNumber(config, "query_pre_attn_scalar");
+  if (scalar !== undefined) return 1 / Math.sqrt(scalar);
+  if (config.scale_attn_weights === false) return 1;
+  return (
+    optionalNumber(config, "attention_multiplier") ??
+    optionalNumber(object(config.attn_config), "softmax_scale")
+  );
 }
 
 function latent(config: Json) {
   const qkNopeHeadDim = integer(config, "qk_nope_head_dim");
   const qkRopeHeadDim = integer(config, "qk_rope_head_dim");
-  // YaRN lengthens the context and sharpens the softmax for it: mscale of the DeepSeek models, squared.
-  const rope = object(config.rope_scaling);
-  const [factor, all] = [optionalNumber(rope, "factor") ?? 1, optionalNumber(rope, "mscale_all_dim") ?? 0];
-  const mscale = factor > 1 ? 0.1 * all * Math.log(factor) + 1 : 1;
+  const mscale = yarnScale(ropeOf(config));
   return {
     kvLoraRank: integer(config, "kv_lora_rank"),
     qkNopeHeadDim,
@@ -163,11 +147,33 @@ function latent(config: Json) {
   };
 }
 
+/** Rotary position's parameters: rope_scaling, or rope_parameters since transformers 5, there possibly by type of layer. */
+function ropeOf(config: Json): Json {
+  const rope = object(config.rope_scaling ?? config.rope_parameters);
+  return typeof rope.full_attention === "object" ? object(rope.full_attention) : rope;
+}
+
+/** YaRN lengthens the context and sharpens the softmax for it: mscale of the DeepSeek models, whose square is a factor of the scores. */
+function yarnScale(rope: Json): number {
+  const factor = optionalNumber(rope, "factor") ?? 1;
+  const perLog = 0.1 * (optionalNumber(rope, "mscale_all_dim") ?? 0);
+  return (rope.rope_type ?? rope.type) === "default" || factor <= 1 ? 1 : perLog * Math.log(factor) + 1;
+}
+
+function windowOf(config: Json): number | undefined {
+  return config.use_sliding_window === false ? undefined : optionalInteger(config, "sliding_window");
+}
+
 /** Splits the layers into those with a sliding window and those without. */
-function byWindow(config: Json, family: Family, numLayers: number, standard: AttentionConfig): LayerKind[] {
-  const isOff = family.windowSwitch === true && config.use_sliding_window !== true;
-  const window = isOff ? undefined : optionalInteger(config, "sliding_window");
-  const windowed = window === undefined ? 0 : windowedLayers(config, family, numLayers);
+function byWindow(
+  config: Json,
+  family: Family,
+  numLayers: number,
+  standard: AttentionConfig,
+  window: number | undefined,
+): LayerKind[] {
+  const slidingLayers = windowedLayers(config, family, numLayers);
+  const windowed = window === undefined ? 0 : slidingLayers;
   const kinds: LayerKind[] = [];
   if (windowed > 0) {
     const amount = windowed === numLayers ? all(numLayers) : `${windowed} of ${numLayers} layers`;
@@ -185,13 +191,28 @@ function byWindow(config: Json, family: Family, numLayers: number, standard: Att
   return kinds;
 }
 
+/** How many layers have the window, if there is one. */
 function windowedLayers(config: Json, family: Family, numLayers: number): number {
   const { layer_types: types } = config;
-  if (Array.isArray(types)) return types.filter((type) => type === "sliding_attention").length;
-  const fullEvery = optionalInteger(config, "sliding_window_pattern") ?? family.fullEvery;
+  if (Array.isArray(types)) return slidingTypes(types, numLayers);
+  if (family.windowsByType && windowOf(config) !== undefined)
+    throw modelError("has a window, but no layer_types");
+  const fullEvery =
+    optionalInteger(config, "sliding_window_pattern") ??
+    optionalInteger(config, "_sliding_window_pattern") ??
+    family.fullEvery;
   if (fullEvery !== undefined) return numLayers - Math.floor(numLayers / fullEvery);
-  const firstWindowed = family.windowSwitch ? (optionalInteger(config, "max_window_layers") ?? 0) : 0;
-  return Math.max(numLayers - firstWindowed, 0);
+  return Math.max(numLayers - (optionalNumber(config, "max_window_layers") ?? 0), 0);
+}
+
+function slidingTypes(types: readonly unknown[], numLayers: number): number {
+  const other = types.find((type) => type !== "sliding_attention" && type !== "full_attention");
+  if (other !== undefined)
+    throw modelError(`has ${JSON.stringify(other)} among its layer_types, which is not known here`);
+  if (types.length !== numLayers) {
+    throw modelError(`has ${types.length} layer_types for its ${numLayers} layers`);
+  }
+  return types.filter((type) => type === "sliding_attention").length;
 }
 
 function all(numLayers: number): string {
@@ -227,36 +248,4 @@ function replicated(numKvHeads: number, tensorParallel: number): number {
     `a divisor or a multiple of the model's ${numKvHeads} key-value heads`,
     tensorParallel,
   );
-}
-
-function integer(config: Json, ...names: string[]): number {
-  const value = optionalInteger(config, ...names);
-  if (value === undefined) throw modelError(`lacks ${names[0]}`);
-  return value;
-}
-
-function optionalInteger(config: Json, ...names: string[]): number | undefined {
-  const value = optionalNumber(config, ...names);
-  if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return value;
-  throw modelError(
-    `has ${value} for ${names.find((name) => config[name] === value)}; expected a positive integer`,
-  );
-}
-
-/** The first of the fields that is there; null counts as absent. */
-function optionalNumber(config: Json, ...names: string[]): number | undefined {
-  const name = names.find((other) => config[other] !== undefined && config[other] !== null);
-  if (name === undefined) return undefined;
-  const value = config[name];
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw modelError(`has ${JSON.stringify(value)} for ${name}; expected a number`);
-}
-
-function object(value: unknown): Json {
-  return typeof value === "object" && value !== null ? (value as Json) : {};
-}
-
-function modelError(what: string, known?: readonly string[]): RocmAttentionError {
-  const list = known === undefined ? "" : `. Known are: ${known.join(", ")}`;
-  return new RocmAttentionError("ERR_INVALID_ARGUMENT", `the model ${what}${list}`, { argument: "model" });
 }

@@ -104,9 +104,10 @@ describe("a config.json", () => {
   it("has as many key-value heads as query heads where it names none, or one where it says so", () => {
     const { num_key_value_heads: _, ...without } = LLAMA;
     expect(only(without)).toMatchObject({ numKvHeads: 32 });
-    expect(only({ ...without, model_type: "falcon", multi_query: true })).toMatchObject({ numKvHeads: 1 });
-    expect(only({ ...without, model_type: "gpt_bigcode", multi_query: true })).toMatchObject({
-      numKvHeads: 1,
+    expect(only({ ...LLAMA, num_key_value_heads: null })).toMatchObject({ numKvHeads: 32 });
+    expect(only({ ...without, model_type: "gpt_bigcode" })).toMatchObject({ numKvHeads: 1 });
+    expect(only({ ...without, model_type: "gpt_bigcode", multi_query: false })).toMatchObject({
+      numKvHeads: 32,
     });
   });
 
@@ -135,9 +136,12 @@ describe("a config.json", () => {
     expect(only(bloom)).toMatchObject({ alibiSlopes: [1, 2, 3, 4, 5, 6, 7, 8].map((power) => 2 ** -power) });
     const mpt = { model_type: "mpt", n_layers: 2, n_heads: 12, d_model: 768, attn_config: { alibi: true } };
     const filling = [2 ** -0.5, 2 ** -1.5, 2 ** -2.5, 2 ** -3.5];
-    expect(only(mpt)).toMatchObject({
-      alibiSlopes: [1, 2, 3, 4, 5, 6, 7, 8].map((power) => 2 ** -power).concat(filling),
+    const slopes = [1, 2, 3, 4, 5, 6, 7, 8].map((power) => 2 ** -power).concat(filling);
+    expect(only(mpt)).toMatchObject({ alibiSlopes: slopes });
+    expect(layerKinds(mpt, { tensorParallel: 2 })[0]!.config).toMatchObject({
+      alibiSlopes: slopes.slice(0, 6),
     });
+    expect(only({ ...mpt, attn_config: { alibi: false } })).not.toHaveProperty("alibiSlopes");
   });
 
   it("of an encoder asks for attention without a cache", () => {
@@ -147,14 +151,14 @@ describe("a config.json", () => {
   it.each([
     ["model_type", {}],
     ["not known here", { ...LLAMA, model_type: "mamba2" }],
-    ["lacks num_hidden_layers", { ...LLAMA, num_hidden_layers: undefined }],
+    ["lacks num_hidden_layers", { ...LLAMA, num_hidden_layers: null }],
     ["lacks num_attention_heads", { ...LLAMA, num_attention_heads: null }],
-    ["lacks hidden_size", { ...LLAMA, hidden_size: undefined }],
+    ["lacks hidden_size", { ...LLAMA, hidden_size: null }],
+    ["lacks num_hidden_layers", { model_type: "internlm2", num_attention_heads: 32 }],
     ["num_attention_heads; expected a number", { ...LLAMA, num_attention_heads: "32" }],
     ["head_dim; expected a positive integer", { ...LLAMA, head_dim: -1 }],
     ["dtype", { ...LLAMA, torch_dtype: "int8" }],
-    ["sparse attention", { ...LLAMA, model_type: "deepseek_v32", index_topk: 2048 }],
-    ["lacks qk_nope_head_dim", { ...LLAMA, model_type: "deepseek_v3", kv_lora_rank: 512 }],
+    ["lacks qk_nope_head_dim", { ...LLAMA, model_type: "kimi_k2", kv_lora_rank: 512 }],
   ])("is refused: %s", (message, config) => {
     expect(() => kinds(config)).toThrow(
       expect.objectContaining({ code: "ERR_INVALID_ARGUMENT", argument: "model" }),
@@ -164,7 +168,11 @@ describe("a config.json", () => {
 
   it("never fails without a code, whatever its fields hold", () => {
     const value = fc.oneof(fc.integer(), fc.string(), fc.constant(null), fc.boolean(), fc.object());
-    const fields = Object.keys({ ...LLAMA, ...MODEL_PRESETS["google/gemma-2-9b-it"], layer_types: [] });
+    const fields = Object.keys({
+      ...LLAMA,
+      ...MODEL_PRESETS["google/gemma-2-9b-it"],
+      ...{ layer_types: [], attn_config: {}, rope_parameters: {}, is_causal: true, multi_query: false },
+    });
     const change = fc.dictionary(fc.constantFrom(...fields, "text_config", "head_dim"), value);
     fc.assert(
       fc.property(change, (changes) => {
