@@ -1,7 +1,5 @@
-import { styleText } from "node:util";
 import { Command } from "commander";
-import { columns } from "../selection/columns.js";
-import { terminal } from "./terminal.js";
+import { columns, painter, terminal } from "./terminal.js";
 
 /** `rocm-attention doctor`: whether attention works on this machine, and if not, what to type next. */
 export function doctorCommand(version: string): Command {
@@ -24,8 +22,7 @@ type Checks = Awaited<ReturnType<typeof import("./doctor/checks.js").runChecks>>
 
 function toText(checks: Checks, version: string): string {
   const { color, width } = terminal();
-  const paint = (style: "green" | "red" | "bold", text: string) =>
-    color ? styleText(style, text, { validateStream: false }) : text;
+  const paint = painter(color);
   const marks = { ok: paint("green", "ok"), info: "--", problem: paint("red", "no") };
   const rows = checks.map(({ title, state, text, details }) => ({
     name: `${marks[state]}  ${title}`,

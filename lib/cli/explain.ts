@@ -9,9 +9,9 @@ import type { Explanation } from "../selection/explanation.js";
 import { failureOf } from "../selection/failure.js";
 import { catalogOfManifests } from "../selection/installed.js";
 import { PUBLISHED_CATALOG } from "../selection/published.js";
-import { explanationText } from "../selection/text.js";
-import { readModel } from "./model.js";
-import { type LayerKind, layerKinds } from "./model-config.js";
+import { readModel } from "./explain/model.js";
+import { type LayerKind, layerKinds } from "./explain/model-config.js";
+import { explanationText } from "./explain/text.js";
 import { terminal } from "./terminal.js";
 
 interface ExplainOptions {

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { demoCommand } from "./demo/options.js";
 import { doctorCommand } from "./doctor.js";
 import { explainCommand } from "./explain.js";
-import { profileCommand } from "./profile.js";
+import { profileCommand } from "./profile/options.js";
 
 /** Everything that `rocm-attention` can be told. */
 export function buildProgram(): Command {
@@ -14,7 +14,9 @@ export function buildProgram(): Command {
     .addCommand(explainCommand())
     .addCommand(doctorCommand(version))
     .addCommand(demoCommand(async (options) => (await import("./demo/demo.js")).runDemo(options)))
-    .addCommand(profileCommand());
+    .addCommand(
+      profileCommand(async (...words) => (await import("./profile/profile.js")).runProfile(...words)),
+    );
 }
 
 /** vLLM takes `-tp 8`, which commander reads as -t with the value "p". */

@@ -1,6 +1,61 @@
-/** How text for the terminal is to look: colours only where somebody reads it there and has not refused them. */
-export function terminal(): { color: boolean; width: number } {
+import { stripVTControlCharacters, styleText } from "node:util";
+
+/** How text is laid out: in so many columns, with colours or without. */
+export interface TextStyle {
+  width: number;
+  color: boolean;
+}
+
+/** The terminal's own: colours only where somebody reads it there and has not refused them. */
+export function terminal(): TextStyle {
   const color = process.stdout.isTTY === true && !process.env.NO_COLOR;
   // Some terminals say that they have 0 columns.
   return { color, width: Math.min(process.stdout.columns || 100, 120) };
+}
+
+/** Writes a text in a colour or in bold. */
+export type Paint = (style: "bold" | "dim" | "green" | "red" | "yellow", text: string) => string;
+
+/** A `Paint` that leaves texts as they are where there are to be no colours. */
+export function painter(color: boolean): Paint {
+  return (style, text) => (color ? styleText(style, text, { validateStream: false }) : text);
+}
+
+/** A row of a section: a name, its text, and paragraphs that belong under the text. */
+export interface Row {
+  name: string;
+  text: string;
+  below?: string[];
+}
+
+/** Lays rows out in two columns, the second wrapped. */
+export function columns(rows: readonly Row[], width: number): string[] {
+  const column = Math.max(...rows.map(({ name }) => visible(name))) + 4;
+  return rows.flatMap(({ name, text, below = [] }) =>
+    [text, ...below]
+      .flatMap((part) => wrap(part, Math.max(width - column, 24)))
+      .map((line, index) => {
+        const label = index === 0 ? `  ${name}` : "";
+        return label + " ".repeat(column - visible(label)) + line;
+      }),
+  );
+}
+
+/** Breaks a text at spaces into lines of at most `width` columns; a longer word stands alone. Colours take no room. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && visible(line) + 1 + visible(word) > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
+function visible(text: string): number {
+  return stripVTControlCharacters(text).length;
 }

@@ -1,45 +1,5 @@
-import { styleText } from "node:util";
 import { bareTarget } from "../catalog/targets.js";
-import { columns, type Row, wrap } from "./columns.js";
-import {
-  type Candidate,
-  type Explanation,
-  PHASE_TITLES,
-  type PhaseKernel,
-  type PhasePlan,
-  type VariableReport,
-} from "./explanation.js";
-import { kernelName } from "./phases.js";
-
-export interface TextOptions {
-  /** Columns of the terminal. Default 100. */
-  width?: number;
-  /** ANSI colours. Default false. */
-  color?: boolean;
-}
-
-/** The explanation for people: the choice, then why, then the rest. Ends without a line break. */
-export function explanationText(explanation: Explanation, options: TextOptions = {}): string {
-  const { width = 100, color = false } = options;
-  const paint: Paint = (style, text) => (color ? styleText(style, text, { validateStream: false }) : text);
-  const { phases, variables } = explanation;
-  const sections = [
-    columns(head(explanation, paint), width),
-    [paint("bold", "Candidates, in order"), ...columns(candidateRows(explanation, paint), width)],
-    [
-      paint("bold", "Kernels"),
-      ...columns(
-        phases.map((plan) => phaseRow(plan, paint)),
-        width,
-      ),
-    ],
-    [paint("bold", "Variables"), ...variables.flatMap((report) => variableLines(report, paint, width))],
-  ];
-  return sections
-    .filter((lines, index) => lines.length > 1 || index === 0)
-    .map((lines) => lines.join("\n"))
-    .join("\n\n");
-}
+import type { Candidate, Explanation, VariableReport } from "./explanation.js";
 
 /** One line for a log: what was requested, what it is resolved to, why, and what was rejected. */
 export function explanationLine({ backend, source, error, target, candidates }: Explanation): string {
@@ -49,7 +9,7 @@ export function explanationLine({ backend, source, error, target, candidates }: 
   const resolved = backend === null ? `none: ${error!.message}` : `${backend}, ${sourceText(source)}`;
   const rejected = enabled
     .filter(({ eligible }) => backend !== null && !eligible)
-    .map((candidate) => `; rejected ${candidate.backend}: it ${reasonsOf(candidate)}`);
+    .map((candidate) => `; rejected ${candidate.backend}: it ${reasonsText(candidate)}`);
   return `attention backend on ${bareTarget(target.arch)}: requested ${requested}, resolved to ${resolved}${rejected.join("")}`;
 }
 
@@ -58,38 +18,13 @@ export function variableText({ name, value, effect, note }: VariableReport): str
   return `${name}=${value}: ${effectText(effect, note)}`;
 }
 
-function effectText(effect: string | null, note: string | undefined): string {
+/** Whatever a variable does, or why it does nothing. */
+export function effectText(effect: string | null, note: string | undefined): string {
   if (effect === null) return `no effect: ${note}`;
   return note === undefined ? effect : `${effect}; ${note}`;
 }
 
-type Style = "bold" | "dim" | "green" | "red" | "yellow";
-type Paint = (style: Style, text: string) => string;
-
-function head(explanation: Explanation, paint: Paint): Row[] {
-  const { backend, rule, source, error, target, catalog } = explanation;
-  const rows: Row[] = [];
-  if (backend === null) rows.push({ name: "backend", text: paint("red", "none") });
-  else rows.push({ name: "backend", text: `${paint("bold", backend)}, ${sourceText(source)}` });
-  if (error !== null) rows.push({ name: "error", text: `${paint("red", error.code)}: ${error.message}` });
-  if (explanation.candidates.length > 0 && rule !== backend) {
-    const note =
-      rule === null ? "raises an error" : `would choose ${rule}, and does not check whether it can run`;
-    rows.push({ name: "vLLM", text: note });
-  }
-  for (const note of explanation.notes) rows.push({ name: "but", text: paint("yellow", note) });
-  const assumed = target.from === "assumed" ? ", assumed: no device and no target was given" : "";
-  rows.push({ name: "target", text: `${target.arch}${assumed}` });
-  rows.push({ name: "kernels", text: CATALOG_TITLES[catalog] ?? `of the catalog ${catalog}` });
-  return rows;
-}
-
-const CATALOG_TITLES: Readonly<Record<string, string>> = {
-  published: "those of the published packages",
-  installed: "those of this machine",
-};
-
-/** What an explanation's `source` says, as the end of a sentence. */
+/** An explanation's `source` as the end of a sentence. */
 export function sourceText(source: string): string {
   switch (source) {
     case "default":
@@ -103,65 +38,7 @@ export function sourceText(source: string): string {
   }
 }
 
-function candidateRows({ candidates }: Explanation, paint: Paint): Row[] {
-  return candidates.map((candidate) => {
-    const { backend, origin, chosen, enabled, eligible, kernels } = candidate;
-    const own = { builtin: "", registered: " (registered here)", replaced: " (replaced here)" }[origin];
-    if (chosen) return { name: `${paint("green", "*")} ${backend}`, text: paint("green", `chosen${own}`) };
-    const lack =
-      kernels === "planned"
-        ? " (it has no kernels yet)"
-        : kernels === "missing"
-          ? " (its kernels are not installed)"
-          : "";
-    const against = eligible ? "" : `${reasonsOf(candidate)}${own}`;
-    if (enabled) {
-      return eligible
-        ? { name: `  ${backend}`, text: `could run it too, and comes later${lack}${own}` }
-        : { name: `${paint("red", "x")} ${backend}`, text: against };
-    }
-    const text = eligible
-      ? `not enabled: set ${candidate.enable}${lack}${own}`
-      : `not enabled, and ${against}`;
-    return { name: `  ${backend}`, text: paint("dim", text) };
-  });
-}
-
-function reasonsOf({ reasons }: Candidate): string {
+/** The reasons against a candidate, of which it is the subject. */
+export function reasonsText({ reasons }: Candidate): string {
   return reasons.map(({ message }) => message).join("; ");
-}
-
-function phaseRow({ phase, kernels, passedOver }: PhasePlan, paint: Paint): Row {
-  const [text = paint("red", "none"), ...otherwise] = kernels.map((kernel) => kernelText(kernel, paint));
-  // What a mixed batch passes over stands under decode already.
-  const not = (phase === "mixed" ? [] : passedOver).map((other) =>
-    paint("dim", `not ${other.kernel}: ${other.reasons.join("; ")}`),
-  );
-  return { name: PHASE_TITLES[phase], text, below: [...otherwise.map((other) => `else ${other}`), ...not] };
-}
-
-function kernelText({ launches, status, lacks, verified, note }: PhaseKernel, paint: Paint): string {
-  const state = {
-    available: VERIFIED_TEXT[verified],
-    planned: paint("yellow", lacks.length === 0 ? "planned" : `not yet for ${lacks.join(", ")}`),
-    missing: paint("yellow", "not installed"),
-  }[status];
-  return `${kernelName(launches)} (${state})${note === undefined ? "" : `, for ${note}`}`;
-}
-
-const VERIFIED_TEXT = {
-  none: "not verified",
-  emulator: "verified on the emulator",
-  hardware: "verified on hardware",
-};
-
-function variableLines(
-  { name, value, effect, note, level }: VariableReport,
-  paint: Paint,
-  width: number,
-): string[] {
-  const mark = level === "warning" ? paint("yellow", "!") : " ";
-  const text = effectText(effect, note);
-  const lines = wrap(effect === null ? paint("dim", text) : text, width - 6);
-  return [`  ${mark} ${name}=${value}`, ...lines.map((line) => `      ${line}`)];
 }

@@ -2,8 +2,8 @@ import { writeFileSync } from "node:fs";
 import { modelLaunch } from "../../catalog/performance-model.js";
 import { invalidArgument } from "../../errors.js";
 import { Device, setEmulatorOption, takeLaunchCounters } from "../../index.js";
-import type { ProfileOptions } from "../profile.js";
 import { describeExample, type ExampleName, prepareExample } from "./examples.js";
+import type { ProfileOptions } from "./options.js";
 import { formatProfile, type ProfileReport } from "./report.js";
 import { profileSvg } from "./svg.js";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { COMPOSITES, FAMILIES } from "../../../lib/cli/families.js";
-import { layerKinds } from "../../../lib/cli/model-config.js";
+import { COMPOSITES, FAMILIES } from "../../../lib/cli/explain/families.js";
+import { layerKinds } from "../../../lib/cli/explain/model-config.js";
 import { coded } from "../../support/coded.js";
 
 type Json = Record<string, unknown>;

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readModel } from "../../../lib/cli/model.js";
-import { layerKinds } from "../../../lib/cli/model-config.js";
-import { MODEL_PRESETS } from "../../../lib/cli/models.js";
+import { readModel } from "../../../lib/cli/explain/model.js";
+import { layerKinds } from "../../../lib/cli/explain/model-config.js";
+import { MODEL_PRESETS } from "../../../lib/cli/explain/presets.js";
 import { RocmAttentionError } from "../../../lib/errors.js";
 import { explain } from "../../../lib/selection/explain.js";
 

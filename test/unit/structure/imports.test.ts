@@ -37,7 +37,6 @@ const KNOWN_EXCEPTIONS: readonly string[] = [
   "backends/triton-attn.ts -> backends/split.ts",
 ];
 const KNOWN_CIRCLES: readonly string[] = [
-  "cli/profile.ts, cli/profile/profile.ts",
   "selection/phases.ts, selection/validate.ts",
 ];
 

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { RocmAttentionError } from "../errors.js";
-import { nearestName } from "../selection/registry.js";
-import { MODEL_PRESETS } from "./models.js";
+import { RocmAttentionError } from "../../errors.js";
+import { nearestName } from "../../selection/registry.js";
+import { MODEL_PRESETS } from "./presets.js";
 
 /** The config.json of a model: a preset by its repo id, or a file, or the folder that has it. */
 export function readModel(model: string): Readonly<Record<string, unknown>> {

@@ -1,4 +1,4 @@
-import { RocmAttentionError } from "../errors.js";
+import { RocmAttentionError } from "../../errors.js";
 
 /** A JSON object: a model's config.json, or an object in it. */
 export type Json = Readonly<Record<string, unknown>>;

@@ -1,8 +1,10 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
+import { explanationText } from "../../../lib/cli/explain/text.js";
 import { explain } from "../../../lib/selection/explain.js";
+import type { Explanation } from "../../../lib/selection/explanation.js";
 import { registerCapabilities } from "../../../lib/selection/registry.js";
-import { explanationLine, explanationText } from "../../../lib/selection/text.js";
+import { explanationLine } from "../../../lib/selection/text.js";
 import { syntheticCatalog } from "../../support/catalogs.js";
 
 const LLAMA = { numHeads: 32, numKvHeads: 8, headSize: 128, dtype: "bfloat16" } as const;
@@ -24,9 +26,12 @@ const FAILURE = explain(
   { arch: "gfx1100", catalog: CATALOG, env: { VLLM_ATTENTION_BACKEND: "ROCM_AITER_FA" } },
 );
 
+/** As in a terminal of 100 columns without colours. */
+const plain = (explanation: Explanation) => explanationText(explanation, { width: 100, color: false });
+
 describe("the text of an explanation", () => {
   it("of a choice that fell back", () => {
-    expect(`\n${explanationText(FALLBACK)}\n`).toMatchInlineSnapshot(`
+    expect(`\n${plain(FALLBACK)}\n`).toMatchInlineSnapshot(`
       "
         backend  TRITON_ATTN, the default
         vLLM     would choose ROCM_AITER_FA, and does not check whether it can run
@@ -60,7 +65,7 @@ describe("the text of an explanation", () => {
   });
 
   it("of kernels that are passed over", () => {
-    expect(`\n${explanationText(HYBRID)}\n`).toMatchInlineSnapshot(`
+    expect(`\n${plain(HYBRID)}\n`).toMatchInlineSnapshot(`
       "
         backend  ROCM_ATTN, because of VLLM_ATTENTION_BACKEND
         target   gfx942, assumed: no device and no target was given
@@ -95,7 +100,7 @@ describe("the text of an explanation", () => {
   });
 
   it("of a failure", () => {
-    expect(`\n${explanationText(FAILURE)}\n`).toMatchInlineSnapshot(`
+    expect(`\n${plain(FAILURE)}\n`).toMatchInlineSnapshot(`
       "
         backend  none
         error    ERR_BACKEND_UNSUPPORTED: ROCM_AITER_FA cannot run this configuration on gfx1100: it runs
@@ -131,7 +136,7 @@ describe("the text of an explanation", () => {
       }),
     ];
     const env = { VLLM_ROCM_USE_AITER: "1", VLLM_V1_USE_PREFILL_DECODE_ATTENTION: "1" };
-    const text = explanationText(explain(LLAMA, { env, catalog: CATALOG }), { width: 120 });
+    const text = explanationText(explain(LLAMA, { env, catalog: CATALOG }), { width: 120, color: false });
     for (const back of undo) back();
     expect(`\n${text.split("\n\n")[1]}\n`).toMatchInlineSnapshot(`
       "
@@ -147,7 +152,7 @@ describe("the text of an explanation", () => {
   });
 
   it("of kernels that there are for other configurations", () => {
-    const text = explanationText(explain({ ...LLAMA, headSize: 256, slidingWindow: 64 }, { env: {} }));
+    const text = plain(explain({ ...LLAMA, headSize: 256, slidingWindow: 64 }, { env: {} }));
     expect(text).toContain(
       "prefill      triton unified_attention_2d (not yet for head size 256, a sliding window)",
     );
@@ -155,7 +160,7 @@ describe("the text of an explanation", () => {
   });
 
   it("of a wrong option", () => {
-    const text = explanationText(explain({ ...LLAMA, blockSize: 0 }, { env: {} }));
+    const text = plain(explain({ ...LLAMA, blockSize: 0 }, { env: {} }));
     expect(`\n${text}\n`).toMatchInlineSnapshot(`
       "
         backend  none
@@ -169,7 +174,7 @@ describe("the text of an explanation", () => {
   it("keeps to the width, and says the same in colour", () => {
     for (const explanation of [FALLBACK, HYBRID, FAILURE]) {
       for (const width of [80, 120]) {
-        const plain = explanationText(explanation, { width });
+        const plain = explanationText(explanation, { width, color: false });
         const painted = explanationText(explanation, { width, color: true });
         expect(painted).toContain("\u001b[");
         expect(stripVTControlCharacters(painted)).toBe(plain);

@@ -1,6 +1,6 @@
 import { Argument, Command, Option } from "commander";
-import { EMULATED_ARCHS, type EmulatedArch } from "../device/device.js";
-import { EXAMPLE_NAMES, type ExampleName } from "./profile/examples.js";
+import { EMULATED_ARCHS, type EmulatedArch } from "../../device/device.js";
+import { EXAMPLE_NAMES, type ExampleName } from "./examples.js";
 
 export interface ProfileOptions {
   readonly arch: EmulatedArch;
@@ -8,16 +8,15 @@ export interface ProfileOptions {
   readonly json?: true;
 }
 
-/** `rocm-attention profile`: what the kernels of an example do on the emulator, instruction by instruction. */
-export function profileCommand(): Command {
+/** `rocm-attention profile`: counts of what an example's kernels do on the emulator; `run` gets the options. */
+export function profileCommand(
+  run: (example: ExampleName, options: ProfileOptions) => Promise<void>,
+): Command {
   return new Command("profile")
     .description("count what attention kernels execute and touch on the emulator, and show where")
     .addArgument(new Argument("<example>", "the attention step to run").choices(EXAMPLE_NAMES))
     .addOption(new Option("--arch <target>", "the emulated GPU").choices(EMULATED_ARCHS).default("gfx942"))
     .option("--svg <file>", "draw the kernels' program counters to this file")
     .option("--json", "print one JSON object, with every instruction")
-    .action(async (example: ExampleName, options: ProfileOptions) => {
-      const { runProfile } = await import("./profile/profile.js");
-      await runProfile(example, options);
-    });
+    .action(run);
 }

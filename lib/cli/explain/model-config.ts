@@ -1,5 +1,5 @@
-import type { AttentionConfig, ComputeDType, KvCacheDType, MlaAttentionConfig } from "../config.js";
-import { invalidArgument, type RocmAttentionError } from "../errors.js";
+import type { AttentionConfig, ComputeDType, KvCacheDType, MlaAttentionConfig } from "../../config.js";
+import { invalidArgument, type RocmAttentionError } from "../../errors.js";
 import { COMPOSITES, FAMILIES, type Family } from "./families.js";
 import {
   integer,
