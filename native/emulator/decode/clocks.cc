@@ -27,8 +27,7 @@ uint32_t matrixPasses(Target target, const MatrixShape& shape) {
   // The double rate of CDNA 3 is for single blocks of short types.
   if (target == Target::gfx90a || shape.blocks > 1 || shape.a == MatrixType::f32) return 2 * least;
   // *_f8f6f4: depth 128 and 64, at the rate of the wider operand.
-  const bool f8f6f4 = shape.rows * shape.depth == 2048;
-  return f8f6f4 && !(isSmall(shape.a) && isSmall(shape.b)) ? 2 * least : least;
+  return isF8f6f4(shape) && !(isSmall(shape.a) && isSmall(shape.b)) ? 2 * least : least;
 }
 
 bool isFullProduct(const char* mnemonic) {

@@ -27,7 +27,10 @@ constexpr MatrixShape unpackShape(uint32_t word) {
           static_cast<MatrixType>(word >> 24 & 15), static_cast<MatrixType>(word >> 28)};
 }
 
-/// Registers that a lane's share of an operand takes.
+/// v_mfma_*_f8f6f4 of gfx950, whose operands may be of different formats.
+constexpr bool isF8f6f4(const MatrixShape& shape) { return shape.rows * shape.depth == 2048; }
+
+/// Bits of one element of an operand.
 constexpr uint32_t elementBits(MatrixType type) {
   switch (type) {
     case MatrixType::f32:

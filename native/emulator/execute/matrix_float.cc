@@ -149,6 +149,10 @@ void matrixFloat(Wave& wave, const Instruction& instruction) {
   MatrixOperand a, b;
   widen(registers(wave, instruction.source[0].code), shape.a, elements, target, a);
   widen(registers(wave, instruction.source[1].code), shape.b, elements, target, b);
+  if constexpr (kRows > 4) {
+    if (isF8f6f4(shape) && elementBits(shape.a) == 8) joinRuns<kRows>(a);
+    if (isF8f6f4(shape) && elementBits(shape.b) == 8) joinRuns<kRows>(b);
+  }
   applyScale(wave, instruction.extra[2], elements, a);
   applyScale(wave, instruction.extra[3], elements, b);
   if (const unsigned pattern = lanePatternOfB(broadcast)) {

@@ -6,7 +6,7 @@
 // Matrix operands as registers hold them, widened to f32. With G = 64 / (rows * blocks) groups of lanes per
 // block and depth / G elements per lane, lane block * rows * G + group * rows + r holds row r (of A; column r
 // of B) and elements group * depth / G + j of the depth. So element j of all lanes, one row of 64 floats, has
-// `rows` floats of one depth index side by side.
+// `rows` floats of one depth index side by side. (8-bit operands of *_f8f6f4: `joinRuns`.)
 
 namespace emulator {
 namespace EMULATOR_LEVEL {
@@ -100,6 +100,22 @@ inline void widen(const uint32_t (*from)[kLanes], MatrixType type, int elements,
     case MatrixType::i8:
     case MatrixType::f64:
       return;  // handlers of their own
+  }
+}
+
+/// An 8-bit operand of *_f8f6f4 in the order of the others. In registers a lane of group g has two runs of 16
+/// elements, [16 g, 16 g + 16) of each half of the depth; here group g gets [32 g, 32 g + 32), which is also the
+/// block that its lanes' scale is for.
+template <int kRows>
+inline void joinRuns(MatrixOperand& operand) {
+  constexpr int kRun = 16, kGroups = kLanes / kRows, kDepth = kGroups * 2 * kRun;
+  const MatrixOperand from = operand;
+  for (int group = 0; group < kGroups; group++) {
+    for (int i = 0; i < 2 * kRun; i++) {
+      const int k = i / kRun * kDepth / 2 + group * kRun + i % kRun;
+      std::memcpy(operand.element[k % (2 * kRun)] + k / (2 * kRun) * kRows, from.element[i] + group * kRows,
+                  kRows * sizeof(float));
+    }
   }
 }
 
