@@ -86,12 +86,12 @@ describe.skipIf(onGpu || noAssembler)("clocks", () => {
   };
 
   it.each(EMULATED_ARCHS)("of matrix instructions on %s, in each pass of a loop", async (arch) => {
-    const snippets = matrix[arch].map(([mnemonic, operands]): [string, Snippet] => [
+    const snippets = matrix[arch]!.map(([mnemonic, operands]): [string, Snippet] => [
       mnemonic,
       { code: repeated(7, `${mnemonic} ${operands}\ns_nop 15`), inputs: 0, outputs: [] },
     ]);
     const laboratory = Laboratory.assemble(deviceOf(arch), Object.fromEntries(snippets));
-    for (const [mnemonic, , clocks] of matrix[arch]) {
+    for (const [mnemonic, , clocks] of matrix[arch]!) {
       const launch = await counted(laboratory, arch, mnemonic, []);
       expect(rowOf(launch, mnemonic), mnemonic).toMatchObject({ executed: 7, clocks: 7 * clocks });
       expect(launch.clocks.matrix).toBe(7 * clocks);

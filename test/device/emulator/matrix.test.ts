@@ -99,7 +99,7 @@ const unit = ({ a }: Product) => (a === "f64" ? 2 ** -53 : 2 ** -24);
 describe.skipIf(noAssembler || onGpu).each(EMULATED_ARCHS)("matrix instructions of %s", (arch) => {
   let device: Device;
   let laboratory: Laboratory;
-  const cases = matrixProducts[arch];
+  const cases = matrixProducts[arch]!;
 
   beforeAll(() => {
     device = openTestDevice({ emulate: arch });
