@@ -1,26 +1,28 @@
-"""The manifest of a kernel folder: what lib/kernels/manifest.ts reads."""
+"""The manifest of a kernel folder."""
 
 import json
-from pathlib import Path
 
-SCHEMA = 1
-LDS_BYTES = {"gfx950": 160 * 1024}
-# The set of each target whose every kernel test/device/attention/verified.test.ts compares with float64.
-TESTED_SETS = {"gfx90a": "smoke", "gfx942": "all", "gfx950": "smoke"}
+from targets import CONTRACT, TARGETS
+
+SIMDS = 4  # of a compute unit
+REGISTERS = 512  # vector registers of a SIMD's lane, given to waves by eights
+MAX_WAVES = 8  # of a SIMD
 
 
 def waves_per_simd(facts, target):
-    """How many waves of a kernel a SIMD holds, by registers and by LDS (a compute unit has 4 SIMDs)."""
-    by_registers = min(8, 512 // max(8, (facts["vgprs"] + 7) // 8 * 8))
+    """The waves of a kernel that a SIMD holds, by registers and by LDS."""
+    by_registers = min(MAX_WAVES, REGISTERS // max(8, (facts["vgprs"] + 7) // 8 * 8))
     if not facts["ldsBytes"]:
         return by_registers
-    workgroups = LDS_BYTES.get(target, 64 * 1024) // facts["ldsBytes"]
-    return min(by_registers, max(1, workgroups * (facts["block"] // 64) // 4))
+    workgroups = TARGETS[target]["ldsBytes"] // facts["ldsBytes"]
+    waves = facts["workgroupSize"] // TARGETS[target]["waveSize"]
+    return min(by_registers, max(1, workgroups * waves // SIMDS))
 
 
 def verified(provider, instance, target):
-    """How far a kernel is verified: as far as a test has run it, on the emulator."""
-    tested = provider.instances(target, TESTED_SETS[target]) if target in TESTED_SETS else []
+    """How far a kernel is verified: on the emulator, where the set that its target's tests build has it
+    (test/device/attention/verified.test.ts compares all of that with float64)."""
+    tested = provider.instances(target, TARGETS[target]["ciSet"])
     return "emulator" if instance.id in {other.id for other in tested} else "none"
 
 
@@ -34,30 +36,19 @@ def row(provider, instance, facts, target):
         "symbol": facts["symbol"],
         "kernargs": facts["kernargs"],
         "kernargBytes": facts["kernargBytes"],
-        "block": facts["block"],
+        "workgroupSize": facts["workgroupSize"],
         "ldsBytes": facts["ldsBytes"],
-        "vgprs": facts["vgprs"],
-        "scratchBytes": facts["scratchBytes"],
-        "wavesPerSimd": waves_per_simd(facts, target),
-        "grid": instance.grid,
         "tile": instance.tile,
-        "capabilities": {
-            "dtypes": [instance.dtype],
-            "kvCacheDtypes": ["auto"],
-            "headSizes": [instance.constants["HEAD_SIZE"]],
-            "blockSize": instance.block_size,
-            "features": list(instance.features),
-        },
+        "grid": instance.grid,
+        "serves": instance.serves,
+        "resources": {"amdgpu": {"vgprs": facts["vgprs"], "scratchBytes": facts["scratchBytes"],
+                                 "wavesPerSimd": waves_per_simd(facts, target)}},
         "verified": verified(provider, instance, target),
         "compiler": provider.compiler(),
     }
 
 
-def text(version, target, rows):
-    manifest = {"schema": SCHEMA, "version": version, "target": target, "waveSize": 64,
-                "kernels": sorted(rows, key=lambda entry: entry["id"])}
+def text(target, rows):
+    manifest = {**CONTRACT, "target": target, "platform": TARGETS[target]["platform"],
+                "waveSize": TARGETS[target]["waveSize"], "kernels": sorted(rows, key=lambda entry: entry["id"])}
     return json.dumps(manifest, indent=1) + "\n"
-
-
-def package_version():
-    return json.loads((Path(__file__).parents[2] / "package.json").read_text())["version"]

@@ -19,36 +19,48 @@ POINTER_DTYPES = {"block_table": "int32", "seq_lens": "int32", "query_start_loc"
                   "alibi_slopes": "float32", "key_scale": "float32", "value_scale": "float32"}
 # Pointers that need not be multiples of 16.
 ANY_ALIGNMENT = {"lse_ptr"}
+FEATURES = ("slidingWindow", "alibi", "logitsSoftCap", "sinks")
 # Elements by which these strides can be divided: 16 bytes of a 16-bit dtype, so that rows load in whole 16-byte pieces.
 DIVISIBLE_STRIDES = 8
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One code object to make: a kernel with its constants, and what it is able to do."""
+    """One code object to make: a kernel with its constants, and what it serves."""
 
     operation: str
     source: str
     dtype: str
     constants: dict
     options: dict
+    serves: dict
+    grid: str
     absent: tuple = ()  # pointers and numbers that this instance does not take
-    block_size: int | None = None  # None: any multiple of 16
-    features: tuple = ()
     tile: dict = field(default_factory=dict)  # what the launch must know of the constants
-    grid: str = ""
 
     @property
     def id(self):
         parts = [NAME, self.operation, self.dtype, f"d{self.constants['HEAD_SIZE']}"]
         if "rows" in self.tile:
             parts.append(f"m{self.tile['rows']}")
-        return ".".join(parts + list(self.features))
+        features = self.serves["features"]
+        return ".".join(parts + [feature for feature in FEATURES if features.get(feature) == "compiled"])
 
     def describe(self):
         """All that decides the bytes of the code object beside sources and compiler."""
         return {"operation": self.operation, "source": self.source, "dtype": self.dtype, "constants": self.constants,
                 "options": self.options, "absent": self.absent, "stride": DIVISIBLE_STRIDES}
+
+
+def served(dtype, head_size, features):
+    """What every kernel here depends on. `features`: those compiled in or without influence."""
+    return {"dtypes": [dtype], "headSizes": {"oneOf": [head_size]}, "features": features}
+
+
+def paged(dtype, head_size, features):
+    """What a kernel serves that looks into the cache: blocks of any layout whose slots hold whole heads."""
+    return {**served(dtype, head_size, features), "kvCacheDtypes": ["auto"], "blockSizes": {"multipleOf": 16},
+            "layouts": ["paired", "halves"]}
 
 
 def feature_constants(features):
@@ -70,29 +82,34 @@ def attention(operation, dtype, head_size, features, rows, keys, warps, stages=2
                  "HEAD_PADDED": 1 << (head_size - 1).bit_length(), "SCALED_CACHE": False, **feature_constants(features)}
     if not is_split:
         constants["SINKS"] = "sinks" in features
+    compiled = dict.fromkeys(features, "compiled")
+    if is_split:  # the sink joins when segments merge
+        compiled["sinks"] = "irrelevant"
     return Instance(
         operation, "unified_attention", dtype, constants,
         # waves_per_eu is what the registers must leave room for, and no more than that will run.
         {"num_warps": warps, "num_stages": stages, "waves_per_eu": 2, "matrix_instr_nonkdim": 16},
-        absent_parameters(features), None,
-        tuple(feature for feature in features if not (is_split and feature == "sinks")), {"rows": rows, "keys": keys},
+        {**paged(dtype, head_size, compiled), "attentionTypes": ["decoder"]},
         "(numKvHeads, numSequences * ceil(group / rows), maxSegments)" if is_split
-        else "(numKvHeads, floor(numTokens * group / rows) + numSequences)")
+        else "(numKvHeads, floor(numTokens * group / rows) + numSequences)",
+        absent_parameters(features), {"rows": rows, "keys": keys})
 
 
 def reduction(dtype, head_size, features):
     constants = {"HEAD_SIZE": head_size, "HEAD_PADDED": 1 << (head_size - 1).bit_length(), "CHUNK": 16,
                  "SINKS": "sinks" in features, "SCALED_CACHE": False}
-    absent = ("value_scale_ptr",) + (() if "sinks" in features else ("sinks_ptr",))
-    return Instance("reduce_segments", "unified_attention", dtype, constants,
-                    {"num_warps": 1, "num_stages": 1}, absent, None,
-                    tuple(f for f in features if f == "sinks"), {}, "(numSequences, numHeads)")
+    sinks = {"sinks": "compiled"} if "sinks" in features else {}
+    irrelevant = dict.fromkeys(("slidingWindow", "alibi", "logitsSoftCap"), "irrelevant")
+    return Instance("reduce_segments", "unified_attention", dtype, constants, {"num_warps": 1, "num_stages": 1},
+                    served(dtype, head_size, {**irrelevant, **sinks}), "(numSequences, numHeads)",
+                    ("value_scale_ptr",) + (() if sinks else ("sinks_ptr",)))
 
 
 def cache_write(dtype, head_size):
     constants = {"HEAD_SIZE": head_size, "ELEMENTS": 1024, "SCALED_CACHE": False, "FP8_MAX": 240.0}
     return Instance("reshape_and_cache_flash", "reshape_and_cache", dtype, constants, {"num_warps": 2, "num_stages": 1},
-                    ("key_scale_ptr", "value_scale_ptr"), grid="(numTokens)")
+                    paged(dtype, head_size, dict.fromkeys(FEATURES, "irrelevant")), "(numTokens)",
+                    ("key_scale_ptr", "value_scale_ptr"))
 
 
 def instances(target, chosen):
@@ -165,7 +182,7 @@ def compile_instance(instance, target):
     assembly = compiled.asm["amdgcn"]
     number = lambda pattern: int(re.search(rf"{pattern}\s+(\d+)", assembly).group(1))
     facts = {"symbol": compiled.metadata.name, "kernargs": kernargs, "kernargBytes": number(r"\.kernarg_segment_size:"),
-             "block": 64 * compiled.metadata.num_warps, "ldsBytes": compiled.metadata.shared,
+             "workgroupSize": 64 * compiled.metadata.num_warps, "ldsBytes": compiled.metadata.shared,
              # What a wave gets, which waves_per_eu can make more than what it uses.
              "vgprs": number(r"\.amdhsa_next_free_vgpr"), "scratchBytes": number(r"\.private_segment_fixed_size:")}
     return compiled.asm["hsaco"], facts

@@ -53,8 +53,8 @@ def rounded(values, dtype: tl.constexpr):
 
 @triton.jit
 def attend_tiles(query, positions, first_key, last_key, end_key, accumulated, largest, sums, alibi_slopes,
-                 key_ptr, value_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block, stride_slot,
-                 PARTS: tl.constexpr, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr,
+                 key_cache_ptr, value_cache_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block,
+                 stride_slot, PARTS: tl.constexpr, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr,
                  WINDOW: tl.constexpr, ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr, MASKED: tl.constexpr):
     """Online softmax over the tiles of keys [first_key, last_key), of which those behind end_key do not exist. `largest`
     is in units of the scores as tl.dot gives them, where nothing is added to them: the scale then costs nothing beside
@@ -77,14 +77,15 @@ def attend_tiles(query, positions, first_key, last_key, end_key, accumulated, la
             base = tl.load(block_table_ptr + tl.minimum(block, last_block)).to(tl.int64) * stride_block + slot * stride_slot
             if MASKED:
                 exists = tile + part * PART + in_part < end_key
-                key = tl.load(key_ptr + base + key_offsets, mask=exists[None, :] & in_head[:, None], other=0.0)
-                value = tl.load(value_ptr + base + value_offsets, mask=exists[:, None] & in_head[None, :], other=0.0)
+                key = tl.load(key_cache_ptr + base + key_offsets, mask=exists[None, :] & in_head[:, None], other=0.0)
+                value = tl.load(value_cache_ptr + base + value_offsets, mask=exists[:, None] & in_head[None, :],
+                                other=0.0)
             elif HEAD_SIZE != HEAD_PADDED:
-                key = tl.load(key_ptr + base + key_offsets, mask=in_head[:, None], other=0.0)
-                value = tl.load(value_ptr + base + value_offsets, mask=in_head[None, :], other=0.0)
+                key = tl.load(key_cache_ptr + base + key_offsets, mask=in_head[:, None], other=0.0)
+                value = tl.load(value_cache_ptr + base + value_offsets, mask=in_head[None, :], other=0.0)
             else:
-                key = tl.load(key_ptr + base + key_offsets)
-                value = tl.load(value_ptr + base + value_offsets)
+                key = tl.load(key_cache_ptr + base + key_offsets)
+                value = tl.load(value_cache_ptr + base + value_offsets)
             keys = keys + (key,)
             values = values + (value,)
             slot += PART
@@ -119,8 +120,8 @@ def attend_tiles(query, positions, first_key, last_key, end_key, accumulated, la
 
 @triton.jit
 def attend(query, positions, first_key, full_end, end_key, alibi_slopes,
-           key_ptr, value_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block, stride_slot,
-           BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr,
+           key_cache_ptr, value_cache_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block,
+           stride_slot, BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr,
            WINDOW: tl.constexpr, ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr):
     """Attends for BLOCK_M rows to keys [first_key, end_key); all rows see those before full_end, whole tiles. Returns the
     unnormalised sum of values, the largest score (base 2) and the sum of weights of each row."""
@@ -129,11 +130,11 @@ def attend(query, positions, first_key, full_end, end_key, alibi_slopes,
     accumulated = tl.zeros([BLOCK_M, HEAD_PADDED], tl.float32)
     accumulated, largest, sums = attend_tiles(
         query, positions, first_key, full_end, end_key, accumulated, largest, sums, alibi_slopes,
-        key_ptr, value_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block, stride_slot,
+        key_cache_ptr, value_cache_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block, stride_slot,
         TILE // PART, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP, False)
     accumulated, largest, sums = attend_tiles(
         query, positions, full_end, end_key, end_key, accumulated, largest, sums, alibi_slopes,
-        key_ptr, value_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block, stride_slot,
+        key_cache_ptr, value_cache_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block, stride_slot,
         TILE // PART, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP, True)
     if not (ALIBI or SOFT_CAP):
         largest *= scale
@@ -189,7 +190,7 @@ def tokens_and_heads(first_row, group, BLOCK_M: tl.constexpr):
 
 
 @triton.jit
-def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_ptr, value_ptr, sinks_ptr, alibi_slopes_ptr,
+def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_cache_ptr, value_cache_ptr, sinks_ptr, alibi_slopes_ptr,
                          key_scale_ptr, value_scale_ptr, block_table_ptr, seq_lens_ptr, query_start_loc_ptr,
                          scale, soft_cap, window, write_lse, min_query_len, num_sequences, group, num_heads, block_size,
                          stride_table, stride_query_token, stride_query_head, stride_output_token, stride_output_head,
@@ -239,7 +240,7 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_ptr, value_ptr, sin
     full_end = first_key if WINDOW else (context + first_row // group + 1) // TILE * TILE
     accumulated, largest, total = attend(
         query, positions, first_key, full_end, end_key, alibi_slopes,
-        key_ptr + kv_head * stride_head, value_ptr + kv_head * stride_head,
+        key_cache_ptr + kv_head * stride_head, value_cache_ptr + kv_head * stride_head,
         block_table_ptr + sequence.to(tl.int64) * stride_table, scale, soft_cap, window, block_size,
         stride_block, stride_slot, BLOCK_M, TILE, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP)
     if SINKS:
@@ -250,7 +251,7 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_ptr, value_ptr, sin
 
 
 @triton.jit
-def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_ptr, key_ptr, value_ptr,
+def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_ptr, key_cache_ptr, value_cache_ptr,
                          alibi_slopes_ptr, key_scale_ptr, block_table_ptr, seq_lens_ptr, query_start_loc_ptr,
                          scale, soft_cap, window, segment_tokens, max_segments, group, num_heads, block_size,
                          stride_table, stride_query_token, stride_query_head, stride_block, stride_slot, stride_head,
@@ -291,7 +292,7 @@ def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_pt
     full_end = first_key if WINDOW else first_key + (end_key - first_key) // TILE * TILE
     accumulated, largest, total = attend(
         query, positions, first_key, full_end, end_key, alibi_slopes,
-        key_ptr + kv_head * stride_head, value_ptr + kv_head * stride_head,
+        key_cache_ptr + kv_head * stride_head, value_cache_ptr + kv_head * stride_head,
         block_table_ptr + sequence.to(tl.int64) * stride_table, scale, soft_cap, window, block_size,
         stride_block, stride_slot, BLOCK_M, TILE, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP)
 

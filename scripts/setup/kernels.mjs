@@ -5,8 +5,12 @@ import { run } from "./run.mjs";
 import { fingerprint, isUpToDate, setStamp } from "./stamp.mjs";
 import { toolchain, toolchainBin } from "./toolchain.mjs";
 
-// What can be built depends on the compilers that are there; manifests hold the version of package.json.
-const inputs = (set) => fingerprint(["kernels", "package.json"], [set, String(toolchain.isDone())]);
+// What can be built depends on the compilers that are there.
+const inputs = (set) =>
+  fingerprint(
+    ["kernels", "lib/catalog/targets.json", "lib/catalog/contract.json"],
+    [set, String(toolchain.isDone())],
+  );
 const manifest = (target) => join("build", "kernels", target, "manifest.json");
 
 /** Where the programs are that the set-up has unpacked or installed apart from the system. */
