@@ -51,6 +51,8 @@ interface CommonConfig {
   kvCacheDtype?: KvCacheDType | undefined;
   /** Tokens of one block of the KV cache. Default 16. */
   blockSize?: number | undefined;
+  /** The cache's layout, where the backend has more than one: "halves", "shuffled". Default: the backend's first. */
+  kvCacheLayout?: string | undefined;
   /** The factor of query·key before the softmax. Default 1/sqrt(size of a query). */
   scale?: number | undefined;
   /** Stands above `VLLM_ATTENTION_BACKEND`: a program's own word. */
@@ -95,6 +97,8 @@ interface ResolvedCommon {
   readonly dtype: ComputeDType;
   readonly kvCacheDtype: KvCacheDType;
   readonly blockSize: number;
+  /** The option `kvCacheLayout`, null where it was not given. */
+  readonly kvCacheLayout: string | null;
   readonly scale: number;
   readonly batchInvariant: boolean;
   readonly numKvHeads: number;
@@ -131,6 +135,7 @@ const COMMON_KEYS = [
   "dtype",
   "kvCacheDtype",
   "blockSize",
+  "kvCacheLayout",
   "scale",
   "backend",
   "batchInvariant",
@@ -160,12 +165,13 @@ export function resolveConfig(config: AttentionConfig | MlaAttentionConfig): Res
       throw invalidArgument("config", `only the options ${[...known].join(", ")}`, key);
     }
   }
-  const { scale, batchInvariant = false, backend } = config;
-  if (scale !== undefined && !(Number.isFinite(scale) && scale > 0)) {
-    throw invalidArgument("scale", "a positive number", scale);
-  }
+  const { scale, batchInvariant = false, backend, kvCacheLayout } = config;
+  if (scale !== undefined) positiveFloat32(scale, "scale");
   if (backend !== undefined && typeof backend !== "string") {
     throw invalidArgument("backend", "the name of a backend", backend);
+  }
+  if (kvCacheLayout !== undefined && typeof kvCacheLayout !== "string") {
+    throw invalidArgument("kvCacheLayout", "the name of a cache layout", kvCacheLayout);
   }
   const common = {
     numHeads: count(config.numHeads, "numHeads"),
@@ -173,6 +179,7 @@ export function resolveConfig(config: AttentionConfig | MlaAttentionConfig): Res
     kvCacheDtype: oneOf(config.kvCacheDtype ?? "auto", KV_CACHE_DTYPES, "kvCacheDtype"),
     blockSize: count(config.blockSize ?? 16, "blockSize"),
     batchInvariant: flag(batchInvariant, "batchInvariant"),
+    kvCacheLayout: kvCacheLayout ?? null,
     backend: backend ?? null,
   };
   return isMla ? resolveMla(config, common) : resolveStandard(config, common);
@@ -181,7 +188,7 @@ export function resolveConfig(config: AttentionConfig | MlaAttentionConfig): Res
 /** Assigned to rather than spread, which would take half of a selection's time. */
 type Common = Pick<
   ResolvedCommon,
-  "numHeads" | "dtype" | "kvCacheDtype" | "blockSize" | "batchInvariant" | "backend"
+  "numHeads" | "dtype" | "kvCacheDtype" | "blockSize" | "kvCacheLayout" | "batchInvariant" | "backend"
 >;
 
 function resolveStandard(config: AttentionConfig, common: Common): ResolvedConfig {
@@ -191,16 +198,8 @@ function resolveStandard(config: AttentionConfig, common: Common): ResolvedConfi
   }
   const headSize = count(config.headSize, "headSize");
   const { alibiSlopes, logitsSoftCap, slidingWindow, sinks = false } = config;
-  if (alibiSlopes !== undefined && (alibiSlopes === null || alibiSlopes.length !== common.numHeads)) {
-    throw invalidArgument(
-      "alibiSlopes",
-      `one slope for each of the ${common.numHeads} query heads`,
-      alibiSlopes,
-    );
-  }
-  if (logitsSoftCap !== undefined && !(Number.isFinite(logitsSoftCap) && logitsSoftCap > 0)) {
-    throw invalidArgument("logitsSoftCap", "a positive number", logitsSoftCap);
-  }
+  if (alibiSlopes !== undefined) checkSlopes(alibiSlopes, common.numHeads);
+  if (logitsSoftCap !== undefined) positiveFloat32(logitsSoftCap, "logitsSoftCap");
   return Object.assign(common, {
     numKvHeads,
     headSize,
@@ -232,6 +231,24 @@ function resolveMla(config: MlaAttentionConfig, common: Common): ResolvedConfig 
     attentionType: "decoder" as const,
     mla,
   });
+}
+
+function checkSlopes(slopes: unknown, numHeads: number): void {
+  const isList = Array.isArray(slopes) || (ArrayBuffer.isView(slopes) && "length" in slopes);
+  const list = isList ? Array.from(slopes as ArrayLike<unknown>) : [];
+  if (list.length !== numHeads || !list.every((slope) => isFloat32(slope))) {
+    throw invalidArgument("alibiSlopes", `a finite slope for each of the ${numHeads} query heads`, slopes);
+  }
+}
+
+function isFloat32(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(Math.fround(value));
+}
+
+/** Kernels compute with the number in float32, where it must neither overflow nor vanish. */
+function positiveFloat32(value: unknown, argument: string): void {
+  if (isFloat32(value) && Math.fround(value) >= 2 ** -126) return;
+  throw invalidArgument(argument, "a positive number within float32's normal range", value);
 }
 
 function count(value: unknown, argument: string): number {

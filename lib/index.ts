@@ -8,7 +8,7 @@ export {
   createBatch,
 } from "./attention/batch.js";
 export type { AttentionBackend, ForwardCall } from "./backends/backend.js";
-export type { Catalog, CatalogKernel, Provider, Verified } from "./catalog/choose.js";
+export type { Catalog, CatalogRow, Provider, Verified } from "./catalog/choose.js";
 export {
   ATTENTION_TYPES,
   type AttentionConfig,

@@ -2,8 +2,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeSizes } from "../dist/catalog/sizes.js";
+import { LAYOUT_SHAPES } from "../dist/kv-cache/layouts.js";
 import { BUILTIN_BACKENDS } from "../dist/selection/backends.js";
-import { PUBLISHED_CATALOG } from "../dist/selection/published.js";
+import { PUBLISHED_CATALOG } from "../dist/selection/planned.js";
 import { VARIABLES } from "../dist/selection/variables.js";
 import { backendsPage } from "./docs/backends.mjs";
 import { environmentPage } from "./docs/environment.mjs";
@@ -12,6 +13,6 @@ import { root } from "./setup/paths.mjs";
 mkdirSync(join(root, "docs"), { recursive: true });
 writeFileSync(
   join(root, "docs/backends.md"),
-  backendsPage(BUILTIN_BACKENDS, PUBLISHED_CATALOG, describeSizes),
+  backendsPage(BUILTIN_BACKENDS, PUBLISHED_CATALOG, describeSizes, LAYOUT_SHAPES),
 );
 writeFileSync(join(root, "docs/environment.md"), environmentPage(VARIABLES));

@@ -4,12 +4,12 @@ import { Device } from "../device/device.js";
 import type { Stream } from "../device/stream.js";
 import type { Tensor } from "../device/tensor.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
-import { installedKernels } from "../kernels/store.js";
+import { ChosenKernels } from "../kernels/chosen.js";
+import { kernelsForDevice, otherContracts } from "../kernels/store.js";
 import { bytesPerBlock, type CacheLayout, KvCache, type KvCacheLayer, wrapLayer } from "../kv-cache/cache.js";
 import { explain } from "../selection/explain.js";
 import type { Explanation } from "../selection/explanation.js";
 import { errorOf, kernelFailure } from "../selection/failure.js";
-import { catalogOfManifests } from "../selection/installed.js";
 import { capabilitiesOf } from "../selection/registry.js";
 import { announce } from "./announce.js";
 import { makeBackend } from "./backends.js";
@@ -147,15 +147,19 @@ export function createAttention(device: Device, config: AttentionConfig): Attent
   if (typeof config === "object" && config !== null && isMlaConfig(config)) {
     throw invalidArgument("config", "the options of multi-head attention", "kvLoraRank, an option of MLA");
   }
-  const explanation = explain(config, {
-    device,
-    catalog: catalogOfManifests(installedKernels().map(({ manifest }) => manifest)),
-  });
+  const catalog = kernelsForDevice(device.info.gcnArchName, config?.env);
+  const explanation = explain(config, { device, catalog });
   const { backend, error, config: resolved } = explanation;
   if (backend === null) throw errorOf(error!);
   const lack = kernelFailure(explanation);
-  if (lack !== null) throw errorOf(lack);
-  const attention = new Attention(device, explanation, resolved!, makeBackend(backend, device, resolved!));
+  if (lack !== null) {
+    const notes = otherContracts(device.info.arch, config.env).map((note) => `. ${note}`);
+    throw errorOf({ ...lack, message: lack.message + notes.join("") });
+  }
+  const launches = explanation.phases.flatMap(({ kernels }) => kernels.flatMap((kernel) => kernel.launches));
+  const kernels = new ChosenKernels(device, catalog, launches);
+  const runner = makeBackend(backend, device, resolved!, kernels);
+  const attention = new Attention(device, explanation, resolved!, runner);
   announce(explanation);
   return attention;
 }

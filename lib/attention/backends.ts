@@ -3,21 +3,22 @@ import { TritonAttention } from "../backends/triton-attn.js";
 import type { BackendName, ResolvedConfig } from "../config.js";
 import type { Device } from "../device/device.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
-import { kernelsFor } from "../kernels/store.js";
+import type { ChosenKernels } from "../kernels/chosen.js";
 import { BUILTIN_BACKENDS } from "../selection/backends.js";
 import type { Capabilities } from "../selection/capabilities.js";
 import type { OwnCapabilities } from "../selection/own-capabilities.js";
 import { capabilitiesOf, registerCapabilities } from "../selection/registry.js";
 
 /** Makes what runs one attention. What it throws comes out of `createAttention`. */
-export type BackendFactory = (device: Device, config: ResolvedConfig) => AttentionBackend;
+export type BackendFactory = (
+  device: Device,
+  config: ResolvedConfig,
+  kernels: ChosenKernels,
+) => AttentionBackend;
 
-/** Who makes a backend, by the table that is in force for its name. A table without one has no kernels yet. */
+/** Factories by capability table; a planned backend has none. */
 const factories = new WeakMap<Capabilities, BackendFactory>([
-  [
-    BUILTIN_BACKENDS.TRITON_ATTN,
-    (device, config) => new TritonAttention(device, config, kernelsFor(device.info.gcnArchName)),
-  ],
+  [BUILTIN_BACKENDS.TRITON_ATTN, (device, config, kernels) => new TritonAttention(device, config, kernels)],
 ]);
 
 /**
@@ -38,12 +39,17 @@ export function registerBackend(
 }
 
 /** Makes the backend that selection chose. ERR_NO_KERNELS_FOR_ARCH where this version only plans it. */
-export function makeBackend(name: BackendName, device: Device, config: ResolvedConfig): AttentionBackend {
+export function makeBackend(
+  name: BackendName,
+  device: Device,
+  config: ResolvedConfig,
+  kernels: ChosenKernels,
+): AttentionBackend {
   const factory = factories.get(capabilitiesOf(name)!);
   if (factory === undefined) {
     throw new RocmAttentionError("ERR_NO_KERNELS_FOR_ARCH", `this version has no kernels for ${name} yet`);
   }
-  const backend: Partial<AttentionBackend> | null | undefined = factory(device, config);
+  const backend: Partial<AttentionBackend> | null | undefined = factory(device, config, kernels);
   if (typeof backend?.forward === "function" && typeof backend.dispose === "function") {
     return backend as AttentionBackend;
   }

@@ -1,11 +1,8 @@
 import type { Batch } from "../attention/batch.js";
-import { storedAs } from "../catalog/choose.js";
-import type { KernelRow } from "../catalog/manifest.js";
 import type { ResolvedConfig } from "../config.js";
 import type { Device } from "../device/device.js";
-import { RocmAttentionError } from "../errors.js";
-import { LaunchPlan } from "../kernels/launch-plan.js";
-import { type KernelFolder, loadKernel } from "../kernels/store.js";
+import type { ChosenKernels } from "../kernels/chosen.js";
+import type { LaunchPlan } from "../kernels/launch-plan.js";
 import type { AttentionBackend, ForwardCall } from "./backend.js";
 import { Scratch } from "./scratch.js";
 import { mostSegments, planSplit } from "./split.js";
@@ -26,18 +23,17 @@ export class TritonAttention implements AttentionBackend {
   readonly #large: Unified;
   readonly #split: SplitDecode;
 
-  constructor(device: Device, config: ResolvedConfig, folder: KernelFolder) {
+  constructor(device: Device, config: ResolvedConfig, kernels: ChosenKernels) {
     this.#device = device;
     this.#config = config;
     this.#group = config.numHeads / config.numKvHeads;
-    const plan = (operation: string, rows?: number) => {
-      const row = findKernel(folder, config, operation, rows);
-      return new LaunchPlan(loadKernel(device, folder, row), row);
-    };
-    this.#write = new CacheWrite(plan("reshape_and_cache_flash"), config);
-    this.#small = new Unified(plan("unified_attention_2d", 16), config);
-    this.#large = new Unified(plan("unified_attention_2d", 64), config);
-    this.#split = new SplitDecode(plan("unified_attention_3d", 16), plan("reduce_segments"), config);
+    const byRows = (rows: number) =>
+      kernels.load("triton:unified_attention_2d").find((plan) => plan.row.tile.rows === rows)!;
+    this.#write = new CacheWrite(kernels.load("triton:reshape_and_cache_flash")[0], config);
+    this.#small = new Unified(byRows(16), config);
+    this.#large = new Unified(byRows(64), config);
+    const [attend] = kernels.load("triton:unified_attention_3d");
+    this.#split = new SplitDecode(attend, kernels.load("triton:reduce_segments")[0], config);
   }
 
   forward(call: ForwardCall): void {
@@ -68,70 +64,6 @@ export class TritonAttention implements AttentionBackend {
   }
 }
 
-/** The kernel of an operation for a configuration: one for its very block size before one for any. */
-function findKernel(
-  folder: KernelFolder,
-  config: ResolvedConfig,
-  operation: string,
-  rows?: number,
-): KernelRow {
-  const { dtype, headSize, blockSize } = config;
-  const kvCacheDtype = storedAs(config.kvCacheDtype, dtype);
-  const needed = neededFeatures(config, operation);
-  const ofOperation = folder.manifest.kernels.filter(
-    (row) =>
-      row.provider === "triton" &&
-      row.operation === operation &&
-      (rows === undefined || row.tile.rows === rows),
-  );
-  const fitting = ofOperation.filter(({ capabilities }) => {
-    const { dtypes, kvCacheDtypes, headSizes, features } = capabilities;
-    return (
-      dtypes.includes(dtype) &&
-      kvCacheDtypes.includes(kvCacheDtype) &&
-      headSizes.includes(headSize) &&
-      (capabilities.blockSize === null ? blockSize % 16 === 0 : capabilities.blockSize === blockSize) &&
-      features.length === needed.length &&
-      needed.every((feature) => features.includes(feature))
-    );
-  });
-  const row = fitting.find(({ capabilities }) => capabilities.blockSize !== null) ?? fitting[0];
-  if (row !== undefined) return row;
-  const wanted = [
-    dtype,
-    `cache ${kvCacheDtype}`,
-    `head size ${headSize}`,
-    `block size ${blockSize}`,
-    ...needed,
-  ].join(", ");
-  const present = ofOperation.map(({ capabilities: has }) =>
-    [
-      ...has.dtypes,
-      `cache ${has.kvCacheDtypes}`,
-      `head size ${has.headSizes}`,
-      `block size ${has.blockSize ?? "16n"}`,
-      ...has.features,
-    ].join(", "),
-  );
-  throw new RocmAttentionError(
-    "ERR_BACKEND_UNSUPPORTED",
-    `TRITON_ATTN has no ${operation} kernel for ${wanted} on ${folder.manifest.target}; ` +
-      `${folder.path} has: ${[...new Set(present)].join("; ") || "none"}`,
-  );
-}
-
-function neededFeatures(config: ResolvedConfig, operation: string): string[] {
-  if (operation === "reshape_and_cache_flash") return [];
-  const sinks = config.sinks && operation !== "unified_attention_3d" ? ["sinks"] : [];
-  if (operation === "reduce_segments") return sinks;
-  return [
-    ...(config.slidingWindow === null ? [] : ["slidingWindow"]),
-    ...(config.alibi ? ["alibi"] : []),
-    ...(config.logitsSoftCap === null ? [] : ["logitsSoftCap"]),
-    ...sinks,
-  ];
-}
-
 /** Arguments that stay the same for an attention. The kernels compute in base 2. */
 function constants(config: ResolvedConfig): Record<string, number> {
   const { numHeads, numKvHeads, headSize, blockSize, scale, logitsSoftCap, slidingWindow } = config;
@@ -157,6 +89,8 @@ function setters(plan: LaunchPlan) {
     key: pointer("key"),
     value: pointer("value"),
     output: pointer("output"),
+    keyCache: pointer("key_cache"),
+    valueCache: pointer("value_cache"),
     lse: pointer("lse"),
     writeLse: number("write_lse"),
     blockTable: pointer("block_table"),
@@ -187,8 +121,8 @@ function setCall(set: Setters, { query, output, lse, batch, cache }: ForwardCall
   set.queryStartLoc(batch.queryStartLocPointer);
   set.table(batch.maxBlocksPerSequence);
   setCache(set, cache);
-  set.key(cache.keyPointer);
-  set.value(cache.valuePointer);
+  set.keyCache(cache.keyPointer);
+  set.valueCache(cache.valuePointer);
 }
 
 function setCache(set: Pick<Setters, "block" | "slot" | "head">, { strides }: ForwardCall["cache"]): void {
@@ -206,8 +140,6 @@ class CacheWrite {
     this.#plan = plan.set(constants(config));
     this.#set = {
       ...setters(plan),
-      keyCache: plan.pointer("key_cache"),
-      valueCache: plan.pointer("value_cache"),
       slotMapping: plan.pointer("slot_mapping"),
       keyToken: plan.number("stride_key_token"),
       keyHead: plan.number("stride_key_head"),

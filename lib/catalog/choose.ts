@@ -1,6 +1,4 @@
-import type { AttentionType, ComputeDType, KvCacheDType } from "../config.js";
-import { FEATURE_NAMES, FEATURES, type Feature } from "./features.js";
-import { matches, type Sizes } from "./sizes.js";
+import { type KernelNeeds, type Serves, serves, unmetNeeds } from "./serves.js";
 import { bareTarget } from "./targets.js";
 
 /** Who made a kernel: our HIP C++, our Triton sources, CK-tile, or AITER (its assembly, its Triton). */
@@ -11,46 +9,38 @@ export type Provider = (typeof PROVIDERS)[number];
 export const VERIFIED = ["none", "emulator", "hardware"] as const;
 export type Verified = (typeof VERIFIED)[number];
 
-/**
- * What selection knows of a kernel: one row of a manifest, or several that differ in sizes alone. What a row leaves
- * out it does not depend on (a reduction over partitions has no block size).
- */
-export interface CatalogKernel {
-  target: string;
-  provider: Provider;
-  operation: string;
-  dtypes?: readonly ComputeDType[];
-  kvCacheDtypes?: readonly KvCacheDType[];
-  headSizes?: Sizes;
-  blockSizes?: Sizes;
-  attentionTypes?: readonly AttentionType[];
-  /** Features that are compiled in: it serves who asks for exactly these. */
-  features?: readonly Feature[];
-  verified: Verified;
-  /** This version is to have it and has not yet. */
-  planned?: boolean;
+/** A kernel by what it does and who made it, as backends name it. */
+export interface Launch {
+  readonly provider: Provider;
+  readonly operation: string;
+  /** Where a provider makes it in more than one way: "asm", "triton". */
+  readonly variant?: string;
 }
 
-/** The kernels that there are: of the folders on this machine, or of the packages of this version. */
-export interface Catalog {
-  name: string;
-  kernels: readonly CatalogKernel[];
+/** The part of a kernel's row that choosing needs; a row of a manifest has all of it. */
+export interface CatalogRow {
+  readonly target: string;
+  readonly provider: string;
+  readonly operation: string;
+  readonly variant?: string;
+  /** Of an installed kernel. */
+  readonly id?: string;
+  readonly serves: Serves;
+  readonly verified: Verified;
+  /** A kernel that this version is to have and has not yet. */
+  readonly planned?: boolean;
 }
 
-/** What of a configuration decides which kernel of an operation fits. */
-export interface KernelNeeds {
-  dtype: ComputeDType;
-  kvCacheDtype: KvCacheDType;
-  headSize: number;
-  blockSize: number;
-  attentionType: AttentionType;
-  features: readonly Feature[];
+/** A set of kernels to choose from: those on this machine, or those of this version's packages. */
+export interface Catalog<Row extends CatalogRow = CatalogRow> {
+  readonly name: string;
+  readonly kernels: readonly Row[];
 }
 
-/** The kernels for one target. Planned ones have an entry that does not list them. */
-export type KernelIndex = ReadonlyMap<Provider, ReadonlyMap<string, readonly CatalogKernel[]>>;
+/** The kernels for one target by provider and operation. Planned ones have an entry that does not list them. */
+export type KernelIndex = ReadonlyMap<string, ReadonlyMap<string, readonly CatalogRow[]>>;
 
-const indexes = new WeakMap<readonly CatalogKernel[], Map<string, KernelIndex>>();
+const indexes = new WeakMap<readonly CatalogRow[], Map<string, KernelIndex>>();
 
 /** The kernels of the catalog that run on a target: "gfx942:sramecc+:xnack-" is served by kernels for "gfx942" too. */
 export function kernelsFor({ kernels }: Catalog, arch: string): KernelIndex {
@@ -60,11 +50,11 @@ export function kernelsFor({ kernels }: Catalog, arch: string): KernelIndex {
   return index;
 }
 
-function indexKernels(kernels: readonly CatalogKernel[], arch: string): KernelIndex {
+function indexKernels(kernels: readonly CatalogRow[], arch: string): KernelIndex {
   const bare = bareTarget(arch);
-  const index = new Map<Provider, Map<string, CatalogKernel[]>>();
+  const index = new Map<string, Map<string, CatalogRow[]>>();
   for (const kernel of kernels.filter(({ target }) => target === arch || target === bare)) {
-    const ofProvider = index.get(kernel.provider) ?? new Map<string, CatalogKernel[]>();
+    const ofProvider = index.get(kernel.provider) ?? new Map<string, CatalogRow[]>();
     const rows = ofProvider.get(kernel.operation) ?? [];
     if (!kernel.planned) rows.push(kernel);
     index.set(kernel.provider, ofProvider.set(kernel.operation, rows));
@@ -72,87 +62,46 @@ function indexKernels(kernels: readonly CatalogKernel[], arch: string): KernelIn
   return index;
 }
 
-/** The kernels of an operation; none where they are planned, undefined where the catalog does not know it. */
+/** The kernels of a launch; none where they are planned, undefined where the catalog does not know it. */
 export function kernelsOf(
   index: KernelIndex,
-  { provider, operation }: Pick<CatalogKernel, "provider" | "operation">,
-): readonly CatalogKernel[] | undefined {
-  return index.get(provider)?.get(operation);
+  { provider, operation, variant }: Launch,
+): readonly CatalogRow[] | undefined {
+  const rows = index.get(provider)?.get(operation);
+  return variant === undefined ? rows : rows?.filter((row) => row.variant === variant);
 }
 
-/** Operations that have no part in some features, and the features in which they have one; all others have in all. */
-const FEATURES_OF_OPERATION: Readonly<Record<string, readonly Feature[]>> = {
-  unified_attention_3d: ["slidingWindow", "alibi", "logitsSoftCap"],
-  reduce_segments: ["sinks"],
-  paged_attention_reduce: [],
-  mla_reduce: [],
-  merge_attention_states: [],
-  gather_cache: [],
-  reshape_and_cache: [],
-  reshape_and_cache_flash: [],
-  concat_and_cache_mla: [],
-};
+/**
+ * The kernels that run a launch: the best that serve the needs, by id, which differ in tile or reach alone; the step
+ * decides among them. Or the needs that no kernel of the launch takes.
+ */
+export type Choice =
+  | { readonly rows: readonly CatalogRow[] }
+  | { readonly rows: null; readonly unmet: readonly string[] };
 
-/** What a kernel may be made for: whether it takes what is needed of that, and the words for what is needed. */
-const ASPECTS: readonly {
-  takes(kernel: CatalogKernel, needs: KernelNeeds): boolean;
-  words(needs: KernelNeeds): string;
-}[] = [
-  {
-    takes: ({ dtypes }, { dtype }) => dtypes?.includes(dtype) ?? true,
-    words: ({ dtype }) => dtype,
-  },
-  {
-    takes: ({ kvCacheDtypes }, { kvCacheDtype, dtype }) =>
-      kvCacheDtypes?.includes(storedAs(kvCacheDtype, dtype)) ?? true,
-    words: ({ kvCacheDtype }) => `KV cache dtype ${kvCacheDtype}`,
-  },
-  {
-    takes: ({ headSizes }, { headSize }) => headSizes === undefined || matches(headSizes, headSize),
-    words: ({ headSize }) => `head size ${headSize}`,
-  },
-  {
-    takes: ({ blockSizes }, { blockSize }) => blockSizes === undefined || matches(blockSizes, blockSize),
-    words: ({ blockSize }) => `block size ${blockSize}`,
-  },
-  {
-    takes: ({ attentionTypes }, { attentionType }) => attentionTypes?.includes(attentionType) ?? true,
-    words: ({ attentionType }) => `attention type ${attentionType}`,
-  },
-  {
-    takes: (kernel, { features }) => hasFeatures(kernel, features),
-    words: ({ features }) => features.map((feature) => FEATURE_NAMES[feature]).join(" with ") || "no feature",
-  },
-];
-
-/** Whether a kernel takes what is needed. */
-export function serves(kernel: CatalogKernel, needs: KernelNeeds): boolean {
-  return ASPECTS.every(({ takes }) => takes(kernel, needs));
+/** Chooses: made for the very block size before made for any, features compiled in before those of run time. */
+export function choose(index: KernelIndex, launch: Launch, needs: KernelNeeds): Choice {
+  const rows = kernelsOf(index, launch) ?? [];
+  const serving = rows.filter((row) => serves(row.serves, needs));
+  if (serving.length === 0) {
+    const unmet =
+      rows.length === 0
+        ? []
+        : unmetNeeds(
+            rows.map((row) => row.serves),
+            needs,
+          );
+    return { rows: null, unmet };
+  }
+  if (serving.length === 1) return { rows: serving };
+  const ranks = serving.map((row) => rankOf(row.serves));
+  const best = Math.max(...ranks);
+  const chosen = serving.filter((_, index) => ranks[index] === best);
+  return { rows: chosen.sort((one, other) => ((one.id ?? "") < (other.id ?? "") ? -1 : 1)) };
 }
 
-/** What none of these kernels takes: "head size 80", "a sliding window"; nothing where some take each, and none all. */
-export function lacking(kernels: readonly CatalogKernel[], needs: KernelNeeds): string[] {
-  if (kernels.length === 0) return [];
-  return ASPECTS.filter(({ takes }) => !kernels.some((kernel) => takes(kernel, needs))).map(({ words }) =>
-    words(needs),
-  );
-}
-
-function hasFeatures({ operation, features }: CatalogKernel, needed: readonly Feature[]): boolean {
-  if (features === undefined) return true;
-  const ofOperation = FEATURES_OF_OPERATION[operation] ?? FEATURES;
-  return ofOperation.every((feature) => features.includes(feature) === needed.includes(feature));
-}
-
-/** Those of an operation's kernels that run for what is needed: made for its very block size before made for any. */
-export function suiting(kernels: readonly CatalogKernel[], needs: KernelNeeds): readonly CatalogKernel[] {
-  const serving = kernels.filter((kernel) => serves(kernel, needs));
-  const exact = serving.filter(({ blockSizes }) => blockSizes !== undefined && "oneOf" in blockSizes);
-  return exact.length > 0 ? exact : serving;
-}
-
-/** Kernels know a cache in the dtype of the model ("auto"), and fp8; "bfloat16" and "fp8_e4m3" are other words for these. */
-export function storedAs(kvCacheDtype: KvCacheDType, dtype: ComputeDType): KvCacheDType {
-  if (kvCacheDtype === "fp8_e4m3") return "fp8";
-  return kvCacheDtype === dtype ? "auto" : kvCacheDtype;
+function rankOf({ blockSizes, features }: Serves): number {
+  const isExact = blockSizes !== undefined && "oneOf" in blockSizes;
+  const compiled = Object.values(features).filter((level) => level === "compiled").length;
+  return (isExact ? 100 : 0) + compiled;
 }

@@ -1,29 +1,27 @@
 import { RocmAttentionError } from "../errors.js";
+import { VERIFIED, type Verified } from "./choose.js";
+import contract from "./contract.json" with { type: "json" };
+import { FEATURE_LEVELS, type Serves } from "./serves.js";
+import type { Sizes } from "./sizes.js";
+import { targetOf } from "./targets.js";
 
 /** The version of the manifest's layout that this package reads. */
-export const MANIFEST_SCHEMA = 1;
+export const MANIFEST_SCHEMA = contract.schema;
+/** Raised when an operation or an argument changes its meaning: kernels of another contract cannot be launched. */
+export const CONTRACT = contract.contract;
 
 export const KERNARG_TYPES = ["pointer", "int32", "int64", "float32"] as const;
 export type KernargType = (typeof KERNARG_TYPES)[number];
 
 /** One explicit argument of a kernel. Offsets and sizes are bytes in the kernarg segment. */
 export interface Kernarg {
+  /** The argument's name in the kernel's source. */
   readonly name: string;
+  /** Its name here, where that is another. */
+  readonly as?: string;
   readonly type: KernargType;
   readonly offset: number;
   readonly size: number;
-}
-
-/** What a kernel can do. */
-export interface KernelCapabilities {
-  readonly dtypes: readonly string[];
-  /** "auto": the cache is stored in the dtype of the query. */
-  readonly kvCacheDtypes: readonly string[];
-  readonly headSizes: readonly number[];
-  /** Tokens of a cache block that it is made for; null: any multiple of 16. */
-  readonly blockSize: number | null;
-  /** Of "slidingWindow", "alibi", "logitsSoftCap", "sinks". */
-  readonly features: readonly string[];
 }
 
 /** One row of a manifest: a kernel as data, whatever made it. */
@@ -31,68 +29,84 @@ export interface KernelRow {
   readonly id: string;
   readonly provider: string;
   readonly operation: string;
+  /** Where a provider makes it in more than one way: "asm", "triton". */
+  readonly variant?: string;
   /** The code object, beside the manifest. */
   readonly file: string;
   readonly sha256: string;
   readonly symbol: string;
   readonly kernargs: readonly Kernarg[];
-  /** Of the whole segment: what lies behind the explicit arguments is zero. */
+  /** Of the whole segment: everything behind the explicit arguments is zero. */
   readonly kernargBytes: number;
-  /** Work-items of a workgroup. */
-  readonly block: number;
+  /** Work-items. */
+  readonly workgroupSize: number;
   /** Dynamic LDS that a launch gives. */
   readonly ldsBytes: number;
-  /** Vector registers per lane, accumulation registers included. */
-  readonly vgprs: number;
-  /** Private memory per lane; 0 in every kernel of ours. */
-  readonly scratchBytes: number;
-  /** Waves that a SIMD holds, by registers and LDS. */
-  readonly wavesPerSimd: number;
-  /** The launch's grid, for people. */
-  readonly grid: string;
   /** Sizes of the kernel's tile that the launch depends on: "rows" (query tokens x heads), "keys". */
   readonly tile: Readonly<Record<string, number>>;
-  readonly capabilities: KernelCapabilities;
-  readonly verified: "none" | "emulator" | "hardware";
+  /** The launch's grid, for people. */
+  readonly grid: string;
+  readonly serves: Serves;
+  readonly resources: {
+    readonly amdgpu: {
+      /** Vector registers per lane, accumulation registers included. */
+      readonly vgprs: number;
+      /** Private memory per lane; 0 in every kernel of ours. */
+      readonly scratchBytes: number;
+      /** Waves that a SIMD holds, by registers and LDS. */
+      readonly wavesPerSimd: number;
+    };
+  };
+  /** The one wave schedule under which an object of a vendor is right. */
+  readonly schedule?: string;
+  readonly verified: Verified;
   readonly compiler: { readonly name: string; readonly version: string };
 }
 
 /** The contents of a kernel folder. */
 export interface Manifest {
-  readonly schema: typeof MANIFEST_SCHEMA;
-  /** Of the package; kernels of another version are not used. */
-  readonly version: string;
+  readonly schema: number;
+  readonly contract: number;
   /** "gfx942" */
   readonly target: string;
+  readonly platform: string;
   readonly waveSize: number;
   readonly kernels: readonly KernelRow[];
 }
 
-/** Reads a manifest. Throws ERR_KERNEL_CORRUPT that names `path` and what is wrong in it. */
+/** Limits of a launch on every target; LDS has the target's own. */
+const MAX_KERNARG_BYTES = 4096;
+const MAX_WORKGROUP_SIZE = 1024;
+const MAX_LDS_BYTES = 160 * 1024;
+
+/** Reads a manifest. Throws ERR_KERNEL_CORRUPT that names `path` and the entry that is wrong. */
 export function parseManifest(text: string, path: string): Manifest {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new RocmAttentionError(
-      "ERR_KERNEL_CORRUPT",
-      `${path} is not JSON: build or install the kernels anew`,
-      {
-        cause,
-      },
-    );
+    const message = `${path} is not JSON: build or install the kernels anew`;
+    throw new RocmAttentionError("ERR_KERNEL_CORRUPT", message, { cause });
   }
   const check = new Checker(path);
   const manifest = check.object(value, "manifest");
   if (manifest.schema !== MANIFEST_SCHEMA) {
     check.fail("schema", `${MANIFEST_SCHEMA}, the schema that this version reads`, manifest.schema);
   }
-  check.string(manifest.version, "version");
-  check.string(manifest.target, "target");
+  check.count(manifest.contract, "contract", 1);
+  const target = check.string(manifest.target, "target");
+  check.oneOf(manifest.platform, ["hip"], "platform");
   check.count(manifest.waveSize, "waveSize", 1);
+  // Kernels of another contract are named, not read: their rows may mean something else.
+  if (manifest.contract !== CONTRACT) return { ...(value as Manifest), kernels: [] };
   const ids = new Set<string>();
   for (const [index, kernel] of check.array(manifest.kernels, "kernels").entries()) {
-    checkRow(check, kernel, `kernels[${index}]`);
+    checkRow(
+      check,
+      kernel,
+      `kernels[${index}]`,
+      targetOf(target.split(":", 1)[0]!)?.ldsBytes ?? MAX_LDS_BYTES,
+    );
     const { id } = kernel as KernelRow;
     if (ids.has(id)) check.fail(`kernels[${index}].id`, "an id of its own", id);
     ids.add(id);
@@ -100,67 +114,112 @@ export function parseManifest(text: string, path: string): Manifest {
   return value as Manifest;
 }
 
-function checkRow(check: Checker, value: unknown, at: string): void {
+function checkRow(check: Checker, value: unknown, at: string, maxLdsBytes: number): void {
   const row = check.object(value, at);
-  for (const key of ["id", "provider", "operation", "file", "symbol", "grid"])
-    check.string(row[key], `${at}.${key}`);
-  if (/[/\\]/.test(row.file as string))
-    check.fail(`${at}.file`, "the name of a file beside the manifest", row.file);
+  for (const key of ["id", "provider", "operation", "symbol", "grid"]) check.string(row[key], `${at}.${key}`);
+  for (const key of ["variant", "schedule"]) {
+    if (row[key] !== undefined) check.string(row[key], `${at}.${key}`);
+  }
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*\.co$/.test(check.string(row.file, `${at}.file`))) {
+    check.fail(`${at}.file`, "the name of a .co file beside the manifest", row.file);
+  }
   if (!/^[0-9a-f]{64}$/.test(check.string(row.sha256, `${at}.sha256`))) {
     check.fail(`${at}.sha256`, "64 hexadecimal digits", row.sha256);
   }
-  for (const key of ["kernargBytes", "ldsBytes", "vgprs", "scratchBytes"])
-    check.count(row[key], `${at}.${key}`);
-  for (const key of ["block", "wavesPerSimd"]) check.count(row[key], `${at}.${key}`, 1);
+  check.count(row.kernargBytes, `${at}.kernargBytes`, 0, MAX_KERNARG_BYTES);
+  check.count(row.workgroupSize, `${at}.workgroupSize`, 1, MAX_WORKGROUP_SIZE);
+  check.count(row.ldsBytes, `${at}.ldsBytes`, 0, maxLdsBytes);
+  checkKernargs(check, row, at);
+  for (const [name, size] of Object.entries(check.object(row.tile, `${at}.tile`))) {
+    check.count(size, `${at}.tile.${name}`, 1);
+  }
+  checkServes(check, check.object(row.serves, `${at}.serves`), `${at}.serves`);
+  const resources = check.object(row.resources, `${at}.resources`);
+  const amdgpu = check.object(resources.amdgpu, `${at}.resources.amdgpu`);
+  for (const key of ["vgprs", "scratchBytes"]) check.count(amdgpu[key], `${at}.resources.amdgpu.${key}`);
+  check.count(amdgpu.wavesPerSimd, `${at}.resources.amdgpu.wavesPerSimd`, 1);
+  check.oneOf(row.verified, VERIFIED, `${at}.verified`);
+  const compiler = check.object(row.compiler, `${at}.compiler`);
+  check.string(compiler.name, `${at}.compiler.name`);
+  check.string(compiler.version, `${at}.compiler.version`);
+}
+
+function checkKernargs(check: Checker, row: Record<string, unknown>, at: string): void {
   let end = 0;
+  const names = new Set<unknown>();
   for (const [index, value] of check.array(row.kernargs, `${at}.kernargs`).entries()) {
     const place = `${at}.kernargs[${index}]`;
     const kernarg = check.object(value, place);
     check.string(kernarg.name, `${place}.name`);
+    if (kernarg.as !== undefined) check.string(kernarg.as, `${place}.as`);
+    const name = kernarg.as ?? kernarg.name;
+    if (names.has(name)) check.fail(`${place}.name`, "a name of its own", name);
+    names.add(name);
     check.oneOf(kernarg.type, KERNARG_TYPES, `${place}.type`);
     const offset = check.count(kernarg.offset, `${place}.offset`);
     const size = check.count(kernarg.size, `${place}.size`);
     if (size !== (kernarg.type === "pointer" || kernarg.type === "int64" ? 8 : 4)) {
       check.fail(`${place}.size`, `the size of ${kernarg.type}`, size);
     }
-    if (offset < end || offset % size !== 0)
+    if (offset < end || offset % size !== 0) {
       check.fail(`${place}.offset`, `an aligned offset from ${end} on`, offset);
+    }
     end = offset + size;
   }
-  if (end > (row.kernargBytes as number))
+  if (end > (row.kernargBytes as number)) {
     check.fail(`${at}.kernargBytes`, `at least ${end}`, row.kernargBytes);
-  for (const [name, size] of Object.entries(check.object(row.tile, `${at}.tile`))) {
-    check.count(size, `${at}.tile.${name}`, 1);
   }
-  const capabilities = check.object(row.capabilities, `${at}.capabilities`);
-  const entries = (key: string) => [...check.array(capabilities[key], `${at}.capabilities.${key}`).entries()];
-  for (const key of ["dtypes", "kvCacheDtypes", "features"]) {
-    for (const [index, word] of entries(key)) check.string(word, `${at}.capabilities.${key}[${index}]`);
-  }
-  for (const [index, size] of entries("headSizes")) {
-    check.count(size, `${at}.capabilities.headSizes[${index}]`, 1);
-  }
-  if (capabilities.blockSize !== null) check.count(capabilities.blockSize, `${at}.capabilities.blockSize`, 1);
-  check.oneOf(row.verified, ["none", "emulator", "hardware"], `${at}.verified`);
-  const compiler = check.object(row.compiler, `${at}.compiler`);
-  check.string(compiler.name, `${at}.compiler.name`);
-  check.string(compiler.version, `${at}.compiler.version`);
 }
 
-/** Checks values of a manifest; what is wrong makes the whole manifest ERR_KERNEL_CORRUPT. */
+function checkServes(check: Checker, serves: Record<string, unknown>, at: string): void {
+  for (const key of ["dtypes", "kvCacheDtypes", "layouts", "attentionTypes"]) {
+    if (serves[key] === undefined) continue;
+    for (const [index, word] of check.array(serves[key], `${at}.${key}`).entries()) {
+      check.string(word, `${at}.${key}[${index}]`);
+    }
+  }
+  for (const key of ["headSizes", "blockSizes", "queriesPerKv", "queryTokens"]) {
+    if (serves[key] !== undefined) checkSizes(check, serves[key], `${at}.${key}`, key === "headSizes");
+  }
+  if (serves.maxPartBytes !== undefined) check.count(serves.maxPartBytes, `${at}.maxPartBytes`, 1);
+  for (const [name, level] of Object.entries(check.object(serves.features, `${at}.features`))) {
+    check.oneOf(level, FEATURE_LEVELS, `${at}.features.${name}`);
+  }
+}
+
+function checkSizes(check: Checker, value: unknown, at: string, arePairsAllowed: boolean): void {
+  const sizes = check.object(value, at) as Partial<Record<"oneOf" | "pairs" | keyof Sizes, unknown>>;
+  const [name] = Object.keys(sizes);
+  if (name === "oneOf" || (name === "pairs" && arePairsAllowed)) {
+    for (const [index, entry] of check.array(sizes[name], `${at}.${name}`).entries()) {
+      const place = `${at}.${name}[${index}]`;
+      const numbers = name === "oneOf" ? [entry] : check.array(entry, place);
+      if (name === "pairs" && numbers.length !== 2) check.fail(place, "two sizes", entry);
+      for (const number of numbers) check.count(number, place, 1);
+    }
+    return;
+  }
+  for (const [key, number] of Object.entries(sizes)) {
+    if (!["min", "max", "multipleOf"].includes(key)) check.fail(`${at}.${key}`, "no such entry", number);
+    check.count(number, `${at}.${key}`, 1);
+  }
+}
+
+/** Checks values of a manifest; anything wrong makes the whole manifest ERR_KERNEL_CORRUPT. */
 class Checker {
   constructor(private readonly path: string) {}
 
   fail(at: string, expected: string, received: unknown): never {
     throw new RocmAttentionError(
       "ERR_KERNEL_CORRUPT",
-      `${this.path}: expected ${expected} for ${at}, received ${JSON.stringify(received)}: ` +
+      `${this.path}: expected ${expected} for ${at}, received ${JSON.stringify(received)?.slice(0, 200)}: ` +
         "build or install the kernels anew",
     );
   }
   object(value: unknown, at: string): Record<string, unknown> {
-    if (typeof value !== "object" || value === null || Array.isArray(value))
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
       this.fail(at, "an object", value);
+    }
     return value as Record<string, unknown>;
   }
   array(value: unknown, at: string): unknown[] {
@@ -171,9 +230,11 @@ class Checker {
     if (typeof value !== "string" || value === "") this.fail(at, "a text", value);
     return value;
   }
-  count(value: unknown, at: string, least = 0): number {
-    if (!Number.isSafeInteger(value) || (value as number) < least)
-      this.fail(at, `an integer >= ${least}`, value);
+  count(value: unknown, at: string, least = 0, most = Number.MAX_SAFE_INTEGER): number {
+    if (!Number.isSafeInteger(value) || (value as number) < least || (value as number) > most) {
+      const range = most === Number.MAX_SAFE_INTEGER ? `>= ${least}` : `from ${least} to ${most}`;
+      this.fail(at, `an integer ${range}`, value);
+    }
     return value as number;
   }
   oneOf(value: unknown, values: readonly string[], at: string): void {

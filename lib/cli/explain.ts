@@ -7,8 +7,7 @@ import { installedKernels } from "../kernels/store.js";
 import { explain, type SelectionOptions } from "../selection/explain.js";
 import type { Explanation } from "../selection/explanation.js";
 import { failureOf } from "../selection/failure.js";
-import { catalogOfManifests } from "../selection/installed.js";
-import { PUBLISHED_CATALOG } from "../selection/published.js";
+import { PUBLISHED_CATALOG } from "../selection/planned.js";
 import { readModel } from "./explain/model.js";
 import { type LayerKind, layerKinds } from "./explain/model-config.js";
 import { explanationText } from "./explain/text.js";
@@ -66,10 +65,7 @@ function explainModel(model: string, options: ExplainOptions): Explained[] {
   const selection: SelectionOptions = {
     arch: options.arch,
     device: info && { info },
-    catalog:
-      which === "installed"
-        ? catalogOfManifests(installedKernels().map(({ manifest }) => manifest))
-        : PUBLISHED_CATALOG,
+    catalog: which === "installed" ? installedKernels() : PUBLISHED_CATALOG,
   };
   const kinds = layerKinds(readModel(model), {
     tensorParallel: options.tp,

@@ -83,7 +83,16 @@ export class LaunchPlan {
   /** Enqueues the kernel with the arguments as they are now. */
   launch(stream: Stream, gridX: number, gridY = 1, gridZ = 1): void {
     const start = traceStart(stream);
-    enqueue(stream, this.#kernel, gridX, gridY, gridZ, this.#row.block, this.#row.ldsBytes, this.#bytes);
+    enqueue(
+      stream,
+      this.#kernel,
+      gridX,
+      gridY,
+      gridZ,
+      this.#row.workgroupSize,
+      this.#row.ldsBytes,
+      this.#bytes,
+    );
     if (start !== null) traceEnd(this.#row, stream, start);
   }
 

@@ -1,119 +1,144 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { delimiter, dirname, join } from "node:path";
-import { type KernelRow, type Manifest, parseManifest } from "../catalog/manifest.js";
-import { PACKAGED_TARGETS } from "../catalog/targets.js";
+import { readFileSync, type Stats, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Catalog } from "../catalog/choose.js";
+import { CONTRACT, type KernelRow, type Manifest, parseManifest } from "../catalog/manifest.js";
+import { bareTarget, PACKAGED_TARGETS } from "../catalog/targets.js";
+import type { Environment } from "../config.js";
 import type { Device } from "../device/device.js";
 import type { Kernel, Module } from "../device/module.js";
 import { RocmAttentionError } from "../errors.js";
-import { packageRoot } from "../native.js";
+import { type KernelSource, kernelSources, requireTrusted } from "./sources.js";
+
+/** A kernel's row, with the folder where it lies. */
+export interface LocatedRow extends KernelRow {
+  readonly target: string;
+  readonly folder: string;
+  readonly source: KernelSource["source"];
+}
 
 /** A folder of kernels for one target, with its manifest read and checked. */
-export interface KernelFolder {
-  readonly path: string;
+export interface KernelFolder extends KernelSource {
   readonly manifest: Manifest;
 }
 
-/** Where kernel folders are looked for, with what says so: the first folder of a target wins. */
-export interface KernelLocation {
-  readonly target: string;
-  readonly path: string;
-  readonly source: "ROCM_ATTENTION_KERNEL_PATH" | "package" | "build";
-}
+const MAX_MANIFEST_BYTES = 16 * 2 ** 20;
+
+/** Manifests by path, read again where the file has changed. */
+const manifests = new Map<string, { readonly mtimeMs: number; readonly manifest: Manifest }>();
 
 /**
- * All places of a target's kernels in the order in which they are tried: the folders of ROCM_ATTENTION_KERNEL_PATH (each a
- * kernel folder, or a folder of such by target), the installed package @rocm-attention/kernels-<target>, this project's
- * own build.
+ * The folders of a target, the first before the others; those of another contract are among them, without kernels.
+ * ERR_KERNEL_CORRUPT where a manifest is damaged, ERR_KERNEL_UNTRUSTED where others may write it.
  */
-export function kernelLocations(target: string, env: NodeJS.ProcessEnv = process.env): KernelLocation[] {
-  const locations: KernelLocation[] = [];
-  for (const folder of (env.ROCM_ATTENTION_KERNEL_PATH ?? "").split(delimiter).filter(Boolean)) {
-    for (const path of [join(folder, target), folder]) {
-      locations.push({ target, path, source: "ROCM_ATTENTION_KERNEL_PATH" });
+export function kernelFolders(target: string, env: Environment = process.env): KernelFolder[] {
+  const folders = new Map<string, KernelFolder>();
+  for (const source of kernelSources(target, env)) {
+    const manifest = readManifest(source);
+    if (manifest?.target === target && !folders.has(source.path)) {
+      folders.set(source.path, { ...source, manifest });
     }
   }
-  const installed = installedPackage(target);
-  if (installed !== null) locations.push({ target, path: installed, source: "package" });
-  locations.push({ target, path: join(packageRoot, "build", "kernels", target), source: "build" });
-  return locations;
+  return [...folders.values()];
 }
 
-/** From this package, and from where the program was started: package managers put it in the one or the other. */
-function installedPackage(target: string): string | null {
-  for (const from of [join(packageRoot, "package.json"), join(process.cwd(), "package.json")]) {
-    try {
-      return dirname(createRequire(from).resolve(`@rocm-attention/kernels-${target}/manifest.json`));
-    } catch {
-      // Not installed there.
+function readManifest({ path: folder, source }: KernelSource): Manifest | null {
+  const path = join(folder, "manifest.json");
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return null;
+  requireTrusted(folder, source);
+  requireTrusted(path, source, stats);
+  const known = manifests.get(path);
+  if (known?.mtimeMs === stats.mtimeMs) return known.manifest;
+  if (!stats.isFile() || stats.size > MAX_MANIFEST_BYTES) {
+    throw new RocmAttentionError(
+      "ERR_KERNEL_CORRUPT",
+      `expected a file of at most ${MAX_MANIFEST_BYTES} bytes at ${path}, received ${stats.isFile() ? `${stats.size}` : "no regular file"}`,
+    );
+  }
+  const manifest = parseManifest(readBytes(path).toString("utf8"), path);
+  manifests.set(path, { mtimeMs: stats.mtimeMs, manifest });
+  return manifest;
+}
+
+/** The catalog of installed kernels; one of the same folders is the same object, so that its index is made once. */
+const catalogs = new Map<string, Catalog<LocatedRow>>();
+
+/** The kernels of these targets on this machine: the union of their folders, of rows with one id the first. */
+export function installedKernels(
+  targets: readonly string[] = PACKAGED_TARGETS,
+  env: Environment = process.env,
+): Catalog<LocatedRow> {
+  const folders = targets.flatMap((target) => kernelFolders(target, env));
+  const key = folders.map(({ path }) => `${path}:${manifests.get(join(path, "manifest.json"))?.mtimeMs}`);
+  const known = catalogs.get(key.join("\n"));
+  if (known !== undefined) return known;
+  const rows = new Map<string, LocatedRow>();
+  for (const { path, source, target, manifest } of folders) {
+    for (const row of manifest.kernels) {
+      const id = `${bareTarget(target)} ${row.id}`;
+      if (!rows.has(id)) rows.set(id, { ...row, target, folder: path, source });
     }
   }
-  return null;
+  const catalog = { name: "installed", kernels: [...rows.values()] };
+  catalogs.set(key.join("\n"), catalog);
+  return catalog;
 }
 
-/** The version of this package: kernels of another one are passed over, for they may mean something else. */
-const packageVersion: string = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")).version;
-
-/** The kernels of a target, from the first place that has them in this package's version; null where none has. */
-export function findKernelFolder(target: string, env: NodeJS.ProcessEnv = process.env): KernelFolder | null {
-  for (const { path } of kernelLocations(target, env)) {
-    const file = join(path, "manifest.json");
-    if (!existsSync(file)) continue;
-    const manifest = parseManifest(readFileSync(file, "utf8"), file);
-    if (manifest.target === target && manifest.version === packageVersion) return { path, manifest };
-  }
-  return null;
+/** The kernels for a device: of its exact target ("gfx942:sramecc+:xnack-") and of the bare one ("gfx942"). */
+export function kernelsForDevice(gcnArchName: string, env: Environment = process.env): Catalog<LocatedRow> {
+  return installedKernels([...new Set([gcnArchName, bareTarget(gcnArchName)])], env);
 }
 
-/** The folders of all targets that are there. */
-export function installedKernels(env: NodeJS.ProcessEnv = process.env): KernelFolder[] {
-  return PACKAGED_TARGETS.flatMap((target) => findKernelFolder(target, env) ?? []);
+/** Folders of kernels that this version cannot launch, in words; they explain why kernels are missing. */
+export function otherContracts(target: string, env: Environment = process.env): string[] {
+  return kernelFolders(target, env)
+    .filter(({ manifest }) => manifest.contract !== CONTRACT)
+    .map(
+      ({ path, manifest }) =>
+        `${path} has kernels of contract ${manifest.contract}, this version launches those of ${CONTRACT}`,
+    );
 }
 
-/**
- * The kernels for a device: of its exact target ("gfx942:sramecc+:xnack-"), else of the bare one ("gfx942").
- * ERR_NO_KERNELS_FOR_ARCH says what there is and how to get what is not.
- */
-export function kernelsFor(gcnArchName: string, env: NodeJS.ProcessEnv = process.env): KernelFolder {
-  const bare = gcnArchName.split(":", 1)[0]!;
-  const folder = findKernelFolder(gcnArchName, env) ?? findKernelFolder(bare, env);
-  if (folder !== null) return folder;
-  const targets = installedKernels(env).map(({ manifest }) => manifest.target);
+/** Reads a row's code object. ERR_KERNEL_CORRUPT where it is missing or not as the manifest says, ERR_KERNEL_UNTRUSTED. */
+export function readKernel(row: LocatedRow): Uint8Array {
+  const path = join(row.folder, row.file);
+  const bytes = readBytes(path, (stats) => requireTrusted(path, row.source, stats));
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  if (sha256 === row.sha256) return bytes;
   throw new RocmAttentionError(
-    "ERR_NO_KERNELS_FOR_ARCH",
-    `there are no kernels of version ${packageVersion} for ${bare}; installed: ${targets.join(", ") || "none"}. ` +
-      `Add them with: npm install @rocm-attention/kernels-${bare}   (in a clone: kernels/build --target ${bare})`,
+    "ERR_KERNEL_CORRUPT",
+    `the kernel file ${path} is damaged: its SHA-256 is ${sha256}, the manifest says ${row.sha256}. ` +
+      "Build or install the kernels anew",
+  );
+}
+
+function readBytes(path: string, check?: (stats: Stats) => void): Buffer {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isFile()) {
+    check?.(stats);
+    try {
+      return readFileSync(path);
+    } catch (cause) {
+      throw new RocmAttentionError("ERR_KERNEL_CORRUPT", `the kernel file ${path} cannot be read`, { cause });
+    }
+  }
+  throw new RocmAttentionError(
+    "ERR_KERNEL_CORRUPT",
+    `the kernel file ${path} cannot be read: no regular file`,
   );
 }
 
 /** Loaded code objects of a device by file: a module serves all attentions of its device, and each of its kernels by symbol. */
 const loadedModules = new WeakMap<Device, Map<string, Module>>();
 
-/** Reads a row's code object. ERR_KERNEL_CORRUPT where it is missing or not what the manifest says. */
-export function readKernel(folder: KernelFolder, row: KernelRow): Uint8Array {
-  const file = join(folder.path, row.file);
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(file);
-  } catch (cause) {
-    throw new RocmAttentionError("ERR_KERNEL_CORRUPT", `the kernel file ${file} cannot be read`, { cause });
-  }
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
-  if (sha256 === row.sha256) return bytes;
-  throw new RocmAttentionError(
-    "ERR_KERNEL_CORRUPT",
-    `the kernel file ${file} is damaged: its SHA-256 is ${sha256}, the manifest says ${row.sha256}. ` +
-      "Build or install the kernels anew",
-  );
-}
-
 /** The row's kernel on a device; its code object is loaded at the first call, which then blocks. */
-export function loadKernel(device: Device, folder: KernelFolder, row: KernelRow): Kernel {
+export function loadKernel(device: Device, row: LocatedRow): Kernel {
   const modules = loadedModules.get(device) ?? new Map<string, Module>();
   loadedModules.set(device, modules);
-  const file = join(folder.path, row.file);
-  const module = modules.get(file) ?? device.loadModule(readKernel(folder, row));
-  modules.set(file, module);
+  // The hash tells a rebuilt file from the one that was loaded.
+  const key = `${join(row.folder, row.file)}:${row.sha256}`;
+  const module = modules.get(key) ?? device.loadModule(readKernel(row));
+  modules.set(key, module);
   return module.kernel(row.symbol);
 }

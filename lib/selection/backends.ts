@@ -1,6 +1,6 @@
-import type { Provider } from "../catalog/choose.js";
+import type { Launch, Provider } from "../catalog/choose.js";
 import { BACKEND_NAMES, type BuiltinBackendName } from "../config.js";
-import type { Capabilities, KernelChoice, Launch } from "./capabilities.js";
+import type { Capabilities, KernelChoice } from "./capabilities.js";
 
 const CDNA = ["gfx90a", "gfx942", "gfx950"] as const;
 const ALL_TARGETS = [...CDNA, "gfx11", "gfx12"] as const;
@@ -42,7 +42,7 @@ const TRITON_ATTN: Capabilities = {
   logitsSoftCap: true,
   sinks: true,
   batchInvariant: true,
-  kvCacheLayout: "[numBlocks, 2, blockSize, numKvHeads, headSize]",
+  kvCacheLayouts: ["paired"],
   lse: true,
   fp8Output: "planned",
   graphs: "always",
@@ -99,8 +99,7 @@ const ROCM_ATTN: Capabilities = {
   logitsSoftCap: false,
   sinks: true,
   batchInvariant: true,
-  kvCacheLayout:
-    "key [numBlocks, numKvHeads, headSize / x, blockSize, x], value [numBlocks, numKvHeads, headSize, blockSize]; x = 16 bytes / element",
+  kvCacheLayouts: ["split"],
   lse: false,
   fp8Output: true,
   graphs: "always",
@@ -136,7 +135,7 @@ const ROCM_AITER_FA: Capabilities = {
   logitsSoftCap: false,
   sinks: false,
   batchInvariant: false,
-  kvCacheLayout: "[2, numBlocks, blockSize, numKvHeads, headSize]",
+  kvCacheLayouts: ["halves", "shuffled"],
   lse: true,
   fp8Output: false,
   graphs: "decode",
@@ -210,7 +209,7 @@ const ROCM_AITER_UNIFIED_ATTN: Capabilities = {
   logitsSoftCap: true,
   sinks: true,
   batchInvariant: false,
-  kvCacheLayout: "[2, numBlocks, blockSize, numKvHeads, headSize]",
+  kvCacheLayouts: ["halves"],
   lse: false,
   fp8Output: true,
   graphs: "always",
@@ -236,7 +235,7 @@ const FLEX_ATTENTION: Capabilities = {
   logitsSoftCap: false,
   sinks: false,
   batchInvariant: true,
-  kvCacheLayout: "[2, numBlocks, blockSize, numKvHeads, headSize]",
+  kvCacheLayouts: ["halves"],
   lse: false,
   fp8Output: false,
   graphs: "never",
@@ -266,7 +265,7 @@ const ROCM_AITER_MLA: Capabilities = {
   logitsSoftCap: false,
   sinks: false,
   batchInvariant: false,
-  kvCacheLayout: "[numBlocks, blockSize, 576]",
+  kvCacheLayouts: ["latent"],
   lse: false,
   fp8Output: false,
   graphs: "decode",
@@ -308,7 +307,7 @@ const TRITON_MLA: Capabilities = {
   logitsSoftCap: false,
   sinks: false,
   batchInvariant: true,
-  kvCacheLayout: "[numBlocks, blockSize, 576]",
+  kvCacheLayouts: ["latent"],
   lse: true,
   fp8Output: false,
   graphs: "always",
@@ -322,7 +321,7 @@ const TRITON_MLA: Capabilities = {
   },
 };
 
-/** What ours run, by backend. */
+/** The capability tables of this package, by backend. */
 export const BUILTIN_BACKENDS: Readonly<Record<BuiltinBackendName, Capabilities>> = {
   TRITON_ATTN,
   ROCM_ATTN,

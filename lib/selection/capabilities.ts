@@ -1,13 +1,13 @@
-import type { Provider } from "../catalog/choose.js";
+import type { Launch } from "../catalog/choose.js";
 import type { Sizes } from "../catalog/sizes.js";
-import type { AttentionType, ComputeDType, KvCacheDType } from "../config.js";
+import type { AttentionType, ComputeDType, KvCacheDType, ResolvedConfig } from "../config.js";
 import type { FlagName } from "./variables.js";
 
-/** What a backend does: attend for new sequences, for one more token each, for both at once; store keys and values. */
+/** The things that a backend does: attend for new sequences, for one more token each, for both at once; store keys and values. */
 export const PHASES = ["prefill", "decode", "mixed", "cacheWrite"] as const;
 export type Phase = (typeof PHASES)[number];
 
-/** What limits a backend, and a kernel within it: the entries by which a configuration is judged. */
+/** The limits of a backend, and of a kernel within it: the entries that a configuration is held against. */
 export interface Limits {
   /** Standard attention over keys and values, or multi-head latent attention. */
   readonly kind: "standard" | "mla";
@@ -22,6 +22,8 @@ export interface Limits {
   /** Query heads per key and value head. */
   readonly queriesPerKv: Sizes;
   readonly blockSizes: Sizes;
+  /** Names of cache layouts, the one used by default first. */
+  readonly kvCacheLayouts: readonly string[];
   readonly attentionTypes: readonly AttentionType[];
   readonly slidingWindow: boolean;
   readonly alibi: boolean;
@@ -30,14 +32,8 @@ export interface Limits {
   readonly batchInvariant: boolean;
 }
 
-/** The name of an entry by which a configuration is judged. */
+/** The name of an entry that a configuration is held against. */
 export type Capability = keyof Limits;
-
-/** One kernel launch of a phase. */
-export interface Launch {
-  readonly provider: Provider;
-  readonly operation: string;
-}
 
 /** Launches that together do a phase, for the configurations within their limits. */
 export interface KernelChoice {
@@ -50,12 +46,10 @@ export interface KernelChoice {
   readonly note?: string;
 }
 
-/** One backend: what ours run, in one table. Validation, explanation and docs/backends.md read nothing else. */
+/** One backend in one table: validation, explanation and docs/backends.md read nothing else. */
 export interface Capabilities extends Limits {
   /** One sentence for listings. */
   readonly summary: string;
-  /** How its KV cache is laid out, for each layer. */
-  readonly kvCacheLayout: string;
   /** `forward` can write the log-sum-exp of each row. */
   readonly lse: boolean;
   /** `forward` can write fp8 with a static scale. */
@@ -72,4 +66,9 @@ export interface Capabilities extends Limits {
   readonly cacheWrite: readonly KernelChoice[];
   /** Differences from vLLM's backend of the same name, by entry. */
   readonly differences: Readonly<Partial<Record<keyof Capabilities, string>>>;
+}
+
+/** The cache layout of a configuration: the one that it asks for, else the backend's default; null: the backend's own matter. */
+export function layoutOf({ kvCacheLayouts }: Capabilities, { kvCacheLayout }: ResolvedConfig): string | null {
+  return kvCacheLayout ?? kvCacheLayouts[0] ?? null;
 }

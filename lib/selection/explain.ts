@@ -7,11 +7,12 @@ import {
   resolveConfig,
 } from "../config.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
-import { decide, type Explicit, hasAiter } from "./decide.js";
+import { layoutOf } from "./capabilities.js";
+import { selectionContext } from "./context.js";
+import { decide, hasAiter, type RequestedBackend } from "./decide.js";
 import type { Explanation } from "./explanation.js";
 import { errorOf, failure, failureOf, kernelFailure } from "./failure.js";
-import { situationOf } from "./phases.js";
-import { PUBLISHED_CATALOG } from "./published.js";
+import { PUBLISHED_CATALOG } from "./planned.js";
 import { capabilitiesOf, invalidBackend, overridingBackend } from "./registry.js";
 import { upstreamRule } from "./rules.js";
 import { reportVariables } from "./variable-report.js";
@@ -22,7 +23,7 @@ export interface SelectionOptions {
   /** Where the variables are read when the configuration has no `env`. Default `process.env`. */
   env?: Environment | undefined;
   /** Selects for this device's target. */
-  device?: { readonly info: { readonly arch: string } } | undefined;
+  device?: { readonly info: { readonly arch: string; readonly gcnArchName?: string } } | undefined;
   /** Selects for this target: "gfx942". Default, without a device: gfx942. */
   arch?: string | undefined;
   /** The kernels to count on. Default: those that the packages of this version have. */
@@ -45,6 +46,7 @@ export function explain(
     error: null,
     config: null,
     target: namedTarget(device, arch) ?? { arch: "gfx942", from: "assumed" },
+    kvCacheLayout: null,
     catalog: isCatalog(catalog) ? catalog.name : "none",
     candidates: [],
     variables: [],
@@ -56,7 +58,7 @@ export function explain(
     checkTarget(device, arch);
     explanation.config = resolveConfig(config);
     const { env = environment } = config;
-    select(explanation, readVariables(env), catalog);
+    select(explanation, readVariables(env), catalog, device?.info.gcnArchName ?? explanation.target.arch);
   } catch (error) {
     if (!(error instanceof RocmAttentionError)) throw error;
     explanation.error = failureOf(error);
@@ -100,33 +102,34 @@ function checkTarget(device: SelectionOptions["device"], arch: SelectionOptions[
 }
 
 /** Fills the explanation in. Throws where the named backend does not exist, with all that is known by then standing in it. */
-function select(explanation: Explanation, variables: SetVariables, catalog: Catalog): void {
+function select(explanation: Explanation, variables: SetVariables, catalog: Catalog, arch: string): void {
   const config = explanation.config!;
-  const situation = situationOf(config, readFlags(variables), explanation.target.arch, catalog);
-  const explicit = namedBackend(config.backend, variables);
-  if (explicit !== null) explanation.source = explicit.source;
-  if (explicit !== null && capabilitiesOf(explicit.name) === undefined) {
-    const where = { override: "overrideBackend", option: "the option backend" }[explicit.source as string];
-    throw invalidBackend(explicit.name, where ?? explicit.source, where && "backend");
+  const context = selectionContext(config, readFlags(variables), arch, catalog);
+  const requested = namedBackend(config.backend, variables);
+  if (requested !== null) explanation.source = requested.source;
+  if (requested !== null && capabilitiesOf(requested.name) === undefined) {
+    const where = { override: "overrideBackend", option: "the option backend" }[requested.source as string];
+    throw invalidBackend(requested.name, where ?? requested.source, where && "backend");
   }
-  explanation.rule = upstreamRule(config, situation.flags, explicit?.name ?? null, situation.target, () =>
-    hasAiter(capabilitiesOf("ROCM_AITER_MLA")!, situation.kernels),
+  explanation.rule = upstreamRule(config, context.flags, requested?.name ?? null, context.target, () =>
+    hasAiter(capabilitiesOf("ROCM_AITER_MLA")!, context.kernels),
   );
-  const decision = decide(situation, explicit);
+  const decision = decide(context, requested);
   explanation.source = decision.source;
   explanation.candidates = decision.candidates;
-  explanation.variables = reportVariables(situation, explicit, decision, variables);
+  explanation.variables = reportVariables(context, requested, decision, variables);
   if (decision.chosen === null) {
-    explanation.error = failure(decision, explicit, situation.target);
+    explanation.error = failure(decision, requested, context.target);
     return;
   }
   explanation.backend = decision.chosen.backend;
   explanation.phases = decision.phases;
+  explanation.kvCacheLayout = layoutOf(capabilitiesOf(decision.chosen.backend)!, config);
   const lack = kernelFailure(explanation);
   if (lack !== null) explanation.notes.push(`createAttention fails with ${lack.code}: ${lack.message}`);
 }
 
-function namedBackend(option: BackendName | null, variables: SetVariables): Explicit | null {
+function namedBackend(option: BackendName | null, variables: SetVariables): RequestedBackend | null {
   const forced = overridingBackend();
   if (forced !== null) return { name: forced, source: "override" };
   if (option !== null) return { name: option, source: "option" };

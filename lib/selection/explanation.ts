@@ -1,4 +1,4 @@
-import type { Provider, Verified } from "../catalog/choose.js";
+import type { Launch, Verified } from "../catalog/choose.js";
 import type { BackendName, ResolvedConfig } from "../config.js";
 import type { ErrorCode } from "../errors.js";
 import type { Capability, Phase } from "./capabilities.js";
@@ -56,9 +56,9 @@ export interface PhaseKernel {
 }
 
 /** One launch of a phase. */
-export interface LaunchReport {
-  provider: Provider;
-  operation: string;
+export interface LaunchReport extends Launch {
+  /** Ids of the installed kernels among which the step decides; empty where none is installed. */
+  kernels: string[];
   status: KernelStatus;
   verified: Verified;
 }
@@ -107,6 +107,8 @@ export interface Explanation {
   config: ResolvedConfig | null;
   /** The GPU target, and whether the caller named it or it was assumed. */
   target: { arch: string; from: "device" | "arch" | "assumed" };
+  /** The chosen backend's cache layout for this configuration; null where selection fails. */
+  kvCacheLayout: string | null;
   /** Which catalog of kernels was asked. */
   catalog: string;
   /** In the order in which they are considered. */

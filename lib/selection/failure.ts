@@ -1,7 +1,8 @@
 import { kernelsFor } from "../catalog/choose.js";
+import { PUBLISHED_KERNELS } from "../catalog/published.js";
 import { bareTarget, kernelCommand } from "../catalog/targets.js";
 import { RocmAttentionError } from "../errors.js";
-import { type Decision, type Explicit, hasAiter } from "./decide.js";
+import { type Decision, hasAiter, type RequestedBackend } from "./decide.js";
 import {
   type Candidate,
   type Explanation,
@@ -9,12 +10,15 @@ import {
   PHASE_TITLES,
   type PhaseKernel,
 } from "./explanation.js";
-import { PUBLISHED_CATALOG } from "./published.js";
 import { capabilitiesOf } from "./registry.js";
 
 /** Why a selection has chosen nothing: every reason, then what could run instead. */
-export function failure({ candidates }: Decision, explicit: Explicit | null, target: string): Failure {
-  if (explicit === null) {
+export function failure(
+  { candidates }: Decision,
+  requested: RequestedBackend | null,
+  target: string,
+): Failure {
+  if (requested === null) {
     const tried = candidates
       .filter(({ enabled }) => enabled)
       .map(({ backend, reasons }) => `${backend} ${join(reasons)}.`);
@@ -91,6 +95,6 @@ function alternatives(candidates: readonly Candidate[]): string {
 
 /** Whether the packages of this version have the kernels of AITER that a backend needs. */
 function isAiterPublished(backend: string, target: string): boolean {
-  const kernels = PUBLISHED_CATALOG.kernels.filter(({ planned }) => !planned);
-  return hasAiter(capabilitiesOf(backend)!, kernelsFor({ name: "published", kernels }, target));
+  const published = kernelsFor({ name: "published", kernels: PUBLISHED_KERNELS }, target);
+  return hasAiter(capabilitiesOf(backend)!, published);
 }

@@ -1,15 +1,17 @@
+import { type Launch, PROVIDERS } from "../catalog/choose.js";
 import type { Sizes } from "../catalog/sizes.js";
 import { ATTENTION_TYPES, COMPUTE_DTYPES, KV_CACHE_DTYPES } from "../config.js";
 import { invalidArgument } from "../errors.js";
-import type { Capabilities, Limits } from "./capabilities.js";
+import type { Capabilities, KernelChoice, Limits, Phase } from "./capabilities.js";
 
 /**
- * What a program says of a backend of its own. What it leaves out is as narrow as the least of this package's backends:
- * 16-bit dtypes, a cache in the same, causal self-attention, no feature; sizes and targets it leaves out are not limited.
+ * The table of a program's own backend. Entries left out are as narrow as the least of this package's backends: 16-bit
+ * dtypes, a cache in the same, layout "paired", causal self-attention, no feature; sizes and targets left out are not
+ * limited. A backend that names launches by phase gets their kernels from the folders that this package's come from.
  */
 export type OwnCapabilities = Pick<Capabilities, "kind" | "summary"> &
   Partial<Limits> &
-  Partial<Pick<Capabilities, "lse" | "graphs">>;
+  Partial<Pick<Capabilities, "lse" | "graphs" | Phase>>;
 
 const LEAST: Omit<Capabilities, "kind" | "summary"> = {
   targets: ["gfx"],
@@ -25,7 +27,7 @@ const LEAST: Omit<Capabilities, "kind" | "summary"> = {
   logitsSoftCap: false,
   sinks: false,
   batchInvariant: false,
-  kvCacheLayout: "[numBlocks, 2, blockSize, numKvHeads, headSize]",
+  kvCacheLayouts: ["paired"],
   lse: false,
   fp8Output: false,
   graphs: "never",
@@ -51,6 +53,7 @@ const CHECKS: Readonly<Record<keyof Required<OwnCapabilities>, Check>> = {
   numHeads: sizes,
   queriesPerKv: sizes,
   blockSizes: sizes,
+  kvCacheLayouts: listOf(text),
   attentionTypes: listOf(oneOf(ATTENTION_TYPES)),
   slidingWindow: flag,
   alibi: flag,
@@ -59,9 +62,13 @@ const CHECKS: Readonly<Record<keyof Required<OwnCapabilities>, Check>> = {
   batchInvariant: flag,
   lse: flag,
   graphs: oneOf(["always", "decode", "never"]),
+  prefill: listOf(kernelChoice),
+  decode: listOf(kernelChoice),
+  mixed: listOf(kernelChoice),
+  cacheWrite: listOf(kernelChoice),
 };
 
-/** Checks what a program declares and fills in the rest. Throws ERR_INVALID_ARGUMENT. */
+/** Checks a program's table and fills in the rest. Throws ERR_INVALID_ARGUMENT. */
 export function completeCapabilities(own: OwnCapabilities): Capabilities {
   if (typeof own !== "object" || own === null) throw invalidArgument("capabilities", "an object", own);
   for (const key of Object.keys(own)) {
@@ -101,6 +108,29 @@ function text(value: unknown, argument: string): void {
 
 function flag(value: unknown, argument: string): void {
   if (typeof value !== "boolean") throw invalidArgument(argument, "true or false", value);
+}
+
+/** { launches: [{ provider, operation, variant? }], note? } */
+function kernelChoice(value: unknown, argument: string): void {
+  record(value, argument, ["launches", "note"]);
+  const { launches, note } = value as Partial<KernelChoice>;
+  if (note !== undefined) text(note, `${argument}.note`);
+  listOf((launch, at) => {
+    record(launch, at, ["provider", "operation", "variant"]);
+    const { provider, operation, variant } = launch as Partial<Launch>;
+    oneOf(PROVIDERS)(provider, `${at}.provider`);
+    text(operation, `${at}.operation`);
+    if (variant !== undefined) text(variant, `${at}.variant`);
+  })(launches, `${argument}.launches`);
+}
+
+function record(value: unknown, argument: string, keys: readonly string[]): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw invalidArgument(argument, "an object", value);
+  }
+  for (const key of Object.keys(value)) {
+    if (!keys.includes(key)) throw invalidArgument(argument, `only ${keys.join(", ")}`, key);
+  }
 }
 
 function sizes(value: unknown, argument: string): void {

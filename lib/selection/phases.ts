@@ -1,71 +1,32 @@
-import {
-  type Catalog,
-  type KernelIndex,
-  type KernelNeeds,
-  kernelsFor,
-  kernelsOf,
-  lacking,
-  serves,
-  suiting,
-  VERIFIED,
-  type Verified,
-} from "../catalog/choose.js";
-import { FEATURES } from "../catalog/features.js";
+import { choose, kernelsOf, type Launch, VERIFIED, type Verified } from "../catalog/choose.js";
+import { type KernelNeeds, serves } from "../catalog/serves.js";
 import { joinWithOr } from "../catalog/sizes.js";
-import { bareTarget } from "../catalog/targets.js";
-import type { ResolvedConfig } from "../config.js";
-import { type Capabilities, type KernelChoice, type Launch, PHASES, type Phase } from "./capabilities.js";
+import { type Capabilities, type KernelChoice, layoutOf, PHASES, type Phase } from "./capabilities.js";
+import type { SelectionContext } from "./context.js";
 import type { KernelStatus, LaunchReport, PhaseKernel, PhasePlan } from "./explanation.js";
-import { PUBLISHED_CATALOG } from "./published.js";
-import { judge } from "./validate.js";
-import type { Flags } from "./variables.js";
+import { unsupported } from "./unsupported.js";
 
-/** What one selection looks at: the configuration, the flags, the target and the kernels that there are for it. */
-export interface Situation {
-  readonly config: ResolvedConfig;
-  readonly flags: Flags;
-  /** Without its features: "gfx942" of "gfx942:sramecc+:xnack-". */
-  readonly target: string;
-  readonly kernels: KernelIndex;
-  /** The kernels of the published packages, to tell what is not installed from what does not exist. */
-  readonly published: KernelIndex;
-  readonly needs: KernelNeeds;
-  /** What is known of a launch so far: one is part of many phases, and a selection is to cost microseconds. */
-  readonly reports: Map<Launch, LaunchReport>;
-}
-
-export function situationOf(config: ResolvedConfig, flags: Flags, arch: string, catalog: Catalog): Situation {
-  return {
-    config,
-    flags,
-    target: bareTarget(arch),
-    kernels: kernelsFor(catalog, arch),
-    published: kernelsFor(PUBLISHED_CATALOG, arch),
-    needs: {
-      dtype: config.dtype,
-      kvCacheDtype: config.kvCacheDtype,
-      headSize: config.headSize,
-      blockSize: config.blockSize,
-      attentionType: config.attentionType,
-      features: FEATURES.filter((feature) => Boolean(config[feature])),
-    },
-    reports: new Map(),
-  };
-}
-
-/** Which kernels of a backend will run each phase, and why others will not. */
-export function planPhases(capabilities: Capabilities, situation: Situation): PhasePlan[] {
+/** The kernels of a backend that will run each phase, and why others will not. */
+export function kernelsByPhase(capabilities: Capabilities, context: SelectionContext): PhasePlan[] {
+  const layout = layoutOf(capabilities, context.config);
   const plans: PhasePlan[] = [];
   for (const phase of PHASES) {
-    if (capabilities[phase].length > 0) plans.push(planPhase(phase, capabilities[phase], situation));
+    if (capabilities[phase].length > 0) {
+      plans.push(kernelsOfPhase(phase, capabilities[phase], layout, context));
+    }
   }
   return plans;
 }
 
-function planPhase(phase: Phase, choices: readonly KernelChoice[], situation: Situation): PhasePlan {
+function kernelsOfPhase(
+  phase: Phase,
+  choices: readonly KernelChoice[],
+  layout: string | null,
+  context: SelectionContext,
+): PhasePlan {
   const tried = choices.map((choice) => {
-    const reasons = obstacles(choice, situation);
-    const kernel = reasons.length === 0 ? lookUp(choice, situation) : null;
+    const reasons = reasonsAgainst(choice, context);
+    const kernel = reasons.length === 0 ? lookUp(choice, layout, context) : null;
     return { launches: choice.launches, reasons, kernel };
   });
   const isAnyAvailable = tried.some(({ kernel }) => kernel?.status === "available");
@@ -74,7 +35,7 @@ function planPhase(phase: Phase, choices: readonly KernelChoice[], situation: Si
     if (kernel === null) {
       plan.passedOver.push({ kernel: kernelName(launches), reasons });
     } else if (isAnyAvailable && kernel.status !== "available") {
-      plan.passedOver.push({ kernel: kernelName(launches), reasons: [absence(kernel, situation.target)] });
+      plan.passedOver.push({ kernel: kernelName(launches), reasons: [absence(kernel, context.target)] });
     } else {
       plan.kernels.push(kernel);
       if (kernel.note === undefined) break;
@@ -94,11 +55,11 @@ export function kernelName(launches: readonly Launch[]): string {
   return words.join(" + ");
 }
 
-function obstacles({ limits, switchedOff }: KernelChoice, situation: Situation): string[] {
-  const reasons = limits === undefined ? [] : judge(limits, situation).map(({ message }) => message);
+function reasonsAgainst({ limits, switchedOff }: KernelChoice, context: SelectionContext): string[] {
+  const reasons = limits === undefined ? [] : unsupported(limits, context).map(({ message }) => message);
   if (switchedOff === undefined) return reasons;
   const off = switchedOff
-    .filter(({ variables, when }) => variables.every((name) => situation.flags[name] === when))
+    .filter(({ variables, when }) => variables.every((name) => context.flags[name] === when))
     .map(
       ({ variables, when }) =>
         `${variables.join(" and ")} ${variables.length > 1 ? "are" : "is"} ${when ? "on" : "off"}`,
@@ -117,12 +78,16 @@ function absence(kernel: PhaseKernel, target: string): string {
     : `not installed: ${joinWithOr(absent)} for this configuration on ${target}`;
 }
 
-function lookUp({ launches, note }: KernelChoice, situation: Situation): PhaseKernel {
-  const reports = launches.map((launch) => reportOf(launch, situation));
-  const status = worst(launches, situation);
+function lookUp(
+  { launches, note }: KernelChoice,
+  layout: string | null,
+  context: SelectionContext,
+): PhaseKernel {
+  const reports = launches.map((launch) => reportOf(launch, layout, context));
+  const status = worst(launches, layout, context);
   const kernel: PhaseKernel = { launches: reports, status, lacks: [], verified: leastVerified(reports) };
   if (status === "planned") {
-    kernel.lacks = [...new Set(launches.flatMap((launch) => lackingIn(launch, situation)))];
+    kernel.lacks = [...new Set(launches.flatMap((launch) => unmetBy(launch, layout, context)))];
   }
   if (note !== undefined) kernel.note = note;
   return kernel;
@@ -132,16 +97,17 @@ function lookUp({ launches, note }: KernelChoice, situation: Situation): PhaseKe
  * Whether there are kernels for every phase and all of its batches: of each phase the best choice that fits and is for
  * all. A backend without phases brings its own.
  */
-export function kernelStatus(capabilities: Capabilities, situation: Situation): KernelStatus {
+export function kernelStatus(capabilities: Capabilities, context: SelectionContext): KernelStatus {
+  const layout = layoutOf(capabilities, context.config);
   let status: KernelStatus = "available";
   for (const phase of PHASES) {
     if (capabilities[phase].length === 0) continue;
     let best: KernelStatus = "planned";
     for (const choice of capabilities[phase]) {
       if (choice.note !== undefined) continue;
-      const found = worst(choice.launches, situation);
+      const found = worst(choice.launches, layout, context);
       // Whether it fits is the dearer question: it is asked only where the answer matters.
-      if (worse(found, best) !== found && obstacles(choice, situation).length === 0) best = found;
+      if (worse(found, best) !== found && reasonsAgainst(choice, context).length === 0) best = found;
     }
     status = worse(status, best);
     if (status === "planned") return status;
@@ -149,34 +115,45 @@ export function kernelStatus(capabilities: Capabilities, situation: Situation): 
   return status;
 }
 
-function reportOf(launch: Launch, situation: Situation): LaunchReport {
-  const known = situation.reports.get(launch);
+function reportOf(launch: Launch, layout: string | null, context: SelectionContext): LaunchReport {
+  const ofLayout = context.reports.get(layout) ?? new Map<Launch, LaunchReport>();
+  context.reports.set(layout, ofLayout);
+  const known = ofLayout.get(launch);
   if (known !== undefined) return known;
-  const { provider, operation } = launch;
-  const rows = suiting(kernelsOf(situation.kernels, launch) ?? [], situation.needs);
-  const status = rows.length > 0 ? "available" : isPublished(launch, situation) ? "missing" : "planned";
-  const report: LaunchReport = { provider, operation, status, verified: leastVerified(rows) };
-  situation.reports.set(launch, report);
+  const needs = needsOf(layout, context);
+  const { rows } = choose(context.kernels, launch, needs);
+  const report: LaunchReport = {
+    ...launch,
+    status: rows !== null ? "available" : isPublished(launch, needs, context) ? "missing" : "planned",
+    kernels: (rows ?? []).flatMap(({ id }) => id ?? []),
+    verified: leastVerified(rows ?? []),
+  };
+  ofLayout.set(launch, report);
   return report;
 }
 
-function isPublished(launch: Launch, { kernels, published, needs }: Situation): boolean {
+function needsOf(layout: string | null, context: SelectionContext): KernelNeeds {
+  return { ...context.needs, layout };
+}
+
+function isPublished(launch: Launch, needs: KernelNeeds, { kernels, published }: SelectionContext): boolean {
   if (kernels === published) return false;
-  return kernelsOf(published, launch)?.some((row) => serves(row, needs)) ?? false;
+  return kernelsOf(published, launch)?.some((row) => serves(row.serves, needs)) ?? false;
 }
 
-function lackingIn(launch: Launch, { published, needs }: Situation): string[] {
-  return lacking(kernelsOf(published, launch) ?? [], needs);
+function unmetBy(launch: Launch, layout: string | null, context: SelectionContext): readonly string[] {
+  const choice = choose(context.published, launch, needsOf(layout, context));
+  return choice.rows === null ? choice.unmet : [];
 }
 
-/** What is true of all of them; "none" where there are none. */
+/** The level that is true of all of them; "none" where there are none. */
 function leastVerified(kernels: readonly { readonly verified: Verified }[]): Verified {
   return VERIFIED.find((level) => kernels.some(({ verified }) => verified === level)) ?? "none";
 }
 
-function worst(launches: readonly Launch[], situation: Situation): KernelStatus {
+function worst(launches: readonly Launch[], layout: string | null, context: SelectionContext): KernelStatus {
   let status: KernelStatus = "available";
-  for (const launch of launches) status = worse(status, reportOf(launch, situation).status);
+  for (const launch of launches) status = worse(status, reportOf(launch, layout, context).status);
   return status;
 }
 

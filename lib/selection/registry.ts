@@ -24,10 +24,10 @@ export interface BackendListing {
 /** The program's registrations, oldest first. */
 let registrations: readonly Backend[] = [];
 /** Every backend by its name: the package's, then the program's. Made anew whenever the registrations change. */
-let backends = inForce();
+let backends = current();
 let forced: BackendName | null = null;
 
-function inForce(): ReadonlyMap<BackendName, Backend> {
+function current(): ReadonlyMap<BackendName, Backend> {
   const builtin = BACKEND_NAMES.map((name) => ({
     name,
     capabilities: BUILTIN_BACKENDS[name],
@@ -38,7 +38,7 @@ function inForce(): ReadonlyMap<BackendName, Backend> {
 
 function keepRegistrations(kept: readonly Backend[]): void {
   registrations = kept;
-  backends = inForce();
+  backends = current();
 }
 
 /**

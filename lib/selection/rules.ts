@@ -68,14 +68,14 @@ export function enabled(config: ResolvedConfig, flags: Flags): BuiltinBackendNam
 export function upstreamRule(
   config: ResolvedConfig,
   flags: Flags,
-  explicit: BackendName | null,
+  requested: BackendName | null,
   target: string,
   aiterMlaInstalled: () => boolean,
 ): BackendName | null {
   const gfx9 = isGfx9(target);
   if (config.mla !== null) {
     const wanted =
-      explicit ??
+      requested ??
       ((flags.VLLM_ROCM_USE_AITER && flags.VLLM_ROCM_USE_AITER_MLA && gfx9 && aiterMlaInstalled()) ||
       config.blockSize === 1
         ? "ROCM_AITER_MLA"
@@ -83,9 +83,9 @@ export function upstreamRule(
     if (wanted === "TRITON_MLA") return config.blockSize === 1 ? null : wanted;
     return wanted === "ROCM_AITER_MLA" || !isBuiltinBackend(wanted) ? wanted : null;
   }
-  if (explicit !== null) {
-    if (explicit === "ROCM_AITER_FA") return gfx9 ? explicit : null;
-    return explicit === "ROCM_AITER_MLA" || explicit === "TRITON_MLA" ? null : explicit;
+  if (requested !== null) {
+    if (requested === "ROCM_AITER_FA") return gfx9 ? requested : null;
+    return requested === "ROCM_AITER_MLA" || requested === "TRITON_MLA" ? null : requested;
   }
   return enabled(config, flags).find((backend) => backend !== "ROCM_AITER_FA" || gfx9)!;
 }

@@ -1,8 +1,9 @@
 import type { BackendName } from "../config.js";
 import { type Capabilities, PHASES } from "./capabilities.js";
-import type { Decision, Explicit } from "./decide.js";
+import type { SelectionContext } from "./context.js";
+import type { Decision, RequestedBackend } from "./decide.js";
 import type { PhasePlan, VariableReport } from "./explanation.js";
-import { kernelName, planPhases, type Situation } from "./phases.js";
+import { kernelName, kernelsByPhase } from "./phases.js";
 import { capabilitiesOf } from "./registry.js";
 import { enabled } from "./rules.js";
 import {
@@ -21,8 +22,8 @@ import {
  * selection runs once more as if it were not set.
  */
 export function reportVariables(
-  situation: Situation,
-  explicit: Explicit | null,
+  context: SelectionContext,
+  requested: RequestedBackend | null,
   decision: Decision,
   variables: SetVariables,
 ): VariableReport[] {
@@ -33,26 +34,26 @@ export function reportVariables(
     const report = (effect: string | null, level: VariableReport["level"], note?: string) =>
       void reports.push({ name, value, effect, ...(note === undefined ? {} : { note }), level });
     if (name === "VLLM_ATTENTION_BACKEND") {
-      if (explicit?.source === name) report(`chooses ${value}`, "info");
+      if (requested?.source === name) report(`chooses ${value}`, "info");
       else if (capabilitiesOf(value) !== undefined)
-        report(null, "info", `${above(explicit!)} stands above it`);
-      else report(null, "warning", `not the name of a backend; ${above(explicit!)} stands above it`);
+        report(null, "info", `${above(requested!)} stands above it`);
+      else report(null, "warning", `not the name of a backend; ${above(requested!)} stands above it`);
     } else if (isFlag(name)) {
       const unknown = isRecognisedFlag(value)
         ? undefined
         : `${JSON.stringify(value)} is neither 1 or true nor 0 or false, and counts as off`;
-      const effect = actsHere(name, situation, explicit, decision) ? inSentence(variable.effect!) : null;
-      const isDefault = situation.flags[name] === variable.default;
+      const effect = actsHere(name, context, requested, decision) ? inSentence(variable.effect!) : null;
+      const isDefault = context.flags[name] === variable.default;
       const why =
         effect !== null || (isDefault && unknown !== undefined)
           ? undefined
-          : idleness(name, situation, explicit, decision);
+          : idleness(name, context, requested, decision);
       const isQuiet =
         effect !== null ||
         (variable.effect !== null &&
           (isDefault ||
-            (explicit !== null && variable.within === undefined) ||
-            isForOtherKind(variable, situation)));
+            (requested !== null && variable.within === undefined) ||
+            isForOtherKind(variable, context)));
       const note = [unknown, why].filter((text) => text !== undefined).join("; ");
       report(effect, unknown === undefined && isQuiet ? "info" : "warning", note === "" ? undefined : note);
     } else {
@@ -62,31 +63,33 @@ export function reportVariables(
   return reports;
 }
 
-function above({ source }: Explicit): string {
+function above({ source }: RequestedBackend): string {
   return source === "override" ? "overrideBackend" : "the option backend";
 }
 
 function actsHere(
   name: FlagName,
-  situation: Situation,
-  explicit: Explicit | null,
+  context: SelectionContext,
+  requested: RequestedBackend | null,
   { chosen, candidates, phases }: Decision,
 ): boolean {
-  if (situation.flags[name] === VARIABLES[name].default) return false;
-  const without = { ...situation, flags: flagsWithout(name, situation) };
+  if (context.flags[name] === VARIABLES[name].default) return false;
+  const without = { ...context, flags: flagsWithout(name, context) };
   const isEligible = (backend: string) =>
     candidates.some((candidate) => candidate.backend === backend && candidate.eligible);
   const wouldBe =
-    explicit === null
+    requested === null
       ? (enabled(without.config, without.flags).find(isEligible) ?? null)
       : (chosen?.backend ?? null);
   if (wouldBe !== (chosen?.backend ?? null)) return true;
   if (chosen === null) return false;
   const capabilities = capabilitiesOf(chosen.backend)!;
-  return switches(capabilities, name) && kernelsOf(planPhases(capabilities, without)) !== kernelsOf(phases);
+  return (
+    switches(capabilities, name) && kernelsOf(kernelsByPhase(capabilities, without)) !== kernelsOf(phases)
+  );
 }
 
-function flagsWithout(name: FlagName, { flags }: Situation): Flags {
+function flagsWithout(name: FlagName, { flags }: SelectionContext): Flags {
   return { ...flags, [name]: VARIABLES[name].default };
 }
 
@@ -108,35 +111,35 @@ function kernelsOf(phases: readonly PhasePlan[]): string {
 /** Why a flag does nothing. */
 function idleness(
   name: FlagName,
-  situation: Situation,
-  explicit: Explicit | null,
+  context: SelectionContext,
+  requested: RequestedBackend | null,
   { chosen, candidates }: Decision,
 ): string {
   const variable: Variable = VARIABLES[name];
   if (variable.effect === null) return "nothing in this package depends on it";
-  if (situation.flags[name] === variable.default) return `${variable.default ? "on" : "off"}, as without it`;
-  if (isForOtherKind(variable, situation)) {
+  if (context.flags[name] === variable.default) return `${variable.default ? "on" : "off"}, as without it`;
+  if (isForOtherKind(variable, context)) {
     return `acts on ${variable.kind === "mla" ? "multi-head latent" : "standard"} attention alone`;
   }
   if (variable.within !== undefined && chosen?.backend !== variable.within) {
     return `acts within ${variable.within}`;
   }
-  if (explicit !== null && variable.within === undefined) return "ignored, since the backend is named";
-  if (name.startsWith("VLLM_ROCM_USE_AITER_") && !situation.flags.VLLM_ROCM_USE_AITER) {
+  if (requested !== null && variable.within === undefined) return "ignored, since the backend is named";
+  if (name.startsWith("VLLM_ROCM_USE_AITER_") && !context.flags.VLLM_ROCM_USE_AITER) {
     return "needs VLLM_ROCM_USE_AITER=1";
   }
-  const without = enabled(situation.config, flagsWithout(name, situation)) as BackendName[];
+  const without = enabled(context.config, flagsWithout(name, context)) as BackendName[];
   const rejected = candidates.find(
     (candidate) => candidate.enabled && !candidate.eligible && !without.includes(candidate.backend),
   );
-  if (explicit === null && rejected !== undefined)
+  if (requested === null && rejected !== undefined)
     return `${rejected.backend}, which it enables, cannot run this`;
   return chosen === null
     ? "selection fails with and without it"
     : `${chosen.backend} runs with and without it`;
 }
 
-function isForOtherKind({ kind }: Variable, { config }: Situation): boolean {
+function isForOtherKind({ kind }: Variable, { config }: SelectionContext): boolean {
   return kind !== undefined && (kind === "mla") !== (config.mla !== null);
 }
 

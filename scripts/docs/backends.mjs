@@ -5,15 +5,15 @@ const PHASES = { prefill: "prefill", decode: "decode", mixed: "mixed", cacheWrit
 const LEVELS = { hardware: "on hardware", emulator: "on the emulator", none: "not yet" };
 
 /** The rows of the comparison: the entry, its title, how its value reads, and how what has a kernel is read from a row. */
-const entries = (sizes) => [
+const entries = (sizes, layoutShapes) => [
   ["targets", "GPU targets", list, ({ target }) => [target]],
-  ["dtypes", "dtypes", list, ({ dtypes }) => dtypes],
-  ["kvCacheDtypes", "KV cache dtypes", list, ({ kvCacheDtypes }) => kvCacheDtypes],
-  ["headSizes", "head sizes", sizes, ({ headSizes }) => headSizes],
+  ["dtypes", "dtypes", list, ({ serves }) => serves.dtypes],
+  ["kvCacheDtypes", "KV cache dtypes", list, ({ serves }) => serves.kvCacheDtypes],
+  ["headSizes", "head sizes", sizes, ({ serves }) => serves.headSizes],
   ["numHeads", "query heads per GPU", sizes],
   ["queriesPerKv", "query heads per key-value head", sizes],
-  ["blockSizes", "block sizes", sizes, ({ blockSizes }) => blockSizes],
-  ["attentionTypes", "attention types", list, ({ attentionTypes }) => attentionTypes],
+  ["blockSizes", "block sizes", sizes, ({ serves }) => serves.blockSizes],
+  ["attentionTypes", "attention types", list, ({ serves }) => serves.attentionTypes],
   ["slidingWindow", "sliding window", yesNo, feature("slidingWindow")],
   ["alibi", "ALiBi", yesNo, feature("alibi")],
   ["logitsSoftCap", "logits soft cap", yesNo, feature("logitsSoftCap")],
@@ -22,12 +22,17 @@ const entries = (sizes) => [
   ["lse", "log-sum-exp output", yesNo],
   ["fp8Output", "fp8 output", yesNo],
   ["graphs", "captured graphs", (value) => value],
-  ["kvCacheLayout", "KV cache layout", (value) => value.replaceAll(/\[.*?\]/g, "`$&`")],
+  [
+    "kvCacheLayouts",
+    "KV cache layouts",
+    (names) =>
+      names.map((name) => `${name}: ${layoutShapes[name].replaceAll(/\[.*?\]/g, "`$&`")}`).join("<br>"),
+  ],
 ];
 
 /** docs/backends.md: what each backend runs, what has a kernel today, and each difference from vLLM. */
-export function backendsPage(backends, catalog, describeSizes) {
-  const rows = entries(describeSizes);
+export function backendsPage(backends, catalog, describeSizes, layoutShapes) {
+  const rows = entries(describeSizes, layoutShapes);
   const names = Object.entries(backends);
   return `${GENERATED}
 
@@ -93,9 +98,8 @@ ${verification(built, entries)}${footnotes.length === 0 ? "" : `\n${footnotes.jo
 function verification(built, entries) {
   const texts = Object.fromEntries(entries.map(([entry, , write]) => [entry, write]));
   const targets = new Map();
-  for (const { target, verified, dtypes, headSizes, blockSizes } of built) {
-    const sizes = `head size ${texts.headSizes(headSizes)}, block size ${texts.blockSizes(blockSizes)}`;
-    const cell = `${list(dtypes)}, ${sizes}`;
+  for (const { target, verified, serves } of built) {
+    const cell = `${list(serves.dtypes)}, head size ${texts.headSizes(serves.headSizes)}`;
     const cells = targets.get(target) ?? new Map();
     targets.set(target, cells.set(cell, cells.get(cell) === "none" ? "none" : verified));
   }
@@ -130,7 +134,13 @@ function today(value, write, read, built) {
   if (value === true) return values.some(Boolean) ? "" : "planned";
   const there = new Set(values.flat());
   // In the table's order, then what it covers by a prefix (gfx1100 of gfx11).
-  const parts = Array.isArray(value) ? [[...value.filter((one) => there.delete(one)), ...there]] : values;
+  const listed = values.flatMap(({ oneOf = [] }) => oneOf);
+  const parts = Array.isArray(value)
+    ? [[...value.filter((one) => there.delete(one)), ...there]]
+    : [
+        ...values.filter(({ oneOf }) => oneOf === undefined),
+        ...(listed.length === 0 ? [] : [{ oneOf: [...new Set(listed)].sort((one, other) => one - other) }]),
+      ];
   const texts = [...new Set(parts.map((part) => write(part)))];
   return texts.length === 0 || texts.includes(write(value)) ? "" : texts.join(" or ");
 }
@@ -166,5 +176,5 @@ function yesNo(value) {
 }
 
 function feature(name) {
-  return ({ features }) => features?.includes(name) ?? false;
+  return ({ serves }) => ["compiled", "runtime"].includes(serves.features[name]);
 }

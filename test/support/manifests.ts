@@ -1,4 +1,5 @@
-import type { Kernarg, KernelRow } from "../../lib/catalog/manifest.js";
+import { CONTRACT, type Kernarg, type KernelRow, MANIFEST_SCHEMA } from "../../lib/catalog/manifest.js";
+import type { LocatedRow } from "../../lib/kernels/store.js";
 
 /** A row of a manifest as it should be. */
 export function kernelRow(changes: Partial<KernelRow> = {}): KernelRow {
@@ -15,32 +16,37 @@ export function kernelRow(changes: Partial<KernelRow> = {}): KernelRow {
       { name: "count", type: "int64", offset: 16, size: 8 },
     ],
     kernargBytes: 40,
-    block: 64,
+    workgroupSize: 64,
     ldsBytes: 0,
-    vgprs: 32,
-    scratchBytes: 0,
-    wavesPerSimd: 8,
-    grid: "(tokens)",
     tile: { rows: 16 },
-    capabilities: {
+    grid: "(tokens)",
+    serves: {
       dtypes: ["bfloat16"],
       kvCacheDtypes: ["auto"],
-      headSizes: [64, 128],
-      blockSize: null,
-      features: ["sinks"],
+      headSizes: { oneOf: [64, 128] },
+      blockSizes: { multipleOf: 16 },
+      layouts: ["paired"],
+      features: { sinks: "runtime" },
     },
+    resources: { amdgpu: { vgprs: 32, scratchBytes: 0, wavesPerSimd: 8 } },
     verified: "emulator",
     compiler: { name: "triton", version: "3.9.0" },
     ...changes,
   };
 }
 
+/** A row of a kernel in a folder. */
+export function locatedRow(folder: string, changes: Partial<KernelRow> = {}): LocatedRow {
+  return { ...kernelRow(changes), target: "gfx942", folder, source: "build" };
+}
+
 /** A manifest as it should be, as plain data. */
 export function manifestOf(changes: Record<string, unknown> = {}): Record<string, unknown> {
   return {
-    schema: 1,
-    version: "0.1.0",
+    schema: MANIFEST_SCHEMA,
+    contract: CONTRACT,
     target: "gfx942",
+    platform: "hip",
     waveSize: 64,
     kernels: [kernelRow()],
     ...changes,

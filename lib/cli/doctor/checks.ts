@@ -1,17 +1,17 @@
 import { existsSync } from "node:fs";
-import { delimiter, dirname, join, relative } from "node:path";
-import { kernelsFor } from "../../catalog/choose.js";
+import { dirname, join, relative } from "node:path";
+import { type Catalog, kernelsFor } from "../../catalog/choose.js";
 import { PACKAGED_TARGETS } from "../../catalog/targets.js";
 import type { DeviceInfo } from "../../device/context.js";
 import { Device } from "../../device/device.js";
 import { hipLibrary } from "../../device/hip-library.js";
 import { RocmAttentionError } from "../../errors.js";
-import { findKernelFolder, type KernelFolder, kernelLocations, readKernel } from "../../kernels/store.js";
+import { kernelSources, namedFolders } from "../../kernels/sources.js";
+import { installedKernels, type LocatedRow, otherContracts, readKernel } from "../../kernels/store.js";
 import { emulatorLibrary } from "../../native.js";
 import { BUILTIN_BACKENDS } from "../../selection/backends.js";
 import { hasAiter } from "../../selection/decide.js";
 import { explain } from "../../selection/explain.js";
-import { catalogOfManifests } from "../../selection/installed.js";
 import { variableText } from "../../selection/text.js";
 import { PROBE_BOUND, probeAttention } from "./attention-probe.js";
 import { afterAttentionFailure, GET_ADDON, gpuAccess, replaceKernels, USE_EMULATOR } from "./remedies.js";
@@ -33,9 +33,9 @@ export async function runChecks(): Promise<Check[]> {
   if (addon.state === "problem") return [addon];
   const gpus = Device.list();
   const requested = process.env.ROCM_ATTENTION_DEVICE || null;
-  const folders = new Map(PACKAGED_TARGETS.map((target) => [target as string, checkFolder(target)]));
+  const catalogs = new Map(PACKAGED_TARGETS.map((target) => [target as string, checkKernels(target)]));
   const checks = [addon, checkHip(), checkDevices(gpus, requested)];
-  checks.push(...[...folders.values()].map(({ check }) => check), checkAiter(folders), ...checkVariables());
+  checks.push(...[...catalogs.values()].map(({ check }) => check), checkAiter(catalogs), ...checkVariables());
   const openers = [
     ...gpus.map(
       ({ ordinal }) =>
@@ -90,31 +90,36 @@ function checkDevices(gpus: readonly DeviceInfo[], requested: string | null): Ch
   return { ...check("devices", "problem", none), next };
 }
 
-interface FolderCheck {
-  folder: KernelFolder | null;
+interface KernelCheck {
+  catalog: Catalog<LocatedRow>;
   check: Check;
 }
 
-/** Every code object of a folder is read and its hash compared. */
-function checkFolder(target: string): FolderCheck {
+/** Every code object of a target is read and its hash compared. */
+function checkKernels(target: string): KernelCheck {
   const title = `kernels ${target}`;
+  const none: Catalog<LocatedRow> = { name: "installed", kernels: [] };
   try {
-    const folder = findKernelFolder(target);
-    if (folder === null) return { folder, check: check(title, "info", "none") };
-    for (const row of folder.manifest.kernels) readKernel(folder, row);
-    const providers = new Set(folder.manifest.kernels.map(({ provider }) => provider));
-    const count = `${folder.manifest.kernels.length} kernels (${[...providers].join(", ")}), all intact`;
-    return { folder, check: check(title, "ok", `${shown(folder.path)}: ${count}`) };
+    const catalog = installedKernels([target]);
+    const others = otherContracts(target);
+    if (catalog.kernels.length === 0) return { catalog, check: check(title, "info", "none", others) };
+    for (const row of catalog.kernels) readKernel(row);
+    const folders = [...new Set(catalog.kernels.map(({ folder }) => folder))];
+    const [text, ...details] = folders.map((path) => {
+      const rows = catalog.kernels.filter(({ folder }) => folder === path);
+      const providers = [...new Set(rows.map(({ provider }) => provider))];
+      return `${shown(path)}: ${rows.length} kernels (${providers.join(", ")}), all intact`;
+    });
+    return { catalog, check: check(title, "ok", text!, [...details, ...others]) };
   } catch (error) {
     const damaged = check(title, "problem", coded(error).message);
-    return { folder: null, check: { ...damaged, next: replaceKernels(target) } };
+    return { catalog: none, check: { ...damaged, next: replaceKernels(target) } };
   }
 }
 
-function checkAiter(folders: ReadonlyMap<string, FolderCheck>): Check {
-  const lines = [...folders].flatMap(([target, { folder }]) => {
-    if (folder === null) return [];
-    const kernels = kernelsFor(catalogOfManifests([folder.manifest]), target);
+function checkAiter(catalogs: ReadonlyMap<string, KernelCheck>): Check {
+  const lines = [...catalogs].flatMap(([target, { catalog }]) => {
+    const kernels = kernelsFor(catalog, target);
     const served = Object.entries(BUILTIN_BACKENDS)
       .filter(([, capabilities]) => capabilities.aiter !== undefined && hasAiter(capabilities, kernels))
       .map(([name]) => name);
@@ -143,10 +148,11 @@ function checkVariables(): Check[] {
 
 /** The folders of ROCM_ATTENTION_KERNEL_PATH that say nothing about any target. */
 function foldersWithoutKernels(): string[] {
-  const folders = (process.env.ROCM_ATTENTION_KERNEL_PATH ?? "").split(delimiter).filter(Boolean);
-  const paths = PACKAGED_TARGETS.flatMap((target) => kernelLocations(target).map(({ path }) => path));
+  const paths = PACKAGED_TARGETS.flatMap((target) => kernelSources(target).map(({ path }) => path));
   const present = paths.filter((path) => existsSync(join(path, "manifest.json")));
-  return folders.filter((folder) => !present.some((path) => [path, dirname(path)].includes(join(folder))));
+  return namedFolders().filter(
+    (folder) => !present.some((path) => [path, dirname(path)].includes(join(folder))),
+  );
 }
 
 /** Opens a device, runs attention on it and compares the numbers. */

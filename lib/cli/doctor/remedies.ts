@@ -1,7 +1,8 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ErrorCode } from "../../errors.js";
-import { findKernelFolder, kernelLocations } from "../../kernels/store.js";
+import { kernelSources } from "../../kernels/sources.js";
+import { installedKernels } from "../../kernels/store.js";
 import { packageRoot } from "../../native.js";
 
 /** What to type next, by what is wrong. */
@@ -19,7 +20,7 @@ export function getKernels(target: string): string {
 
 /** For a target whose kernels are damaged. */
 export function replaceKernels(target: string): string {
-  const found = kernelLocations(target).find(({ path }) => existsSync(join(path, "manifest.json")));
+  const found = kernelSources(target).find(({ path }) => existsSync(join(path, "manifest.json")));
   if (found?.source === "ROCM_ATTENTION_KERNEL_PATH") return "unset ROCM_ATTENTION_KERNEL_PATH";
   return isClone ? getKernels(target) : `npm install --force @rocm-attention/kernels-${target}`;
 }
@@ -42,7 +43,7 @@ export function afterAttentionFailure(code: ErrorCode, target: string): string {
   switch (code) {
     case "ERR_NO_KERNELS_FOR_ARCH":
       // Where there are kernels, the variables have chosen a backend that has none among them.
-      return findKernelFolder(target) === null
+      return installedKernels([target]).kernels.length === 0
         ? getKernels(target)
         : "VLLM_ATTENTION_BACKEND=TRITON_ATTN npx rocm-attention doctor";
     case "ERR_KERNEL_CORRUPT":

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { type AttentionConfig, createAttention, type Tensor } from "../../../lib/index.js";
-import { findKernelFolder } from "../../../lib/kernels/store.js";
+import { kernelFolders } from "../../../lib/kernels/store.js";
 import { coded } from "../../support/coded.js";
 import { openTestDevice } from "../../support/device.js";
 
@@ -49,7 +49,7 @@ describe("createAttention", () => {
 
   it("refuses damaged kernels: ERR_KERNEL_CORRUPT", () => {
     const folder = mkdtempSync(join(tmpdir(), "damaged-kernels-"));
-    const { path } = findKernelFolder(device.info.arch)!;
+    const { path } = kernelFolders(device.info.arch)[0]!;
     cpSync(path, folder, { recursive: true });
     process.env.ROCM_ATTENTION_KERNEL_PATH = folder;
     try {

@@ -1,7 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
-import type { KernelRow } from "../../../lib/catalog/manifest.js";
 import { Device, EMULATED_ARCHS, traceLaunches } from "../../../lib/index.js";
-import { findKernelFolder } from "../../../lib/kernels/store.js";
+import { installedKernels, type LocatedRow } from "../../../lib/kernels/store.js";
 import { PagedCase } from "../../support/paged-case.js";
 import { isAccurate, type Lengths } from "../../support/reference.js";
 
@@ -15,12 +14,11 @@ const BATCHES: readonly Lengths[] = [
 ];
 
 describe.each(EMULATED_ARCHS)("the kernels for %s", (arch) => {
-  const folder = findKernelFolder(arch)!;
   const device = Device.open({ emulate: arch, computeUnits: 8 });
   afterAll(() => device.close());
 
   it("that are marked as verified on the emulator compute what float64 does, each of them", async () => {
-    const marked = folder.manifest.kernels.filter(({ verified }) => verified === "emulator");
+    const marked = installedKernels([arch]).kernels.filter(({ verified }) => verified === "emulator");
     expect(marked.length).toBeGreaterThan(0);
     const launched = new Set<string>();
     for (const row of new Map(marked.map((row) => [kind(row), row])).values()) {
@@ -30,11 +28,9 @@ describe.each(EMULATED_ARCHS)("the kernels for %s", (arch) => {
   });
 
   /** Runs attention with the kernels of a row's kind and compares it with float64; gives the kernels' ids. */
-  async function kernelsThatRun({ capabilities }: KernelRow): Promise<string[]> {
-    const { dtypes, headSizes, blockSize, features } = capabilities;
-    expect(features).toEqual([]); // PagedCase has none yet
-    const shape = { numHeads: 8, numKvHeads: 2, headSize: headSizes[0]!, blockSize: blockSize ?? 48 };
-    const dtype = dtypes[0] as "bfloat16" | "float16";
+  async function kernelsThatRun({ serves }: LocatedRow): Promise<string[]> {
+    const shape = { numHeads: 8, numKvHeads: 2, headSize: headSizesOf(serves)[0]!, blockSize: 48 };
+    const dtype = serves.dtypes![0] as "bfloat16" | "float16";
     const ids: string[] = [];
     for (const lengths of BATCHES) {
       await using paged = await PagedCase.create(device, { shape, dtype, lengths, seed: 17 });
@@ -50,9 +46,12 @@ describe.each(EMULATED_ARCHS)("the kernels for %s", (arch) => {
   }
 });
 
-/** Rows of one kind run in the same attention. What has no block size of its own runs beside one that has. */
-function kind({ operation, capabilities }: KernelRow): string {
-  const { dtypes, headSizes, blockSize, features } = capabilities;
-  const block = operation.startsWith("unified_attention") ? blockSize : 16;
-  return [dtypes, headSizes, block, features].join("|");
+/** Rows of one kind run in the same attention. PagedCase asks for no feature yet, so none may be compiled in. */
+function kind({ serves }: LocatedRow): string {
+  expect(Object.values(serves.features)).not.toContain("compiled");
+  return [serves.dtypes, headSizesOf(serves)].join("|");
+}
+
+function headSizesOf({ headSizes }: LocatedRow["serves"]): readonly number[] {
+  return (headSizes as { oneOf: readonly number[] }).oneOf;
 }

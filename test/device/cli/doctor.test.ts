@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { buildProgram } from "../../../lib/cli/program.js";
-import { findKernelFolder } from "../../../lib/kernels/store.js";
+import { kernelFolders } from "../../../lib/kernels/store.js";
 import { VARIABLE_NAMES } from "../../../lib/selection/variables.js";
 
 const EMULATED = "emulator:gfx942";
@@ -41,7 +41,7 @@ async function checks(env: Record<string, string>) {
 /** A copy of the kernels for gfx942, changed. */
 function kernelsWith(change: (path: string) => void): string {
   const path = mkdtempSync(join(folder, "kernels-"));
-  cpSync(findKernelFolder("gfx942")!.path, join(path, "gfx942"), { recursive: true });
+  cpSync(kernelFolders("gfx942")[0]!.path, join(path, "gfx942"), { recursive: true });
   change(join(path, "gfx942"));
   return path;
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { loadKernel } from "../../../lib/kernels/store.js";
 import { openTestDevice } from "../../support/device.js";
-import { kernelRow } from "../../support/manifests.js";
+import { locatedRow } from "../../support/manifests.js";
 import { noCompiler, runtimeKernels } from "../../support/runtime-kernels.js";
 
 const device = openTestDevice();
@@ -20,9 +20,8 @@ describe.skipIf(noCompiler)("two kernels of one code object", () => {
     const bytes = runtimeKernels(device.info.arch);
     writeFileSync(join(path, "runtime.co"), bytes);
     const sha256 = createHash("sha256").update(bytes).digest("hex");
-    const folder = { path, manifest: null as never };
     const kernel = (symbol: string) =>
-      loadKernel(device, folder, kernelRow({ file: "runtime.co", sha256, symbol }));
+      loadKernel(device, locatedRow(path, { file: "runtime.co", sha256, symbol }));
     const [reverse, other] = [kernel("reverse"), kernel("add")];
     expect([reverse.symbol, other.symbol]).toEqual(["reverse", "add"]);
     expect(other.module).toBe(reverse.module);

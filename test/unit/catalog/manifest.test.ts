@@ -44,9 +44,13 @@ describe("a manifest", () => {
     expect(() => parse(value)).toThrow(corrupt("an object"));
   });
 
-  // An entry that is absent from a list leaves a valid, shorter list or a null; tiles are free to name what they like.
+  // An entry that is absent from a list leaves a valid, shorter list or a null; tiles are free to name what they like, and
+  // a kernel does not depend on what `serves` leaves out.
   const required = places(manifestOf()).filter(
-    (path) => typeof path.at(-1) !== "number" && named(path) !== "kernels[0].tile.rows",
+    (path) =>
+      typeof path.at(-1) !== "number" &&
+      named(path) !== "kernels[0].tile.rows" &&
+      !(named(path).startsWith("kernels[0].serves.") && named(path) !== "kernels[0].serves.features"),
   );
   it.each(required.map((path) => [named(path), path] as const))("needs %s", (name, path) => {
     expect(() => parse(damaged(path, undefined))).toThrow(corrupt(literal(name)));
@@ -56,21 +60,30 @@ describe("a manifest", () => {
     "refuses values of other types for %s, and names it",
     (name, path) => {
       for (const value of [true, -1, 1.5, "", {}]) {
-        if (name === "kernels[0].tile" && typeof value === "object") continue; // a kernel may have no tile
+        const mayBeEmpty = /\.(tile|features|headSizes|blockSizes)$/.test(name);
+        if (mayBeEmpty && typeof value === "object") continue;
         expect(() => parse(damaged(path, value)), JSON.stringify(value)).toThrow(corrupt(literal(name)));
       }
     },
   );
 
   it.each([
-    ["schema", 2],
+    ["schema", 1],
+    ["schema", 3],
+    ["contract", 0],
+    ["platform", "cuda"],
     ["waveSize", 0],
     ["kernels[0].file", "../elsewhere.co"],
     ["kernels[0].file", "folder\\file.co"],
+    ["kernels[0].file", ".hidden.co"],
+    ["kernels[0].file", "kernel.so"],
     ["kernels[0].sha256", "g".repeat(64)],
     ["kernels[0].sha256", "0".repeat(63)],
-    ["kernels[0].block", 0],
-    ["kernels[0].wavesPerSimd", 0],
+    ["kernels[0].workgroupSize", 0],
+    ["kernels[0].workgroupSize", 1025],
+    ["kernels[0].ldsBytes", 65537],
+    ["kernels[0].kernargBytes", 4097],
+    ["kernels[0].resources.amdgpu.wavesPerSimd", 0],
     ["kernels[0].kernargs[0].type", "double"],
     ["kernels[0].kernargs[0].size", 4],
     ["kernels[0].kernargs[1].size", 8],
@@ -79,8 +92,10 @@ describe("a manifest", () => {
     ["kernels[0].kernargs[2].offset", 8],
     ["kernels[0].kernargBytes", 23],
     ["kernels[0].tile.rows", 0],
-    ["kernels[0].capabilities.headSizes[0]", 0],
-    ["kernels[0].capabilities.blockSize", 0],
+    ["kernels[0].serves.headSizes.oneOf[0]", 0],
+    ["kernels[0].serves.blockSizes.multipleOf", 0],
+    ["kernels[0].serves.blockSizes.above", 16],
+    ["kernels[0].serves.features.sinks", "always"],
     ["kernels[0].verified", "guessed"],
   ])("refuses %s = %j", (name, value) => {
     const path = name.split(/[.[\]]+/).filter(Boolean);

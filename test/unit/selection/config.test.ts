@@ -9,6 +9,7 @@ describe("what a configuration leaves out", () => {
       headSize: 64,
       dtype: "float16",
       kvCacheDtype: "auto",
+      kvCacheLayout: null,
       blockSize: 16,
       scale: 1 / 8,
       backend: null,
@@ -29,6 +30,7 @@ describe("what a configuration leaves out", () => {
       headSize: 576,
       dtype: "bfloat16",
       kvCacheDtype: "auto",
+      kvCacheLayout: null,
       blockSize: 16,
       scale: 1 / Math.sqrt(192),
       backend: null,
@@ -48,6 +50,7 @@ it("what a configuration says is kept", () => {
   const said = {
     kvCacheDtype: "fp8",
     blockSize: 32,
+    kvCacheLayout: "halves",
     scale: 0.5,
     backend: "MINE",
     batchInvariant: true,

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { describeSizes } from "../../../lib/catalog/sizes.js";
+import { LAYOUT_SHAPES } from "../../../lib/kv-cache/layouts.js";
 import { BUILTIN_BACKENDS } from "../../../lib/selection/backends.js";
-import { PUBLISHED_CATALOG } from "../../../lib/selection/published.js";
+import { PUBLISHED_CATALOG } from "../../../lib/selection/planned.js";
 import { VARIABLES } from "../../../lib/selection/variables.js";
 import { backendsPage } from "../../../scripts/docs/backends.mjs";
 import { environmentPage } from "../../../scripts/docs/environment.mjs";
@@ -13,7 +14,8 @@ function committed(name: string): string {
 
 describe("the generated documentation is what the tables say (node scripts/docs.mjs writes it anew)", () => {
   it("docs/backends.md", () => {
-    expect(committed("backends.md")).toBe(backendsPage(BUILTIN_BACKENDS, PUBLISHED_CATALOG, describeSizes));
+    const page = backendsPage(BUILTIN_BACKENDS, PUBLISHED_CATALOG, describeSizes, LAYOUT_SHAPES);
+    expect(committed("backends.md")).toBe(page);
   });
 
   it("docs/environment.md", () => {

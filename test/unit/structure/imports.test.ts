@@ -36,9 +36,7 @@ const KNOWN_EXCEPTIONS: readonly string[] = [
   "backends/triton-attn.ts -> backends/scratch.ts",
   "backends/triton-attn.ts -> backends/split.ts",
 ];
-const KNOWN_CIRCLES: readonly string[] = [
-  "selection/phases.ts, selection/validate.ts",
-];
+const KNOWN_CIRCLES: readonly string[] = [];
 
 const sources = readdirSync(lib, { recursive: true, encoding: "utf8" }).filter((name) =>
   name.endsWith(".ts"),

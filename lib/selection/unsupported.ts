@@ -3,14 +3,14 @@ import { describeSizes, joinWithOr, matches, type Sizes } from "../catalog/sizes
 import { FP8_TARGETS, fp8Encoding, isTargetOf } from "../catalog/targets.js";
 import { kindOf, type ResolvedConfig } from "../config.js";
 import type { Capability, Limits } from "./capabilities.js";
+import type { SelectionContext } from "./context.js";
 import type { Reason } from "./explanation.js";
-import type { Situation } from "./phases.js";
 
 /**
- * Everything for which a backend, or a kernel within it, cannot run a configuration on a target; none: it can. A kernel
+ * The reasons for which a backend, or a kernel within it, cannot run a configuration on a target; none: it can. A kernel
  * names only the limits in which it is narrower than its backend.
  */
-export function judge(limits: Partial<Limits>, { config, target, needs }: Situation): Reason[] {
+export function unsupported(limits: Partial<Limits>, { config, target, needs }: SelectionContext): Reason[] {
   const reasons: Reason[] = [];
   const deny = (capability: Capability, message: string) => void reasons.push({ capability, message });
   const among = (
@@ -39,7 +39,7 @@ export function judge(limits: Partial<Limits>, { config, target, needs }: Situat
     deny("targets", `runs on ${joinWithOr(limits.targets)}, not on ${target}`);
   }
   among("dtypes", limits.dtypes, config.dtype, "dtype");
-  judgeKvCache(limits, config, target, deny);
+  unsupportedCache(limits, config, target, deny);
   within("headSizes", limits.headSizes, config.headSize, "head size");
   within("numHeads", limits.numHeads, config.numHeads, "query heads per GPU");
   within(
@@ -49,6 +49,9 @@ export function judge(limits: Partial<Limits>, { config, target, needs }: Situat
     "query heads per key-value head",
   );
   within("blockSizes", limits.blockSizes, config.blockSize, "block size");
+  if (config.kvCacheLayout !== null) {
+    among("kvCacheLayouts", limits.kvCacheLayouts, config.kvCacheLayout, "cache layout");
+  }
   among("attentionTypes", limits.attentionTypes, config.attentionType, "attention type");
   for (const feature of needs.features) {
     if (limits[feature] === false) deny(feature, `does not support ${FEATURE_NAMES[feature]}`);
@@ -59,7 +62,7 @@ export function judge(limits: Partial<Limits>, { config, target, needs }: Situat
   return reasons;
 }
 
-function judgeKvCache(
+function unsupportedCache(
   limits: Partial<Limits>,
   { kvCacheDtype, dtype }: ResolvedConfig,
   target: string,

@@ -1,0 +1,36 @@
+import type { Catalog, Launch } from "../catalog/choose.js";
+import type { Device } from "../device/device.js";
+import { RocmAttentionError } from "../errors.js";
+import { LaunchPlan } from "./launch-plan.js";
+import { type LocatedRow, loadKernel } from "./store.js";
+
+/** The launches of an explanation, with the ids of the kernels that were chosen for them. */
+export interface ChosenLaunch extends Launch {
+  readonly kernels: readonly string[];
+}
+
+/** The kernels that selection chose for one attention. A backend gets no others. */
+export class ChosenKernels {
+  constructor(
+    private readonly device: Device,
+    private readonly catalog: Catalog<LocatedRow>,
+    private readonly launches: readonly ChosenLaunch[],
+  ) {}
+
+  /** Loads the kernels of a launch, "triton:unified_attention_2d", in their order. They differ in tile or reach alone. Blocks. */
+  load(name: `${string}:${string}`): [LaunchPlan, ...LaunchPlan[]] {
+    const [provider, operation, variant] = name.split(":");
+    const launch = this.launches.find(
+      (one) => one.provider === provider && one.operation === operation && one.variant === variant,
+    );
+    const plans = (launch?.kernels ?? []).map((id) => {
+      const row = this.catalog.kernels.find((kernel) => kernel.id === id)!;
+      return new LaunchPlan(loadKernel(this.device, row), row);
+    });
+    if (plans.length > 0) return plans as [LaunchPlan, ...LaunchPlan[]];
+    throw new RocmAttentionError(
+      "ERR_NO_KERNELS_FOR_ARCH",
+      `expected a launch that the backend's table names and that has kernels, received ${name}`,
+    );
+  }
+}

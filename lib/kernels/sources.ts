@@ -1,0 +1,103 @@
+import { realpathSync, type Stats, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { homedir } from "node:os";
+import { delimiter, dirname, join, sep } from "node:path";
+import type { Environment } from "../config.js";
+import { RocmAttentionError } from "../errors.js";
+import { log } from "../log.js";
+import { packageRoot } from "../native.js";
+
+/** A place where the kernels of a target may lie, and the reason why it is looked at. */
+export interface KernelSource {
+  readonly target: string;
+  readonly path: string;
+  readonly source: "ROCM_ATTENTION_KERNEL_PATH" | "user" | "package" | "build";
+}
+
+/**
+ * All places of a target's kernels, the first before the others: the folders of ROCM_ATTENTION_KERNEL_PATH (each a kernel
+ * folder, or a folder of such by target), the user's data folder, the installed package @rocm-attention/kernels-<target>,
+ * this project's own build.
+ */
+export function kernelSources(target: string, env: Environment = process.env): KernelSource[] {
+  const sources: KernelSource[] = [];
+  for (const folder of namedFolders(env)) {
+    for (const path of [join(folder, target), folder]) {
+      sources.push({ target, path, source: "ROCM_ATTENTION_KERNEL_PATH" });
+    }
+  }
+  const data = dataFolder(env);
+  if (data !== null) sources.push({ target, path: join(data, "kernels", target), source: "user" });
+  const installed = installedPackage(target);
+  if (installed !== null) sources.push({ target, path: installed, source: "package" });
+  sources.push({ target, path: join(packageRoot, "build", "kernels", target), source: "build" });
+  return sources;
+}
+
+/** The folders that ROCM_ATTENTION_KERNEL_PATH names. */
+export function namedFolders(env: Environment = process.env): string[] {
+  return (env.ROCM_ATTENTION_KERNEL_PATH ?? "").split(delimiter).filter(Boolean);
+}
+
+/** Where a user's own kernels are kept; null for a user without a home. */
+function dataFolder(env: Environment): string | null {
+  if (env.XDG_DATA_HOME?.startsWith(sep)) return join(env.XDG_DATA_HOME, "rocm-attention");
+  const home = env.HOME ?? homedir();
+  return home === "" ? null : join(home, ".local", "share", "rocm-attention");
+}
+
+/** From this package, then from the program's main module: package managers put it beside the one or the other. */
+function installedPackage(target: string): string | null {
+  for (const from of [packageRoot, mainFolder()]) {
+    try {
+      const require = createRequire(join(from, "package.json"));
+      return dirname(require.resolve(`@rocm-attention/kernels-${target}/manifest.json`));
+    } catch {
+      // Not installed there.
+    }
+  }
+  return null;
+}
+
+/** The folder of the main module. The command line of this package, and code typed at Node, work where they are started. */
+function mainFolder(): string {
+  const main = process.argv[1];
+  if (main === undefined) return process.cwd();
+  try {
+    const path = realpathSync(main);
+    return path.startsWith(join(packageRoot, "dist") + sep) ? process.cwd() : dirname(path);
+  } catch {
+    return process.cwd();
+  }
+}
+
+const warned = new Set<string>();
+
+/**
+ * Refuses a file or folder of kernels that other users may write: kernels are code that runs. Its owner must be this user,
+ * root, or the owner of this package, whose code runs anyway. A path that the variable names is warned about instead.
+ * ERR_KERNEL_UNTRUSTED.
+ */
+export function requireTrusted(
+  path: string,
+  source: KernelSource["source"],
+  stats: Stats = statSync(path),
+): void {
+  if (process.getuid === undefined) return;
+  const owners = [process.getuid(), 0, statSync(packageRoot).uid];
+  const fault = !owners.includes(stats.uid)
+    ? `belongs to another user (uid ${stats.uid})`
+    : (stats.mode & 0o002) !== 0
+      ? "may be written by every user"
+      : null;
+  if (fault === null) return;
+  if (source !== "ROCM_ATTENTION_KERNEL_PATH") {
+    throw new RocmAttentionError(
+      "ERR_KERNEL_UNTRUSTED",
+      `${path} holds GPU code and ${fault}: mend that (chmod o-w, chown), or name its folder in ROCM_ATTENTION_KERNEL_PATH`,
+    );
+  }
+  if (warned.has(path)) return;
+  warned.add(path);
+  log("warn", `${path}, named by ROCM_ATTENTION_KERNEL_PATH, holds GPU code and ${fault}`);
+}
