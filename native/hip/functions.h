@@ -71,6 +71,26 @@ using hipHostFn_t = void (*)(void*);
   HIP_FUNCTION(hipError_t, hipGraphExecDestroy, (hipGraphExec_t exec))                                       \
   HIP_FUNCTION(hipError_t, hipGraphDestroy, (hipGraph_t graph))
 
+// HIP functions that the emulator exports for programs with a launcher of their own, as Triton has one; the
+// addon has no use for them.
+/// LAUNCHER_FUNCTION(return type, name, (parameters))
+#define LAUNCHER_FUNCTIONS(LAUNCHER_FUNCTION)                                                               \
+  LAUNCHER_FUNCTION(hipError_t, hipGetProcAddress,                                                          \
+                    (const char* symbol, void** function, int hipVersion, uint64_t flags, int* result))     \
+  LAUNCHER_FUNCTION(hipError_t, hipGetDeviceProperties, (void* properties, int device))                     \
+  LAUNCHER_FUNCTION(hipError_t, hipGetDevicePropertiesR0000, (void* properties, int device))                \
+  LAUNCHER_FUNCTION(hipError_t, hipPointerGetAttributes, (void* attributes, const void* pointer))           \
+  LAUNCHER_FUNCTION(hipError_t, hipPointerGetAttribute, (void* data, int attribute, void* pointer))         \
+  LAUNCHER_FUNCTION(hipError_t, hipModuleLoadDataEx,                                                        \
+                    (hipModule_t * module, const void* image, unsigned count, int* options, void** values)) \
+  LAUNCHER_FUNCTION(hipError_t, hipFuncGetAttribute, (int* value, int attribute, hipFunction_t function))   \
+  LAUNCHER_FUNCTION(                                                                                        \
+      hipError_t, hipModuleLaunchCooperativeKernel,                                                         \
+      (hipFunction_t function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,             \
+       unsigned blockY, unsigned blockZ, unsigned ldsBytes, hipStream_t stream, void** parameters))         \
+  LAUNCHER_FUNCTION(hipError_t, hipDrvLaunchKernelEx,                                                       \
+                    (const void* config, hipFunction_t function, void** parameters, void** extra))
+
 // What the emulator exports beyond HIP. The addon asks for them with dlsym and never needs them on a GPU.
 /// EMULATOR_FUNCTION(return type, name, (parameters))
 #define EMULATOR_FUNCTIONS(EMULATOR_FUNCTION)                                                              \

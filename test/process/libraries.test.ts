@@ -71,6 +71,7 @@ describe.skipIf(onGpu)("the emulator's variables", () => {
     ["ROCM_EMULATOR_SCHEDULE", "turn:0"],
     ["ROCM_EMULATOR_DELAY", "late"],
     ["ROCM_EMULATOR_FAIL", "hipMalloc:third"],
+    ["ROCM_EMULATOR_FAIL", "hipMaloc"],
     ["ROCM_EMULATOR_MEMORY", "64 GiB"],
   ])("%s=%s are not overlooked", async (name, value) => {
     const { stdout } = await runProgram("emulator-options.mjs", { env: { [name]: value } });

@@ -104,8 +104,8 @@ inline void widen(const uint32_t (*from)[kLanes], MatrixType type, int elements,
 }
 
 /// An 8-bit operand of *_f8f6f4 in the order of the others. In registers a lane of group g has two runs of 16
-/// elements, [16 g, 16 g + 16) of each half of the depth; here group g gets [32 g, 32 g + 32), which is also the
-/// block that its lanes' scale is for.
+/// elements, [16 g, 16 g + 16) of each half of the depth; here group g gets [32 g, 32 g + 32), which is also
+/// the block that its lanes' scale is for.
 template <int kRows>
 inline void joinRuns(MatrixOperand& operand) {
   constexpr int kRun = 16, kGroups = kLanes / kRows, kDepth = kGroups * 2 * kRun;

@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <cstring>
 
 #include "decode/engine.h"
@@ -10,74 +9,6 @@ namespace emulator {
 namespace {
 
 thread_local int current = 0;
-
-/// hipDeviceAttribute_t, by the numbers of HIP 6 and 7.
-enum Attribute : int {
-  clockRate = 5,
-  maxBlockDimX = 26,
-  maxBlockDimY = 27,
-  maxBlockDimZ = 28,
-  maxGridDimX = 29,
-  maxGridDimY = 30,
-  maxGridDimZ = 31,
-  maxThreadsPerBlock = 56,
-  maxThreadsPerMultiProcessor = 57,
-  multiprocessorCount = 63,
-  maxSharedMemoryPerBlock = 74,
-  warpSize = 87,
-  maxSharedMemoryPerMultiprocessor = 10002,
-};
-
-bool attributeOf(const Device& device, int attribute, int* value) {
-  switch (attribute) {
-    case clockRate:
-      *value = 2100000;  // kHz
-      return true;
-    case maxBlockDimX:
-    case maxBlockDimY:
-    case maxBlockDimZ:
-    case maxThreadsPerBlock:
-      *value = 1024;
-      return true;
-    case maxGridDimX:
-      *value = 0x7fffffff;
-      return true;
-    case maxGridDimY:
-    case maxGridDimZ:
-      *value = 65536;
-      return true;
-    case maxThreadsPerMultiProcessor:
-      *value = 2048;
-      return true;
-    case multiprocessorCount:
-      *value = device.computeUnits;
-      return true;
-    case maxSharedMemoryPerBlock:
-    case maxSharedMemoryPerMultiprocessor:
-      *value = static_cast<int>(traits(device.target).ldsBytes);
-      return true;
-    case warpSize:
-      *value = kLanes;
-      return true;
-  }
-  return false;
-}
-
-/// The fields of hipDeviceProp_tR0600 that describe a device for selection; the others stay zero.
-void writeProperties(const Device& device, uint8_t* properties) {
-  constexpr size_t bytes = 1472, totalGlobalMem = 288, sharedMemPerBlock = 296, warpSizeAt = 308,
-                   multiProcessorCount = 388, gcnArchName = 1160, nameBytes = 256;
-  std::memset(properties, 0, bytes);
-  const char* name = traits(device.target).name;
-  std::snprintf(reinterpret_cast<char*>(properties), nameBytes, "Emulated %s", name);
-  std::snprintf(reinterpret_cast<char*>(properties) + gcnArchName, nameBytes, "%s:sramecc+:xnack-", name);
-  const uint64_t ldsBytes = traits(device.target).ldsBytes;
-  const int lanes = kLanes;
-  std::memcpy(properties + totalGlobalMem, &device.memoryBytes, 8);
-  std::memcpy(properties + sharedMemPerBlock, &ldsBytes, 8);
-  std::memcpy(properties + warpSizeAt, &lanes, 4);
-  std::memcpy(properties + multiProcessorCount, &device.computeUnits, 4);
-}
 
 }  // namespace
 
@@ -142,24 +73,6 @@ EMULATOR_EXPORT hipError_t hipGetDevice(int* device) {
   return enter("hipGetDevice", [&] {
     if (!device) return hipErrorInvalidValue;
     *device = current;
-    return hipSuccess;
-  });
-}
-
-EMULATOR_EXPORT hipError_t hipDeviceGetAttribute(int* value, int attribute, int device) {
-  return enter("hipDeviceGetAttribute", [&] {
-    const auto found = Devices::instance().get(device);
-    if (!found) return hipErrorInvalidDevice;
-    return value && attributeOf(*found, attribute, value) ? hipSuccess : hipErrorInvalidValue;
-  });
-}
-
-EMULATOR_EXPORT hipError_t hipGetDevicePropertiesR0600(void* properties, int device) {
-  return enter("hipGetDevicePropertiesR0600", [&] {
-    const auto found = Devices::instance().get(device);
-    if (!found) return hipErrorInvalidDevice;
-    if (!properties) return hipErrorInvalidValue;
-    writeProperties(*found, static_cast<uint8_t*>(properties));
     return hipSuccess;
   });
 }

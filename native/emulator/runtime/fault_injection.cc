@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "runtime/entry.h"
+#include "runtime/symbols.h"
 
 // ROCM_EMULATOR_FAIL makes HIP functions fail that would not, so that a runtime's error paths can be tested.
 
@@ -18,13 +19,26 @@ struct Injection {
   std::unordered_map<std::string, uint64_t> calls;  ///< of each function so far
 };
 
+/// Whether a function may fail: one of HIP's that answers with a status.
+bool mayFail(const std::string& function) {
+  for (const char* other : {"hipGetErrorName", "hipGetErrorString", "hipGetLastError"}) {
+    if (function == other) return false;
+  }
+  return exportedFunction(function.c_str()) != nullptr;
+}
+
 bool parse(const std::string& value, Injection* out) {
   const size_t colon = value.find(':');
   const std::string count = colon == std::string::npos ? "1" : value.substr(colon + 1);
-  out->function = value.substr(0, colon);
-  out->every = count == "every";
-  out->remaining = out->every ? 0 : std::strtoull(count.c_str(), nullptr, 10);
-  return value.empty() || out->every || out->remaining > 0;
+  const bool isNumber = !count.empty() && count.find_first_not_of("0123456789") == std::string::npos;
+  const std::string function = value.substr(0, colon);
+  const uint64_t remaining = isNumber ? std::strtoull(count.c_str(), nullptr, 10) : 0;
+  const bool every = count == "every";
+  if (!value.empty() && (!mayFail(function) || (!every && !remaining))) return false;
+  out->function = function;
+  out->every = every;
+  out->remaining = remaining;
+  return true;
 }
 
 Injection& injection() {

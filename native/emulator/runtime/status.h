@@ -21,6 +21,7 @@ enum Status : int {
   hipErrorIllegalAddress = 700,
   hipErrorPeerAccessAlreadyEnabled = 704,
   hipErrorLaunchFailure = 719,
+  hipErrorCooperativeLaunchTooLarge = 720,
   hipErrorNotSupported = 801,
   hipErrorStreamCaptureUnsupported = 900,
   hipErrorStreamCaptureInvalidated = 901,

@@ -14,6 +14,7 @@
 
 #define DECLARE(result, name, parameters) extern "C" result name parameters;
 HIP_FUNCTIONS(DECLARE)
+LAUNCHER_FUNCTIONS(DECLARE)
 EMULATOR_FUNCTIONS(DECLARE)
 #undef DECLARE
 
@@ -103,6 +104,12 @@ void devices(const Fixture& f) {
   ANSWERS(hipErrorInvalidValue, "null", hipDeviceGetAttribute, (nullptr, 63, f.device));
   ANSWERS(hipErrorInvalidDevice, "an unknown device", hipGetDevicePropertiesR0600, (properties, 99));
   ANSWERS(hipErrorInvalidValue, "null", hipGetDevicePropertiesR0600, (nullptr, f.device));
+  for (auto* function : {hipGetDeviceProperties, hipGetDevicePropertiesR0000}) {
+    const char* name =
+        function == hipGetDeviceProperties ? "hipGetDeviceProperties" : "hipGetDevicePropertiesR0000";
+    answers(name, "an unknown device", hipErrorInvalidDevice, function(properties, 99));
+    answers(name, "null", hipErrorInvalidValue, function(nullptr, f.device));
+  }
   ANSWERS(hipErrorInvalidDevice, "an unknown device", hipDeviceCanAccessPeer, (&number, f.device, 99));
   ANSWERS(hipErrorInvalidValue, "null", hipDeviceCanAccessPeer, (nullptr, f.device, f.other));
   ANSWERS(hipErrorInvalidDevice, "the device itself", hipDeviceEnablePeerAccess, (f.device, 0));
@@ -114,6 +121,10 @@ void devices(const Fixture& f) {
   ANSWERS(hipErrorInvalidValue, "a value that makes no sense", rocmEmulatorSetOption, ("SCHEDULE", "turn:0"));
   ANSWERS(hipErrorInvalidValue, "a CPU level that nobody has", rocmEmulatorSetOption, ("CPU", "x86_64_v9"));
   ANSWERS(hipErrorInvalidValue, "null", rocmEmulatorSetOption, (nullptr, "1"));
+  for (const char* failure : {"hipNonsense", "hipGetErrorName:1", "rocmEmulatorCalls", "malloc", ":1",
+                              "hipMalloc:0", "hipMalloc:3x", "hipMalloc:-1"}) {
+    answers("rocmEmulatorSetOption", failure, hipErrorInvalidValue, rocmEmulatorSetOption("FAIL", failure));
+  }
   expect("rocmEmulatorLastFault", "an unknown device", !*rocmEmulatorLastFault(99));
   expect("rocmEmulatorTakeCounters", "an unknown device", !std::strcmp(rocmEmulatorTakeCounters(99), "[]"));
   expect("rocmEmulatorCalls", "an unknown function", rocmEmulatorCalls("hipNonsense") == 0);
@@ -160,6 +171,47 @@ void memory(const Fixture& f) {
   ANSWERS(hipErrorInvalidValue, "past the end", hipMemsetAsync, (inner, 0, 64, f.stream));
   ANSWERS(hipErrorInvalidHandle, "an unknown stream", hipMemsetAsync,
           (f.memory, 0, 16, nobodys<hipStream_t>()));
+}
+
+void symbols(const Fixture& f) {
+  void* function = nullptr;
+  int result = -1;
+  ANSWERS(hipErrorInvalidValue, "null", hipGetProcAddress, ("hipMalloc", nullptr, 60000000, 0, &result));
+  ANSWERS(hipErrorInvalidValue, "flags", hipGetProcAddress, ("hipMalloc", &function, 60000000, 1, &result));
+  ANSWERS(hipErrorNotFound, "an unknown function", hipGetProcAddress,
+          ("hipNonsense", &function, 60000000, 0, &result));
+  ANSWERS(hipErrorNotFound, "no function of HIP's", hipGetProcAddress,
+          ("rocmEmulatorCalls", &function, 60000000, 0, &result));
+  expect("hipGetProcAddress", "the result of an unknown function", result == 1 && !function);
+  hipGetProcAddress("hipMalloc", &function, 60000000, 0, &result);
+  expect("hipGetProcAddress", "a function", result == 0 && function == reinterpret_cast<void*>(hipMalloc));
+  hipGetProcAddress("hipGetDeviceProperties", &function, 50000000, 0, nullptr);
+  expect("hipGetProcAddress", "HIP 5's properties",
+         function == reinterpret_cast<void*>(hipGetDeviceProperties));
+  hipGetProcAddress("hipGetDeviceProperties", &function, 60443482, 0, nullptr);
+  expect("hipGetProcAddress", "HIP 6's properties",
+         function == reinterpret_cast<void*>(hipGetDevicePropertiesR0600));
+
+  char attributes[32];
+  uint64_t value = 0;
+  char host;
+  ANSWERS(hipErrorInvalidValue, "null", hipPointerGetAttributes, (nullptr, f.memory));
+  ANSWERS(hipErrorInvalidValue, "memory that HIP knows nothing of", hipPointerGetAttributes,
+          (attributes, &host));
+  ANSWERS(hipErrorInvalidValue, "null", hipPointerGetAttribute, (nullptr, 2, f.memory));
+  ANSWERS(hipErrorInvalidValue, "memory that HIP knows nothing of", hipPointerGetAttribute,
+          (&value, 2, &host));
+  ANSWERS(hipErrorInvalidValue, "the host's pointer to device memory", hipPointerGetAttribute,
+          (&value, 4, f.memory));
+  ANSWERS(hipErrorNotSupported, "an unknown attribute", hipPointerGetAttribute, (&value, 99, f.memory));
+  hipPointerGetAttribute(&value, 12, static_cast<char*>(f.memory) + 16);
+  expect("hipPointerGetAttribute", "the size of the allocation", value == 64);
+  int types[2] = {};
+  hipPointerGetAttributes(attributes, f.memory);
+  std::memcpy(&types[0], attributes, 4);
+  hipPointerGetAttributes(attributes, f.pinned);
+  std::memcpy(&types[1], attributes, 4);
+  expect("hipPointerGetAttributes", "device and pinned memory", types[0] == 2 && types[1] == 1);
 }
 
 void streams(const Fixture& f) {
@@ -226,6 +278,11 @@ void modules(Fixture& f) {
   damaged = f.image;
   for (int i = 0; i < damaged[56]; i++) std::memset(&damaged[64 + 56 * i + 8], 0xff, 8);  // segments' offsets
   ANSWERS(hipErrorInvalidImage, "a damaged object", hipModuleLoadData, (&module, damaged.data()));
+  ANSWERS(hipErrorInvalidValue, "null", hipModuleLoadDataEx, (&module, nullptr, 0, nullptr, nullptr));
+  ANSWERS(hipErrorInvalidHandle, "an unknown kernel", hipFuncGetAttribute,
+          (&blocks, 0, nobodys<hipFunction_t>()));
+  ANSWERS(hipErrorInvalidValue, "an unknown attribute", hipFuncGetAttribute, (&blocks, 99, f.add));
+  ANSWERS(hipErrorInvalidValue, "null", hipFuncGetAttribute, (nullptr, 0, f.add));
   ANSWERS(hipErrorInvalidHandle, "an unknown module", hipModuleUnload, (nobodys<hipModule_t>()));
   ANSWERS(hipErrorInvalidHandle, "an unknown module", hipModuleGetFunction,
           (&function, nobodys<hipModule_t>(), "add"));
@@ -256,6 +313,45 @@ void modules(Fixture& f) {
   void* parameters[] = {&f.memory, &blocks, &blocks};
   answers(name, "arguments in two ways", hipErrorInvalidValue,
           hipModuleLaunchKernel(f.add, 1, 1, 1, 64, 1, 1, 0, f.stream, parameters, unknown));
+}
+
+void otherLaunches(const Fixture& f) {
+  void* pointer = f.memory;
+  float amount = 1;
+  int count = 4;
+  void* parameters[] = {&pointer, &amount, &count};
+  // Two compute units of four SIMDs with eight waves each.
+  ANSWERS(hipErrorCooperativeLaunchTooLarge, "more workgroups than the device holds",
+          hipModuleLaunchCooperativeKernel, (f.add, 65, 1, 1, 64, 1, 1, 0, f.stream, parameters));
+  ANSWERS(hipErrorInvalidHandle, "an unknown kernel", hipModuleLaunchCooperativeKernel,
+          (nobodys<hipFunction_t>(), 1, 1, 1, 64, 1, 1, 0, f.stream, parameters));
+  expect("hipModuleLaunchCooperativeKernel", "as many workgroups as the device holds",
+         hipModuleLaunchCooperativeKernel(f.add, 64, 1, 1, 64, 1, 1, 0, f.stream, parameters) == hipSuccess);
+
+  struct {
+    int id, padding, value[16];
+  } attributes[] = {{2, 0, {1}}, {4, 0, {1, 1, 1}}};
+  struct {
+    unsigned grid[3], block[3], ldsBytes;
+    hipStream_t stream;
+    void* attributes;
+    unsigned count;
+  } config = {{64, 1, 1}, {64, 1, 1}, 0, f.stream, attributes, 2};
+  ANSWERS(hipErrorInvalidValue, "null", hipDrvLaunchKernelEx, (nullptr, f.add, parameters, nullptr));
+  expect("hipDrvLaunchKernelEx", "a cooperative launch",
+         hipDrvLaunchKernelEx(&config, f.add, parameters, nullptr) == hipSuccess);
+  config.grid[0] = 65;
+  ANSWERS(hipErrorCooperativeLaunchTooLarge, "more workgroups than the device holds", hipDrvLaunchKernelEx,
+          (&config, f.add, parameters, nullptr));
+  attributes[0].value[0] = 0;
+  expect("hipDrvLaunchKernelEx", "a launch that is not cooperative",
+         hipDrvLaunchKernelEx(&config, f.add, parameters, nullptr) == hipSuccess);
+  attributes[1].value[0] = 2;
+  ANSWERS(hipErrorNotSupported, "a cluster", hipDrvLaunchKernelEx, (&config, f.add, parameters, nullptr));
+  attributes[1].id = 77;
+  ANSWERS(hipErrorNotSupported, "an unknown attribute", hipDrvLaunchKernelEx,
+          (&config, f.add, parameters, nullptr));
+  hipStreamSynchronize(f.stream);
 }
 
 void graphs(const Fixture& f) {
@@ -356,10 +452,12 @@ int main(int count, char** arguments) {
   errors();
   devices(fixture);
   memory(fixture);
+  symbols(fixture);
   streams(fixture);
   events(fixture);
   pendingWork(fixture);
   modules(fixture);
+  otherLaunches(fixture);
   graphs(fixture);
   lostDevice(fixture);
   return failures != 0;
