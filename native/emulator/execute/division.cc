@@ -43,7 +43,7 @@ inline T divideScale(T value, T denominator, T numerator, bool* scaled) {
   const bool zero = (numerator == 0) | (denominator == 0);
   const bool finite = !zero, normal = !tinyDenominator;
   *scaled = finite & (large | (normal & tinyQuotient));
-  return zero ? std::numeric_limits<T>::quiet_NaN() : result;
+  return zero ? invalidResult<T>() : result;
 }
 
 template <class T>

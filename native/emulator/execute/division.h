@@ -44,7 +44,7 @@ inline T divideFixup(T quotient, T denominator, T numerator) {
   const Bits finite = toZero ? Bits{0} : toInfinity ? infinity : q & ~kSign;
   const Bits result = (infiniteNumerator | zeroDenominator ? infinity : finite) | sign;
   const Bits nan = infinity | Bits{1} << (F::kMantissa - 1);
-  const Bits valid = invalid ? nan : result;
+  const Bits valid = invalid ? bitCast<Bits>(invalidResult<T>()) : result;
   const Bits checked = (d & ~kSign) > infinity ? d | nan : valid;
   return bitCast<T>((n & ~kSign) > infinity ? n | nan : checked);
 }

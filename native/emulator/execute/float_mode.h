@@ -27,6 +27,9 @@ inline uint32_t mxcsr64(uint32_t modeRegister) {
   return mxcsrOf(modeRegister >> mode::round64Shift, modeRegister >> mode::denormal64Shift);
 }
 
+/// Whether a NaN stays under the clamp modifier (clampToUnit).
+inline bool clampKeepsNan(const Wave& wave) { return !(wave.mode & mode::dx10Clamp); }
+
 /// MXCSR for atomics on floats of `bytes`, which round to even. LDS keeps denormals as MODE says; the L2
 /// cache does not know MODE and keeps them, except for gfx90a's, which flushes those of binary32.
 inline uint32_t mxcsrOfLdsAtomics(uint32_t modeRegister, size_t bytes) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "execute/lanes.h"
 
@@ -93,6 +94,20 @@ inline float fusedMultiplyAdd(float a, float b, float c) {
 }
 inline double fusedMultiplyAdd(double a, double b, double c) { return std::fma(a, b, c); }
 
+/// What invalid operations leave (inf - inf, 0 * inf, the root of -1): a quiet NaN with the sign that x86-64
+/// gives it, and AMD's documents give 0 / 0.
+template <class T>
+inline T invalidResult() {
+  return -std::numeric_limits<T>::quiet_NaN();
+}
+
+/// The clamp modifier: `keepsNan` is MODE.DX10_CLAMP = 0, under which a NaN stays; else it becomes 0.
+template <class T>
+inline T clampToUnit(T value, bool keepsNan) {
+  const T number = value > T{0} ? (value < T{1} ? value : T{1}) : T{0};
+  return keepsNan && isNan(value) ? value : number;
+}
+
 inline float quieted(float nan) { return floatOf(bitsOf(nan) | 0x400000); }
 inline double quieted(double nan) { return bitCast<double>(bitCast<uint64_t>(nan) | uint64_t{1} << 51); }
 /// The source if it is NaN, else the result. Said of all sources but the last: where two are NaN, x86 leaves
@@ -136,14 +151,14 @@ inline float roundToEven(float value) {
   const float rest = small - static_cast<float>(whole);
   const bool up = rest > 0.5f || (rest == 0.5f && (whole & 1));
   const float result = magnitude < 0x1p23f ? static_cast<float>(whole + up) : magnitude;
-  return isNan(value) ? value : floatOf(bitsOf(result) | (bitsOf(value) & 0x80000000));
+  return isNan(value) ? quieted(value) : floatOf(bitsOf(result) | (bitsOf(value) & 0x80000000));
 }
 inline float truncate(float value) {
   const float magnitude = floatOf(bitsOf(value) & 0x7fffffff);
   const float small = magnitude < 0x1p23f ? magnitude : 0.0f;
   const float whole = static_cast<float>(static_cast<int32_t>(small));
   const float result = magnitude < 0x1p23f ? whole : magnitude;
-  return isNan(value) ? value : floatOf(bitsOf(result) | (bitsOf(value) & 0x80000000));
+  return isNan(value) ? quieted(value) : floatOf(bitsOf(result) | (bitsOf(value) & 0x80000000));
 }
 inline float floorOf(float value) {
   const float whole = truncate(value);

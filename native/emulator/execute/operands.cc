@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "execute/float_mode.h"
+
 namespace emulator {
 namespace EMULATOR_LEVEL {
 
@@ -132,27 +134,35 @@ void selectPart(const Operand& operand, const uint32_t* from, uint32_t* to) {
   }
 }
 
-float modifyOutput(float value, int modifier, bool clamp) {
-  const float scale = modifier == 1 ? 2.0f : modifier == 2 ? 4.0f : modifier == 3 ? 0.5f : 1.0f;
-  const float scaled = value * scale;
-  return clamp ? (scaled > 0.0f ? (scaled < 1.0f ? scaled : 1.0f) : 0.0f) : scaled;
-}
+/// The output modifier and the clamp of a result.
+struct OutputModifiers {
+  float scale;
+  bool clamp, keepsNan;
 
-void modifyResult(const Instruction& i, ValueKind kind, LaneBuffer* result) {
+  OutputModifiers(const Wave& wave, const Instruction& i)
+      : scale(i.outputModifier == 1   ? 2.0f
+              : i.outputModifier == 2 ? 4.0f
+              : i.outputModifier == 3 ? 0.5f
+                                      : 1.0f),
+        clamp(i.clamp),
+        keepsNan(clampKeepsNan(wave)) {}
+
+  template <class T>
+  T operator()(T value) const {
+    const T scaled = value * static_cast<T>(scale);
+    return clamp ? clampToUnit(scaled, keepsNan) : scaled;
+  }
+};
+
+void modifyResult(const Wave& wave, const Instruction& i, ValueKind kind, LaneBuffer* result) {
   uint32_t* r = result->lanes;
-  const int modifier = i.outputModifier;
-  const bool clamp = i.clamp;
+  const OutputModifiers modified(wave, i);
   if (kind.bits == 32) {
-    EACH_LANE r[lane] = bitsOf(modifyOutput(floatOf(r[lane]), modifier, clamp));
+    EACH_LANE r[lane] = bitsOf(modified(floatOf(r[lane])));
   } else if (kind.bits == 16) {
-    EACH_LANE r[lane] = floatToHalf(modifyOutput(halfToFloat(r[lane]), modifier, clamp));
+    EACH_LANE r[lane] = floatToHalf(modified(halfToFloat(r[lane])));
   } else {
-    const double scale = modifier == 1 ? 2.0 : modifier == 2 ? 4.0 : modifier == 3 ? 0.5 : 1.0;
-    EACH_LANE {
-      const double scaled = Lane<double>::load(r, lane) * scale;
-      const double clamped = scaled > 0.0 ? (scaled < 1.0 ? scaled : 1.0) : 0.0;
-      Lane<double>::store(r, lane, clamp ? clamped : scaled);
-    }
+    EACH_LANE Lane<double>::store(r, lane, modified(Lane<double>::load(r, lane)));
   }
 }
 
@@ -210,7 +220,7 @@ uint64_t writtenLanes(const Wave& wave, const Instruction& i) {
 
 void store(Wave& wave, const Instruction& i, ValueKind kind, LaneBuffer* result) {
   uint32_t* destination = wave.vector[i.destination - 256];
-  if (kind.isFloat && (i.outputModifier || i.clamp)) modifyResult(i, kind, result);
+  if (kind.isFloat && (i.outputModifier || i.clamp)) modifyResult(wave, i, kind, result);
   if (i.destinationSelect != 6) placeResult(i, destination, result->lanes);
   const uint64_t lanes = writtenLanes(wave, i);
   for (int r = 0; r < kind.registers(); r++) copyLanes(destination + r * kLanes, result[r].lanes, lanes);

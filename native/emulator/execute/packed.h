@@ -51,10 +51,10 @@ struct Packed<F, Result (*)(Arguments...)> {
       return value;
   }
   template <bool kByMode>
-  static uint32_t stored(Result value, bool clamp, HalfMode mode) {
+  static uint32_t stored(Result value, bool clamp, bool keepsNan, HalfMode mode) {
     uint32_t bits;
     if constexpr (kFloat)
-      if (clamp) value.value = value.value > 0.0f ? (value.value < 1.0f ? value.value : 1.0f) : 0.0f;
+      if (clamp) value.value = clampToUnit(value.value, keepsNan);
     if constexpr (kByMode)
       bits = floatToHalf(value.value, mode);
     else
@@ -68,13 +68,13 @@ struct Packed<F, Result (*)(Arguments...)> {
     LaneBuffer buffers[kSources], result;
     const uint32_t* const s[] = {fetchPlain(wave, i, K, packedConstants<Arguments>(), &buffers[K])...};
     const HalfSelect low[] = {HalfSelect(i, K, false)...}, high[] = {HalfSelect(i, K, true)...};
-    const bool clamp = i.clamp;
+    const bool clamp = i.clamp, keepsNan = clampKeepsNan(wave);
     uint32_t* destination = wave.vector[i.destination - 256];
     EACH_LANE {
       const Result lowResult = F(half<Arguments, kByMode>(low[K](s[K][lane]), mode)...);
       const Result highResult = F(half<Arguments, kByMode>(high[K](s[K][lane]), mode)...);
-      result.lanes[lane] = stored<kByMode>(lowResult, clamp, mode) | stored<kByMode>(highResult, clamp, mode)
-                                                                         << 16;
+      result.lanes[lane] = stored<kByMode>(lowResult, clamp, keepsNan, mode) |
+                           stored<kByMode>(highResult, clamp, keepsNan, mode) << 16;
     }
     copyLanes(destination, result.lanes, wave.exec());
   }
@@ -129,10 +129,8 @@ struct PackedSingle<F, float (*)(Arguments...)> {
         static_cast<const uint32_t*>(__builtin_assume_aligned(source(wave, i, K, high, &buffers[K]), 64))...};
     EACH_LANE result[lane] = bitsOf(F(floatOf(s[K][lane])...));
     if (!i.clamp) return;
-    EACH_LANE {
-      const float value = floatOf(result[lane]);
-      result[lane] = bitsOf(value > 0.0f ? (value < 1.0f ? value : 1.0f) : 0.0f);
-    }
+    const bool keepsNan = clampKeepsNan(wave);
+    EACH_LANE result[lane] = bitsOf(clampToUnit(floatOf(result[lane]), keepsNan));
   }
   static void execute(Wave& wave, const Instruction& i) {
     // Both halves are read before either is written.

@@ -34,8 +34,8 @@ void mix(const Wave& wave, const Instruction& i, float* result) {
   mixSource(wave, i, 1, b);
   mixSource(wave, i, 2, c);
   EACH_LANE result[lane] = fmaF32(a[lane], b[lane], c[lane]);
-  if (i.clamp)
-    EACH_LANE result[lane] = result[lane] > 0.0f ? (result[lane] < 1.0f ? result[lane] : 1.0f) : 0.0f;
+  const bool keepsNan = clampKeepsNan(wave);
+  if (i.clamp) EACH_LANE result[lane] = clampToUnit(result[lane], keepsNan);
 }
 
 /// The result in one half of the destination.
@@ -81,6 +81,7 @@ void dotHalves(Wave& wave, const Instruction& i, Widen widen) {
   const uint32_t* c = fetchPlain(wave, i, 2, kF32, &buffers[2]);
   const HalfSelect lowA(i, 0, false), lowB(i, 1, false), highA(i, 0, true), highB(i, 1, true);
   const uint32_t flip = i.source[2].negate ? 0x80000000 : 0;
+  const bool clamp = i.clamp, keepsNan = clampKeepsNan(wave);
   EACH_LANE {
     const float factors[] = {widen(lowA(a[lane])), widen(lowB(b[lane])), widen(highA(a[lane])),
                              widen(highB(b[lane]))};
@@ -88,8 +89,7 @@ void dotHalves(Wave& wave, const Instruction& i, Widen widen) {
     const double high = static_cast<double>(factors[2]) * factors[3];
     float sum = static_cast<float>(low + high + floatOf(c[lane] ^ flip));
     for (int k = 3; k >= 0; k--) sum = nanOr(factors[k], sum);
-    const float clamped = sum > 0.0f ? (sum < 1.0f ? sum : 1.0f) : 0.0f;
-    result.lanes[lane] = bitsOf(i.clamp ? clamped : sum);
+    result.lanes[lane] = bitsOf(clamp ? clampToUnit(sum, keepsNan) : sum);
   }
   copyLanes(wave.vector[i.destination - 256], result.lanes, wave.exec());
 }

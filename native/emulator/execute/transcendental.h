@@ -35,7 +35,7 @@ inline float exp2Of(float x) {
   const float scaled = floatOf(bitsOf(mantissa) + (static_cast<uint32_t>(exponent) << 23));
   const float infinity = floatOf(0x7f800000);
   const float finite = x < -126.0f ? 0.0f : scaled;
-  return isNan(x) ? x : x >= 128.0f ? infinity : finite;
+  return isNan(x) ? quieted(x) : x >= 128.0f ? infinity : finite;
 }
 
 /// log2(x); a denormal x counts as zero.
@@ -58,8 +58,8 @@ inline float log2Of(float value) {
   p = p * z + 2.8853900817779268 / 3;
   p = p * z + 2.8853900817779268;
   const float result = static_cast<float>(static_cast<double>(exponent) + p * s);
-  const float infinity = floatOf(0x7f800000), nan = floatOf(0x7fc00000);
-  const float special = isNan(x) ? x : x == 0.0f ? -infinity : x < 0.0f ? nan : infinity;
+  const float infinity = floatOf(0x7f800000), nan = invalidResult<float>();
+  const float special = isNan(x) ? quieted(x) : x == 0.0f ? -infinity : x < 0.0f ? nan : infinity;
   return x > 0.0f && x < infinity ? result : special;
 }
 
@@ -67,13 +67,14 @@ inline float reciprocal(float x) { return flushDenormal(1.0f / flushDenormal(x))
 inline float squareRoot(float x) {
   const float flushed = flushDenormal(x);
   const float root = __builtin_sqrtf(flushed < 0.0f ? 0.0f : flushed);
-  return flushed < 0.0f ? floatOf(0x7fc00000) : flushed == 0.0f || isNan(flushed) ? flushed : root;
+  const float special = isNan(flushed) ? quieted(flushed) : flushed;
+  return flushed < 0.0f ? invalidResult<float>() : flushed == 0.0f || isNan(flushed) ? special : root;
 }
 inline float reciprocalRoot(float x) {
   const float flushed = flushDenormal(x);
   const float result = static_cast<float>(1.0 / __builtin_sqrt(flushed < 0.0f ? 0.0 : flushed));
   const float infinity = floatOf(bitsOf(flushed) | 0x7f800000);
-  return flushed < 0.0f ? floatOf(0x7fc00000) : flushed == 0.0f ? infinity : result;
+  return flushed < 0.0f ? invalidResult<float>() : flushed == 0.0f ? infinity : result;
 }
 
 /// sin(2 pi r) for r in [-0.25, 0.25].
@@ -102,12 +103,14 @@ inline float sineTurns(float x) {
   const bool inDomain = x >= -256.0f && x <= 256.0f;
   const float flushed = flushDenormal(x);
   const float result = static_cast<float>(sineOfTurns(foldTurns(inDomain ? flushed : 0.0f)));
-  return isNan(x) || x - x != 0.0f ? floatOf(0x7fc00000) : flushed == 0.0f ? flushed : result;
+  const float special = isNan(x) ? quieted(x) : invalidResult<float>();
+  return x - x != 0.0f ? special : flushed == 0.0f ? flushed : result;
 }
 inline float cosineTurns(float x) {
   const bool inDomain = x >= -256.0f && x <= 256.0f;
   const float result = static_cast<float>(sineOfTurns(foldTurns((inDomain ? x : 0.0f) + 0.25)));
-  return isNan(x) || x - x != 0.0f ? floatOf(0x7fc00000) : result;
+  const float special = isNan(x) ? quieted(x) : invalidResult<float>();
+  return x - x != 0.0f ? special : result;
 }
 
 }  // namespace EMULATOR_LEVEL

@@ -23,9 +23,9 @@ function errorPaths(): string[] {
 describe.skipIf(noCompiler)("every entry point of the emulator", () => {
   const paths = errorPaths();
   const header = readFileSync(file("native/hip/functions.h"), "utf8");
-  const functions = [...header.matchAll(/ (?:HIP|LAUNCHER|EMULATOR)_FUNCTION\([^,]*,\s*((?:hip|rocm)\w+),/g)].map(
-    ([, name]) => name!,
-  );
+  const functions = [
+    ...header.matchAll(/ (?:HIP|LAUNCHER|EMULATOR)_FUNCTION\([^,]*,\s*((?:hip|rocm)\w+),/g),
+  ].map(([, name]) => name!);
 
   it("answers errors as HIP does", () => {
     expect(paths.filter((path) => !path.startsWith("ok "))).toEqual([]);
