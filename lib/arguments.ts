@@ -28,7 +28,11 @@ interface ClassOf<T> {
 }
 
 /** Checks that `value` was made by this package's class `type`. */
-export function instance<T extends PackageObject>(value: unknown, argument: string, type: ClassOf<T>): T {
+export function checkInstance<T extends PackageObject>(
+  value: unknown,
+  argument: string,
+  type: ClassOf<T>,
+): T {
   if (typeof value === "object" && value !== null) {
     if (PackageObject.made(value) && inherits(value, type.prototype)) return value as T;
   }
@@ -61,7 +65,7 @@ function article(name: string): string {
 }
 
 /** Checks an argument of named options: undefined, or a plain object with none but `keys`. Their values are unchecked. */
-export function options<Key extends string>(
+export function checkOptions<Key extends string>(
   value: unknown,
   keys: readonly Key[],
   argument = "options",
@@ -91,7 +95,7 @@ function isPlain(value: unknown): value is object {
 }
 
 /** Checks an integer between two limits, both included. */
-export function integer(
+export function checkInteger(
   value: unknown,
   argument: string,
   low: number,
@@ -133,7 +137,7 @@ export function typedArrayName(value: unknown): string | undefined {
  * Checks a list of integers between two limits: an array without gaps, or a typed array of integers. 64-bit ones are
  * copied as numbers; all others are given back as they are.
  */
-export function integers(
+export function checkIntegers(
   value: unknown,
   argument: string,
   low: number,
@@ -147,7 +151,7 @@ export function integers(
     ? Float64Array.from(value as BigInt64Array, Number)
     : (value as ArrayLike<number>);
   for (let index = 0; index < list.length; index++) {
-    if (!isBetween(list[index], low, high)) integer(list[index], `${argument}[${index}]`, low, high);
+    if (!isBetween(list[index], low, high)) checkInteger(list[index], `${argument}[${index}]`, low, high);
   }
   return list;
 }
@@ -162,7 +166,7 @@ export function isArray(value: unknown): value is readonly unknown[] {
 }
 
 /** Checks that `value` is one of a few words. */
-export function oneOf<T extends string>(value: unknown, argument: string, words: readonly T[]): T {
+export function checkOneOf<T extends string>(value: unknown, argument: string, words: readonly T[]): T {
   if ((words as readonly unknown[]).includes(value)) return value as T;
   throw invalidArgument(argument, `one of ${words.join(", ")}`, value);
 }

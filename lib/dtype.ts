@@ -20,7 +20,7 @@ export const DTYPES = Object.keys(ITEM_SIZES) as readonly DType[];
 
 /** Bytes of one element. */
 export function itemSize(dtype: DType): number {
-  return ITEM_SIZES[dtype];
+  return ITEM_SIZES[checkDType(dtype, "dtype")];
 }
 
 /** Throws ERR_INVALID_ARGUMENT where `value` is no dtype. */

@@ -106,6 +106,7 @@ function shownObject(value: object): string {
   const name = value.constructor?.name;
   if (typeof name !== "string" || name === "" || name === "Object") return "an object";
   const article = /^[AEIOU]/.test(name) ? "an" : "a";
-  const size = ArrayBuffer.isView(value) ? ` of ${value.byteLength} bytes` : "";
-  return `${article} ${short(name)}${size}`;
+  if (ArrayBuffer.isView(value)) return `${article} ${short(name)} of ${value.byteLength} bytes`;
+  if (value instanceof Error) return `${article} ${short(name)} (${short(String(value.message))})`;
+  return `${article} ${short(name)}`;
 }

@@ -1,5 +1,6 @@
+import { PackageObject } from "../arguments.js";
 import { RocmAttentionError } from "../errors.js";
-import type { NativeDevice } from "../native.js";
+import type { NativeDevice, NativeDeviceInfo } from "../native.js";
 
 /** What is known of a device without opening it. */
 export interface DeviceInfo {
@@ -20,16 +21,58 @@ export interface DeviceInfo {
   readonly emulated: boolean;
 }
 
+/** What is known of a device, from what the addon says of it. */
+export function deviceInfo(info: NativeDeviceInfo): DeviceInfo {
+  return Object.freeze({ ...info, arch: info.gcnArchName.split(":", 1)[0]! });
+}
+
 /** An open device as the things that live on it know it. */
-export interface DeviceContext {
+export abstract class DeviceContext extends PackageObject {
   readonly info: DeviceInfo;
-  readonly closed: boolean;
-  /** Whether a fault has ended the device's work; only `close()` is of use then. */
-  readonly lost: boolean;
+  #closed: Promise<void> | undefined;
+
   /** @internal */
-  readonly native: NativeDevice;
+  constructor(
+    /** @internal */
+    readonly native: NativeDevice,
+  ) {
+    super();
+    this.info = deviceInfo(native.info);
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** Whether a fault has ended the device's work; only `close()` is of use then. */
+  get lost(): boolean {
+    return this.native.lost;
+  }
+
+  /** Waits for all enqueued work, then frees everything that the device holds. Later calls: the same Promise. */
+  close(): Promise<void> {
+    this.#closed ??= this.native.close();
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  toJSON(): DeviceInfo {
+    return this.info;
+  }
+
   /** @internal Throws unless the device can take work. */
-  check(): void;
+  check({ evenIfLost = false } = {}): void {
+    if (this.closed) throw new RocmAttentionError("ERR_DISPOSED", "the device was used after its close()");
+    if (!evenIfLost && this.native.lost) {
+      throw new RocmAttentionError(
+        "ERR_DEVICE_FAULT",
+        "the device was lost by an earlier fault: close it and open it again",
+      );
+    }
+  }
 }
 
 /**
@@ -39,7 +82,7 @@ export interface DeviceContext {
 export abstract class DeviceObject<
   Handle extends { dispose(): void },
   Owner extends DeviceContext = DeviceContext,
-> {
+> extends PackageObject {
   readonly device: Owner;
   readonly #handle: Handle;
   readonly #noun: string;
@@ -47,6 +90,7 @@ export abstract class DeviceObject<
 
   /** @internal `noun`: its name in errors. */
   constructor(device: Owner, handle: Handle, noun: string) {
+    super();
     this.device = device;
     this.#handle = handle;
     this.#noun = noun;

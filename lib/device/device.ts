@@ -1,9 +1,10 @@
+import { checkInstance, checkInteger, checkOneOf, checkOptions } from "../arguments.js";
 import { TARGETS } from "../catalog/targets.js";
 import { checkDType, type DType, itemSize } from "../dtype.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
-import { emulatorLibrary, type NativeDevice, type NativeDeviceInfo, native } from "../native.js";
+import { emulatorLibrary, type NativeDevice, native } from "../native.js";
 import { readCodeObject } from "./code-object.js";
-import type { DeviceInfo } from "./context.js";
+import { DeviceContext, type DeviceInfo, deviceInfo } from "./context.js";
 import { enqueueFill } from "./enqueue.js";
 import { hipLibrary, requireHipLibrary } from "./hip-library.js";
 import { type HostBytes, hostBytes } from "./host-bytes.js";
@@ -32,17 +33,12 @@ export interface EmulatedDeviceOptions {
  * A GPU, or an emulated one. `Device.open`, `loadModule` and allocations block (they are for start-up); everything
  * else enqueues and returns, or is a Promise.
  */
-export class Device implements DeviceWithStreams {
-  readonly info: DeviceInfo;
+export class Device extends DeviceContext implements DeviceWithStreams {
   /** The stream of every call that names none. It is not HIP's null stream and waits for no other stream. */
   readonly defaultStream: Stream;
-  #closed: Promise<void> | undefined;
 
-  private constructor(
-    /** @internal */
-    readonly native: NativeDevice,
-  ) {
-    this.info = deviceInfo(native.info);
+  private constructor(native: NativeDevice) {
+    super(native);
     this.defaultStream = new Stream(this, native.createStream());
   }
 
@@ -61,28 +57,19 @@ export class Device implements DeviceWithStreams {
     if (typeof target !== "object" || target === null) {
       throw invalidArgument("device", 'an ordinal or { emulate: "gfx942" }', target);
     }
-    const { emulate, computeUnits, memoryBytes } = target;
-    if (!EMULATED_ARCHS.includes(emulate)) {
-      throw invalidArgument("emulate", `one of ${EMULATED_ARCHS.join(", ")}`, emulate);
-    }
-    if (computeUnits !== undefined && !(Number.isInteger(computeUnits) && inRange(computeUnits, 1, 1024))) {
-      throw invalidArgument("computeUnits", "an integer between 1 and 1024", computeUnits);
-    }
-    if (
-      memoryBytes !== undefined &&
-      !(Number.isInteger(memoryBytes) && inRange(memoryBytes, 4096, 2 ** 46))
-    ) {
-      throw invalidArgument("memoryBytes", "an integer between 4096 and 2^46", memoryBytes);
-    }
-    return new Device(
-      native().openEmulatedDevice(emulatorLibrary(), emulate, computeUnits ?? 0, memoryBytes ?? 0),
+    const { emulate, computeUnits, memoryBytes } = checkOptions(
+      target,
+      ["emulate", "computeUnits", "memoryBytes"],
+      "device",
     );
+    const arch = checkOneOf(emulate, "emulate", EMULATED_ARCHS);
+    const units = computeUnits === undefined ? 0 : checkInteger(computeUnits, "computeUnits", 1, 1024);
+    const bytes = memoryBytes === undefined ? 0 : checkInteger(memoryBytes, "memoryBytes", 4096, 2 ** 46);
+    return new Device(native().openEmulatedDevice(emulatorLibrary(), arch, units, bytes));
   }
 
   static #openGpu(ordinal: number): Device {
-    if (!Number.isInteger(ordinal) || ordinal < 0) {
-      throw invalidArgument("ordinal", "an integer >= 0", ordinal);
-    }
+    checkInteger(ordinal, "ordinal", 0);
     requireHipLibrary();
     const count = native().listDevices().length;
     if (ordinal >= count) {
@@ -98,15 +85,6 @@ export class Device implements DeviceWithStreams {
     return new Device(native().openDevice(ordinal));
   }
 
-  get closed(): boolean {
-    return this.#closed !== undefined;
-  }
-
-  /** Whether a fault has ended the device's work; only `close()` is of use then. */
-  get lost(): boolean {
-    return this.native.lost;
-  }
-
   /** A stream of its own, which waits for no other unless told to. ERR_HIP, ERR_DEVICE_FAULT. */
   createStream(): Stream {
     this.check();
@@ -114,29 +92,23 @@ export class Device implements DeviceWithStreams {
   }
 
   /** Allocates a tensor whose contents are not set. Blocks. ERR_OUT_OF_MEMORY says what was asked and left. */
-  empty(shape: readonly number[], dtype: DType, options: { category?: MemoryCategory } = {}): Tensor {
+  empty(shape: readonly number[], dtype: DType, options?: { category?: MemoryCategory }): Tensor {
+    const { category } = checkOptions(options, ["category"]);
     this.check();
-    const checkedShape = checkShape(shape);
-    const bytes = elementCount(checkedShape) * itemSize(checkDType(dtype, "dtype"));
-    const category = MEMORY_CATEGORIES.indexOf(options.category ?? "tensor");
-    if (category < 0) {
-      throw invalidArgument("category", `one of ${MEMORY_CATEGORIES.join(", ")}`, options.category);
-    }
-    if (bytes === 0) return Tensor.over(new Storage(this, 0n, 0, NOTHING), checkedShape, dtype);
-    const memory = this.native.allocate(bytes, category);
-    return Tensor.over(new Storage(this, memory.pointer, bytes, memory), checkedShape, dtype);
+    return this.#allocate(checkShape(shape), checkDType(dtype, "dtype"), category);
   }
 
   /** Allocates a tensor and enqueues its filling with zeros. */
   zeros(
     shape: readonly number[],
     dtype: DType,
-    options: { stream?: Stream; category?: MemoryCategory } = {},
+    options?: { stream?: Stream; category?: MemoryCategory },
   ): Tensor {
-    const stream = this.streamOf(options.stream);
-    const tensor = this.empty(shape, dtype, options);
+    const { stream, category } = checkOptions(options, ["stream", "category"]);
+    const target = this.streamOf(stream);
+    const tensor = this.#allocate(checkShape(shape), checkDType(dtype, "dtype"), category);
     try {
-      enqueueFill(stream, tensor.pointer, 0, tensor.byteLength);
+      enqueueFill(target, tensor.pointer, 0, tensor.byteLength);
     } catch (error) {
       tensor.dispose();
       throw error;
@@ -152,25 +124,40 @@ export class Device implements DeviceWithStreams {
     data: HostBytes,
     options: { shape: readonly number[]; dtype: DType; stream?: Stream; category?: MemoryCategory },
   ): Promise<Tensor> {
-    const stream = this.streamOf(options?.stream);
+    const { shape, dtype, stream, category } = checkOptions(options, [
+      "shape",
+      "dtype",
+      "stream",
+      "category",
+    ]);
+    const target = this.streamOf(stream);
     const bytes = hostBytes(data, "data");
-    const shape = checkShape(options.shape);
-    const expected = elementCount(shape) * itemSize(checkDType(options.dtype, "dtype"));
+    const sizes = checkShape(shape);
+    const type = checkDType(dtype, "dtype");
+    const expected = elementCount(sizes) * itemSize(type);
     if (bytes.byteLength !== expected) {
       throw invalidArgument(
         "data",
-        `${expected} bytes for shape [${shape}] of ${options.dtype}`,
+        `${expected} bytes for shape [${sizes}] of ${type}`,
         `${bytes.byteLength} bytes`,
       );
     }
-    const tensor = this.empty(shape, options.dtype, options);
+    const tensor = this.#allocate(sizes, type, category);
     try {
-      await tensor.write(bytes, { stream });
+      await tensor.write(bytes, { stream: target });
     } catch (error) {
       tensor.dispose();
       throw error;
     }
     return tensor;
+  }
+
+  #allocate(shape: readonly number[], dtype: DType, category: unknown = "tensor"): Tensor {
+    const purpose = MEMORY_CATEGORIES.indexOf(checkOneOf(category, "category", MEMORY_CATEGORIES));
+    const bytes = elementCount(shape) * itemSize(dtype);
+    if (bytes === 0) return Tensor.over(new Storage(this, 0n, 0, NOTHING), shape, dtype);
+    const memory = this.native.allocate(bytes, purpose);
+    return Tensor.over(new Storage(this, memory.pointer, bytes, memory), shape, dtype);
   }
 
   /**
@@ -202,49 +189,20 @@ export class Device implements DeviceWithStreams {
     return { allocated, reserved, peak, staging, free, total, byCategory };
   }
 
-  /** Waits for all enqueued work, then frees everything that the device holds. Later calls: the same Promise. */
-  close(): Promise<void> {
-    this.#closed ??= this.native.close();
-    return this.#closed;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
-  /** @internal Throws unless the device can take work. */
-  check({ evenIfLost = false } = {}): void {
-    if (this.closed) throw new RocmAttentionError("ERR_DISPOSED", "the device was used after its close()");
-    if (!evenIfLost && this.native.lost) {
-      throw new RocmAttentionError(
-        "ERR_DEVICE_FAULT",
-        "the device was lost by an earlier fault: close it and open it again",
-      );
-    }
-  }
-
   /** @internal The stream that a call names, or the default one; checks that it is this device's. */
-  streamOf(stream: Stream | undefined): Stream {
+  streamOf(stream: unknown): Stream {
     this.check();
     if (stream === undefined) return this.defaultStream;
-    if (!(stream instanceof Stream)) throw invalidArgument("stream", "a Stream", stream);
-    if (stream.device !== this) {
+    const { device } = checkInstance(stream, "stream", Stream);
+    if (device !== this) {
       throw invalidArgument(
         "stream",
         `a stream of ${this.info.name} ${this.info.ordinal}`,
-        `one of ${stream.device.info.name} ${stream.device.info.ordinal} (another device)`,
+        `one of ${device.info.name} ${device.info.ordinal} (another device)`,
       );
     }
-    return stream;
+    return stream as Stream;
   }
-}
-
-function inRange(value: number, low: number, high: number): boolean {
-  return value >= low && value <= high;
-}
-
-function deviceInfo(info: NativeDeviceInfo): DeviceInfo {
-  return Object.freeze({ ...info, arch: info.gcnArchName.split(":", 1)[0]! });
 }
 
 /** What ROCM_ATTENTION_DEVICE asks for. */

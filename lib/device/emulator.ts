@@ -1,12 +1,16 @@
+import { checkInstance } from "../arguments.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 import { emulatorLibrary, native } from "../native.js";
-import type { Device } from "./device.js";
+import { Device } from "./device.js";
 
 /**
  * Sets an option of the emulator for what is launched or called from now on, in the whole process: what the variable
  * ROCM_EMULATOR_<name> would (docs/emulator.md), e.g. ("SCHEDULE", "reverse").
  */
 export function setEmulatorOption(name: string, value: string): void {
+  for (const [argument, word] of Object.entries({ name, value })) {
+    if (typeof word !== "string") throw invalidArgument(argument, "a string", word);
+  }
   if (!native().setEmulatorOption(emulatorLibrary(), name, value)) {
     throw invalidArgument("option", "an option and a value of the emulator", `${name}=${value}`);
   }
@@ -103,7 +107,8 @@ export interface LaunchCounters {
  * full; `setEmulatorOption`). Launches that failed are not among them. Errors: ERR_INVALID_ARGUMENT for a GPU.
  */
 export function takeLaunchCounters(device: Device): LaunchCounters[] {
-  if (!device.info.emulated) throw invalidArgument("device", "an emulated device", device.info.name);
+  const { info } = checkInstance(device, "device", Device);
+  if (!info.emulated) throw invalidArgument("device", "an emulated device", info.name);
   if (device.closed) throw new RocmAttentionError("ERR_DISPOSED", "the device was used after its close()");
-  return JSON.parse(native().takeEmulatorCounters(emulatorLibrary(), device.info.ordinal));
+  return JSON.parse(native().takeEmulatorCounters(emulatorLibrary(), info.ordinal));
 }

@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { invalidArgument } from "../errors.js";
 
 /** Bytes on the host: any view or buffer. Their meaning is the tensor's dtype alone. */
@@ -6,12 +7,11 @@ export type HostBytes = ArrayBuffer | ArrayBufferView;
 /** Checks data to upload: no shared, resizable or detached buffer, whose bytes could go away or change. */
 export function hostBytes(data: unknown, argument: string): Uint8Array {
   const buffer = ArrayBuffer.isView(data) ? data.buffer : data;
-  if (!(buffer instanceof ArrayBuffer)) {
-    const shared = typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer;
+  if (!types.isArrayBuffer(buffer)) {
     throw invalidArgument(
       argument,
       "a typed array, DataView or ArrayBuffer",
-      shared ? `memory of a SharedArrayBuffer` : data,
+      types.isSharedArrayBuffer(buffer) ? `memory of a SharedArrayBuffer` : data,
     );
   }
   if ((buffer as { resizable?: boolean }).resizable) {

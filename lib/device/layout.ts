@@ -1,15 +1,14 @@
+import { checkIntegers } from "../arguments.js";
 import { type DType, itemSize } from "../dtype.js";
 import { invalidArgument } from "../errors.js";
 
 /** Checks a shape: any number of sizes, each an integer >= 0, together a safe number of elements. */
 export function checkShape(shape: unknown, argument = "shape"): readonly number[] {
-  if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
-    throw invalidArgument(argument, "an array of integers >= 0", shape);
+  const sizes = Array.from(checkIntegers(shape, argument, 0));
+  if (!Number.isSafeInteger(8 * elementCount(sizes))) {
+    throw invalidArgument(argument, "a shape of fewer than 2^50 elements", sizes);
   }
-  if (!Number.isSafeInteger(8 * elementCount(shape))) {
-    throw invalidArgument(argument, "a shape of fewer than 2^50 elements", shape);
-  }
-  return Object.freeze([...shape]);
+  return Object.freeze(sizes);
 }
 
 /** Checks strides, in elements, one per dimension. 0 repeats an element; negative ones are not supported. */
@@ -18,14 +17,11 @@ export function checkStrides(
   shape: readonly number[],
   argument = "strides",
 ): readonly number[] {
-  if (
-    !Array.isArray(strides) ||
-    strides.length !== shape.length ||
-    !strides.every((stride) => Number.isSafeInteger(stride) && stride >= 0)
-  ) {
-    throw invalidArgument(argument, `an array of ${shape.length} integers >= 0 (elements)`, strides);
+  const steps = Array.from(checkIntegers(strides, argument, 0));
+  if (steps.length !== shape.length) {
+    throw invalidArgument(argument, `an array of ${shape.length} integers >= 0 (elements)`, steps);
   }
-  return Object.freeze([...strides]);
+  return Object.freeze(steps);
 }
 
 export function elementCount(shape: readonly number[]): number {

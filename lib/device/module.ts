@@ -1,4 +1,5 @@
-import { invalidArgument, RocmAttentionError } from "../errors.js";
+import { checkInteger, PackageObject } from "../arguments.js";
+import { describe, invalidArgument, RocmAttentionError } from "../errors.js";
 import type { NativeKernel, NativeModule } from "../native.js";
 import type { CodeObject, KernelFacts } from "./code-object.js";
 import { type DeviceContext, DeviceObject } from "./context.js";
@@ -25,14 +26,14 @@ export class Module extends DeviceObject<NativeModule> {
   /** The kernel of that symbol; ERR_KERNEL_NOT_FOUND where the code object has none. */
   kernel(symbol: string): Kernel {
     const module = this.native;
+    if (typeof symbol !== "string") throw invalidArgument("symbol", "a string", symbol);
     const known = this.#kernels.get(symbol);
     if (known !== undefined) return known;
-    if (typeof symbol !== "string") throw invalidArgument("symbol", "a string", symbol);
     const facts = this.#codeObject.kernels.get(symbol);
     if (facts === undefined) {
       throw new RocmAttentionError(
         "ERR_KERNEL_NOT_FOUND",
-        `the code object has no kernel ${JSON.stringify(symbol)}; it has ${this.symbols.join(", ") || "none"}`,
+        `the code object has no kernel ${describe(symbol)}; it has ${this.symbols.join(", ") || "none"}`,
         { argument: "symbol" },
       );
     }
@@ -43,7 +44,7 @@ export class Module extends DeviceObject<NativeModule> {
 }
 
 /** One function of a module that a stream can launch. */
-export class Kernel {
+export class Kernel extends PackageObject {
   readonly kernargBytes: number;
   readonly explicitKernargBytes: number;
   readonly ldsBytes: number;
@@ -56,6 +57,7 @@ export class Kernel {
     /** @internal */
     readonly native: NativeKernel,
   ) {
+    super();
     this.kernargBytes = facts.kernargBytes;
     this.explicitKernargBytes = facts.explicitKernargBytes;
     this.ldsBytes = facts.ldsBytes;
@@ -63,12 +65,8 @@ export class Kernel {
 
   /** How many workgroups of `blockSize` work-items and `ldsBytes` of dynamic LDS a compute unit runs at once. */
   maxActiveBlocks(blockSize: number, ldsBytes = 0): number {
-    if (!Number.isInteger(blockSize) || blockSize < 1 || blockSize > 1024) {
-      throw invalidArgument("blockSize", "an integer between 1 and 1024", blockSize);
-    }
-    if (!Number.isInteger(ldsBytes) || ldsBytes < 0 || ldsBytes > 2 ** 20) {
-      throw invalidArgument("ldsBytes", "an integer between 0 and 2^20", ldsBytes);
-    }
+    checkInteger(blockSize, "blockSize", 1, 1024);
+    checkInteger(ldsBytes, "ldsBytes", 0, 2 ** 20);
     return this.native.maxActiveBlocks(blockSize, ldsBytes);
   }
 }

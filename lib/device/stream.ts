@@ -1,7 +1,8 @@
+import { checkInstance, checkInteger, checkIntegers, checkOptions, isArray } from "../arguments.js";
 import { invalidArgument } from "../errors.js";
 import type { NativeEvent, NativeGraph, NativeStream } from "../native.js";
 import { Capture } from "./capture.js";
-import { type DeviceContext, DeviceObject } from "./context.js";
+import { DeviceContext, DeviceObject } from "./context.js";
 import { hostBytes } from "./host-bytes.js";
 import { Kernel } from "./module.js";
 
@@ -10,7 +11,14 @@ export interface DeviceWithStreams extends DeviceContext {
   /** The stream of every call that names none. */
   readonly defaultStream: Stream;
   /** @internal The stream that a call names, or the default one; checks that it is this device's. */
-  streamOf(stream: Stream | undefined): Stream;
+  streamOf(stream: unknown): Stream;
+}
+
+/** Checks a device that a program hands in: an open one that can take work. */
+export function checkDevice(device: unknown): DeviceWithStreams {
+  const checked = checkInstance(device, "device", { name: "Device", prototype: DeviceContext.prototype });
+  checked.check();
+  return checked as DeviceWithStreams;
 }
 
 /** How a kernel is launched. */
@@ -43,11 +51,11 @@ export class Stream extends DeviceObject<NativeStream, DeviceWithStreams> {
    * until this object is disposed of.
    */
   static fromHandle(device: DeviceWithStreams, handle: bigint): Stream {
-    device.check();
+    const owner = checkDevice(device);
     if (typeof handle !== "bigint" || handle < 0n || handle >= 1n << 64n) {
       throw invalidArgument("handle", "a hipStream_t as a bigint", handle);
     }
-    return new Stream(device, device.native.streamFromHandle(handle));
+    return new Stream(owner, owner.native.streamFromHandle(handle));
   }
 
   /** The hipStream_t. */
@@ -72,27 +80,24 @@ export class Stream extends DeviceObject<NativeStream, DeviceWithStreams> {
 
   /** Lets what is enqueued from now on wait until `event`, of this or another device of the same kind, has happened. */
   wait(event: DeviceEvent): void {
-    if (!(event instanceof DeviceEvent)) throw invalidArgument("event", "a DeviceEvent", event);
-    this.native.wait(event.native);
+    this.native.wait(checkInstance(event, "event", DeviceEvent).native);
   }
 
   /** Enqueues a kernel. The arguments' pointers are taken on trust. */
   launch(kernel: Kernel, options: LaunchOptions): void {
-    if (!(kernel instanceof Kernel)) throw invalidArgument("kernel", "a Kernel", kernel);
-    const grid = extents(options?.grid, "grid", 2 ** 31 - 1);
-    const block = extents(typeof options.block === "number" ? [options.block] : options.block, "block", 1024);
+    checkInstance(kernel, "kernel", Kernel);
+    const given = checkOptions(options, ["grid", "block", "kernargs", "ldsBytes"]);
+    const grid = extents(given.grid, "grid", 2 ** 31 - 1);
+    const block = extents(isArray(given.block) ? given.block : [given.block], "block", 1024);
     if (block[0] * block[1] * block[2] > 1024) {
-      throw invalidArgument("block", "at most 1024 work-items together", options.block);
+      throw invalidArgument("block", "at most 1024 work-items together", block);
     }
     if (grid.some((workgroups, axis) => workgroups * block[axis]! >= 2 ** 32)) {
-      throw invalidArgument("grid", "fewer than 2^32 work-items in each dimension", options.grid);
+      throw invalidArgument("grid", "fewer than 2^32 work-items in each dimension", grid);
     }
-    const { ldsBytes = 0 } = options;
     const ldsLimit = this.device.info.ldsBytes - kernel.ldsBytes;
-    if (!Number.isInteger(ldsBytes) || ldsBytes < 0 || ldsBytes > ldsLimit) {
-      throw invalidArgument("ldsBytes", `an integer between 0 and ${ldsLimit}`, ldsBytes);
-    }
-    const kernargs = hostBytes(options.kernargs, "kernargs");
+    const ldsBytes = given.ldsBytes === undefined ? 0 : checkInteger(given.ldsBytes, "ldsBytes", 0, ldsLimit);
+    const kernargs = hostBytes(given.kernargs, "kernargs");
     const { explicitKernargBytes } = kernel;
     if (kernargs.byteLength < explicitKernargBytes || kernargs.byteLength > kernel.kernargBytes) {
       throw invalidArgument(
@@ -160,6 +165,9 @@ export class DeviceEvent extends DeviceObject<NativeEvent> {
 
   /** Milliseconds on the device's clock from `since` to this event, after waiting for both. */
   async elapsedMs(since: DeviceEvent): Promise<number> {
+    if (checkInstance(since, "since", DeviceEvent).device !== this.device) {
+      throw invalidArgument("since", "an event of the same device", "one of another device");
+    }
     await since.native.reached();
     await this.native.reached();
     return this.native.elapsedMs(since.native);
@@ -192,13 +200,9 @@ export class Graph extends DeviceObject<NativeGraph, DeviceWithStreams> {
 }
 
 function extents(value: unknown, argument: string, limit: number): [number, number, number] {
-  if (
-    !Array.isArray(value) ||
-    value.length < 1 ||
-    value.length > 3 ||
-    !value.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= limit)
-  ) {
+  const sizes = checkIntegers(value, argument, 1, limit);
+  if (sizes.length < 1 || sizes.length > 3) {
     throw invalidArgument(argument, `1 to 3 integers between 1 and ${limit}`, value);
   }
-  return [value[0], value[1] ?? 1, value[2] ?? 1];
+  return [sizes[0]!, sizes[1] ?? 1, sizes[2] ?? 1];
 }

@@ -1,11 +1,12 @@
+import { checkInteger, checkOptions } from "../arguments.js";
 import { checkDType, type DType, itemSize } from "../dtype.js";
-import { invalidArgument, RocmAttentionError } from "../errors.js";
+import { describe, invalidArgument, RocmAttentionError } from "../errors.js";
 import { DeviceObject } from "./context.js";
 import { gather, type TypedArray, toFloat32, typedArray } from "./elements.js";
 import { type HostBytes, hostBytes } from "./host-bytes.js";
 import { checkShape, checkStrides, contiguousStrides, isContiguous, spanBytes } from "./layout.js";
 import { NOTHING, Storage } from "./memory.js";
-import type { DeviceWithStreams, Stream } from "./stream.js";
+import { checkDevice, type DeviceWithStreams, type Stream } from "./stream.js";
 import { readPieces, writePieces } from "./transfer.js";
 
 /** What there is at a pointer, and whose it is. */
@@ -18,7 +19,10 @@ export interface FromPointerOptions {
   byteLength: number;
   /** Kept alive as long as the tensor is. */
   owner?: unknown;
-  /** Called once, when after `dispose()` the last enqueued work that can use the memory has ended. */
+  /**
+   * Called once, when after `dispose()` the last enqueued work that can use the memory has ended. Nobody waits for it:
+   * what it throws, or rejects with, becomes a warning of the process.
+   */
   release?: () => void;
 }
 
@@ -76,18 +80,17 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
    * `release`. The caller vouches for the pointer; a wrong one faults on the device.
    */
   static fromPointer(device: DeviceWithStreams, pointer: bigint, options: FromPointerOptions): Tensor {
-    device.check();
+    const context = checkDevice(device);
+    const given = checkOptions(options, ["shape", "dtype", "strides", "byteLength", "owner", "release"]);
     if (typeof pointer !== "bigint" || pointer <= 0n || pointer >= 1n << 64n) {
       throw invalidArgument("pointer", "a device address (a bigint between 0 and 2^64)", pointer);
     }
-    const dtype = checkDType(options?.dtype, "dtype");
-    const shape = checkShape(options.shape);
+    const dtype = checkDType(given.dtype, "dtype");
+    const shape = checkShape(given.shape);
     const strides =
-      options.strides === undefined ? contiguousStrides(shape) : checkStrides(options.strides, shape);
-    const { byteLength, owner, release } = options;
-    if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
-      throw invalidArgument("byteLength", "an integer >= 0", byteLength);
-    }
+      given.strides === undefined ? contiguousStrides(shape) : checkStrides(given.strides, shape);
+    const byteLength = checkInteger(given.byteLength, "byteLength", 0);
+    const { owner, release } = given;
     if (release !== undefined && typeof release !== "function") {
       throw invalidArgument("release", "a function", release);
     }
@@ -101,11 +104,10 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
     const memory = {
       owner, // kept alive
       dispose() {
-        // On a lost device no work is left that could use the memory.
-        if (release !== undefined) device.native.fence().then(release, release);
+        if (release !== undefined) void releaseAfterWork(context, release as () => unknown);
       },
     };
-    const storage = new Storage(device, pointer, byteLength, memory);
+    const storage = new Storage(context, pointer, byteLength, memory);
     return new Tensor(storage, shape, strides, dtype, 0, true);
   }
 
@@ -130,15 +132,18 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
    */
   view(options: ViewOptions): Tensor {
     this.#check();
-    const shape = options.shape === undefined ? this.shape : checkShape(options.shape);
+    const given = checkOptions(options, ["shape", "strides", "byteOffset"]);
+    if (options === undefined)
+      throw invalidArgument("options", "an object with shape, strides or byteOffset", options);
+    const shape = given.shape === undefined ? this.shape : checkShape(given.shape);
     let strides: readonly number[];
-    if (options.strides !== undefined) strides = checkStrides(options.strides, shape);
-    else if (options.shape === undefined) strides = this.strides;
+    if (given.strides !== undefined) strides = checkStrides(given.strides, shape);
+    else if (given.shape === undefined) strides = this.strides;
     else if (this.contiguous) strides = contiguousStrides(shape);
     else throw invalidArgument("strides", "strides, because the tensor is not contiguous", undefined);
-    const { byteOffset = 0 } = options;
-    if (!Number.isSafeInteger(byteOffset) || byteOffset < 0 || byteOffset % itemSize(this.dtype) !== 0) {
-      throw invalidArgument("byteOffset", `a multiple of ${itemSize(this.dtype)} that is >= 0`, byteOffset);
+    const byteOffset = given.byteOffset === undefined ? 0 : checkInteger(given.byteOffset, "byteOffset", 0);
+    if (byteOffset % itemSize(this.dtype) !== 0) {
+      throw invalidArgument("byteOffset", `a multiple of ${itemSize(this.dtype)}`, byteOffset);
     }
     const end = byteOffset + spanBytes(shape, strides, this.dtype);
     if (end > this.byteLength) {
@@ -156,16 +161,16 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
    * Uint8Array (fp8 as bits, uint8), Int32Array or BigInt64Array. What is enqueued on `stream` before the call
    * is seen. A read of more than 4 MiB goes in pieces; until it settles the tensor cannot be used in new work.
    */
-  async read(options: { stream?: Stream } = {}): Promise<TypedArray> {
+  async read(options?: { stream?: Stream }): Promise<TypedArray> {
     this.#check();
-    const stream = this.device.streamOf(options.stream);
+    const stream = this.device.streamOf(checkOptions(options, ["stream"]).stream);
     const bytes = await readPieces(stream, this.#storage, this.#pointer, this.byteLength);
     const array = typedArray(this.dtype, bytes);
     return this.contiguous ? array : gather(array, this.shape, this.strides);
   }
 
   /** {@link read}, converted to numbers. For float32, float16, bfloat16 and the two fp8 dtypes. */
-  async readFloat32(options: { stream?: Stream } = {}): Promise<Float32Array> {
+  async readFloat32(options?: { stream?: Stream }): Promise<Float32Array> {
     if (!this.dtype.includes("float")) {
       throw new RocmAttentionError(
         "ERR_INVALID_ARGUMENT",
@@ -181,9 +186,9 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
    * until the Promise settles. Up to 4 MiB the write takes its place in the stream's order at the call; a longer
    * one goes in pieces, and until it settles the tensor cannot be used in new work. Contiguous tensors only.
    */
-  async write(data: HostBytes, options: { stream?: Stream } = {}): Promise<void> {
+  async write(data: HostBytes, options?: { stream?: Stream }): Promise<void> {
     this.#check();
-    const stream = this.device.streamOf(options.stream);
+    const stream = this.device.streamOf(checkOptions(options, ["stream"]).stream);
     const bytes = hostBytes(data, "data");
     if (!this.contiguous) throw invalidArgument("tensor", "a contiguous tensor", "one with gaps");
     if (bytes.byteLength !== this.byteLength) {
@@ -192,8 +197,28 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
     await writePieces(stream, this.#storage, this.#pointer, bytes);
   }
 
+  /** What `JSON.stringify` shows: no elements. */
+  toJSON(): object {
+    const { shape, strides, dtype, device } = this;
+    return { shape, strides, dtype, device };
+  }
+
   #check(): void {
     void this.native;
     this.#storage.check();
+  }
+}
+
+/** Tells the owner of wrapped memory that this package's work no longer uses it. */
+async function releaseAfterWork(device: DeviceWithStreams, release: () => unknown): Promise<void> {
+  try {
+    await device.native.fence();
+  } catch {
+    // On a lost device no work is left that could use the memory.
+  }
+  try {
+    await release();
+  } catch (error) {
+    process.emitWarning(`release() of a tensor threw ${describe(error)}`, "RocmAttentionWarning");
   }
 }

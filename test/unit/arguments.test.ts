@@ -2,11 +2,11 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  instance,
-  integer,
-  integers,
-  oneOf,
-  options,
+  checkInstance,
+  checkInteger,
+  checkIntegers,
+  checkOneOf,
+  checkOptions,
   PackageObject,
   typedArrayName,
 } from "../../lib/arguments.js";
@@ -26,7 +26,7 @@ async function secondCopy(): Promise<object> {
 describe("instance", () => {
   it("takes what the class has made and names everything else", async () => {
     const apple = new Apple();
-    expect(instance(apple, "fruit", Apple)).toBe(apple);
+    expect(checkInstance(apple, "fruit", Apple)).toBe(apple);
     const refused: [unknown, string][] = [
       [new Pear(), "expected an Apple for fruit, received a Pear"],
       [
@@ -39,7 +39,7 @@ describe("instance", () => {
       [Object.create(null), "an object"],
     ];
     for (const [value, text] of refused) {
-      expect(() => instance(value, "fruit", Apple)).toThrow(coded("ERR_INVALID_ARGUMENT", text));
+      expect(() => checkInstance(value, "fruit", Apple)).toThrow(coded("ERR_INVALID_ARGUMENT", text));
     }
   });
 });
@@ -48,10 +48,10 @@ describe("options", () => {
   const keys = ["stream", "shape"] as const;
 
   it("takes plain objects of any realm with known keys, and undefined", () => {
-    expect(options(undefined, keys)).toEqual({});
-    expect(options({ shape: [1] }, keys)).toEqual({ shape: [1] });
-    expect(options(runInNewContext("({ shape: 7 })"), keys).shape).toBe(7);
-    expect(options(Object.assign(Object.create(null), { stream: 1 }), keys).stream).toBe(1);
+    expect(checkOptions(undefined, keys)).toEqual({});
+    expect(checkOptions({ shape: [1] }, keys)).toEqual({ shape: [1] });
+    expect(checkOptions(runInNewContext("({ shape: 7 })"), keys).shape).toBe(7);
+    expect(checkOptions(Object.assign(Object.create(null), { stream: 1 }), keys).stream).toBe(1);
   });
 
   it.each<[string, unknown, string]>([
@@ -62,33 +62,33 @@ describe("options", () => {
     ["options in a prototype", Object.create({ shape: [1] }), "received an object"],
     ["an unknown key", { shap: [1] }, 'only stream, shape for options, received "shap"'],
   ])("refuses %s", (_, value, text) => {
-    expect(() => options(value, keys)).toThrow(coded("ERR_INVALID_ARGUMENT", text));
+    expect(() => checkOptions(value, keys)).toThrow(coded("ERR_INVALID_ARGUMENT", text));
   });
 });
 
 describe("integers", () => {
   it("are safe, within their limits, and numbers", () => {
-    expect(integer(5, "n", 1, 5)).toBe(5);
+    expect(checkInteger(5, "n", 1, 5)).toBe(5);
     const wrong = fc.oneof(fc.constantFrom(0, 6, 2 ** 53, Number.NaN, 1.5), fc.anything());
     fc.assert(
       fc.property(wrong, (value) => {
         fc.pre(!(Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 5));
-        expect(() => integer(value, "n", 1, 5)).toThrow(
+        expect(() => checkInteger(value, "n", 1, 5)).toThrow(
           coded("ERR_INVALID_ARGUMENT", "an integer between 1 and 5 for n"),
         );
       }),
     );
-    expect(() => integer(-1, "n", 0)).toThrow("an integer >= 0");
-    expect(() => integer(0, "n", 1, 2 ** 31 - 1)).toThrow("between 1 and 2^31 - 1");
-    expect(() => integer(0, "n", 1, 2 ** 46)).toThrow("between 1 and 2^46");
+    expect(() => checkInteger(-1, "n", 0)).toThrow("an integer >= 0");
+    expect(() => checkInteger(0, "n", 1, 2 ** 31 - 1)).toThrow("between 1 and 2^31 - 1");
+    expect(() => checkInteger(0, "n", 1, 2 ** 46)).toThrow("between 1 and 2^46");
   });
 
   it("in lists come in arrays and typed arrays of any realm", () => {
     for (const list of [[1, 2], Int32Array.of(1, 2), Uint8Array.of(1, 2), BigInt64Array.of(1n, 2n)]) {
-      expect(Array.from(integers(list, "list", 0))).toEqual([1, 2]);
+      expect(Array.from(checkIntegers(list, "list", 0))).toEqual([1, 2]);
     }
-    expect(integers(runInNewContext("Int32Array.of(3)"), "list", 0)[0]).toBe(3);
-    expect(integers(runInNewContext("[4]"), "list", 0)[0]).toBe(4);
+    expect(checkIntegers(runInNewContext("Int32Array.of(3)"), "list", 0)[0]).toBe(3);
+    expect(checkIntegers(runInNewContext("[4]"), "list", 0)[0]).toBe(4);
   });
 
   it.each<[string, unknown, string]>([
@@ -104,7 +104,7 @@ describe("integers", () => {
     ["a bigint that no number holds", BigInt64Array.of(2n ** 60n), "list\\[0\\]"],
     ["a vast array of gaps", new Array(2 ** 32 - 1), "list\\[0\\]"],
   ])("refuses %s", (_, value, text) => {
-    expect(() => integers(value, "list", 0, 6)).toThrow(coded("ERR_INVALID_ARGUMENT", text));
+    expect(() => checkIntegers(value, "list", 0, 6)).toThrow(coded("ERR_INVALID_ARGUMENT", text));
   });
 });
 
@@ -115,8 +115,8 @@ it("typed arrays are known by their kind, whatever they say of themselves", () =
 });
 
 it("words are of a list", () => {
-  expect(oneOf("b", "letter", ["a", "b"])).toBe("b");
-  expect(() => oneOf("toString", "letter", ["a", "b"])).toThrow(
+  expect(checkOneOf("b", "letter", ["a", "b"])).toBe("b");
+  expect(() => checkOneOf("toString", "letter", ["a", "b"])).toThrow(
     coded("ERR_INVALID_ARGUMENT", "one of a, b for letter"),
   );
 });
