@@ -1,3 +1,6 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+// Programs that compile for ES2022 have Symbol.dispose in the declarations by this.
+
 import { PackageObject } from "../arguments.js";
 import { RocmAttentionError } from "../errors.js";
 import type { NativeDevice, NativeDeviceInfo } from "../native.js";
