@@ -3,8 +3,9 @@ import { type Capabilities, PHASES } from "./capabilities.js";
 import type { SelectionContext } from "./context.js";
 import type { Decision, RequestedBackend } from "./decide.js";
 import type { PhasePlan, VariableReport } from "./explanation.js";
+import { OTHER_VARIABLES } from "./other-variables.js";
 import { kernelName, kernelsByPhase } from "./phases.js";
-import { capabilitiesOf } from "./registry.js";
+import { capabilitiesOf, nearestName } from "./registry.js";
 import { enabled } from "./rules.js";
 import {
   type FlagName,
@@ -13,12 +14,15 @@ import {
   isRecognisedFlag,
   namesIn,
   type SetVariables,
+  unknownNamesIn,
+  VARIABLE_NAMES,
   VARIABLES,
   type Variable,
+  type VariableName,
 } from "./variables.js";
 
 /**
- * What each variable that is set does to this selection. Whether a flag has an effect is not derived but tried: the
+ * The effects of all variables that are set on this selection. Whether a flag has one is not derived but tried: the
  * selection runs once more as if it were not set.
  */
 export function reportVariables(
@@ -27,44 +31,87 @@ export function reportVariables(
   decision: Decision,
   variables: SetVariables,
 ): VariableReport[] {
-  const reports: VariableReport[] = [];
-  for (const name of namesIn(variables)) {
+  const known = namesIn(variables).map((name) => {
     const value = variables[name]!;
-    const variable: Variable = VARIABLES[name];
-    const report = (effect: string | null, level: VariableReport["level"], note?: string) =>
-      void reports.push({ name, value, effect, ...(note === undefined ? {} : { note }), level });
-    if (name === "VLLM_ATTENTION_BACKEND") {
-      if (requested?.source === name) report(`chooses ${value}`, "info");
-      else if (capabilitiesOf(value) !== undefined)
-        report(null, "info", `${above(requested!)} stands above it`);
-      else report(null, "warning", `not the name of a backend; ${above(requested!)} stands above it`);
-    } else if (isFlag(name)) {
-      const unknown = isRecognisedFlag(value)
-        ? undefined
-        : `${JSON.stringify(value)} is neither 1 or true nor 0 or false, and counts as off`;
-      const effect = actsHere(name, context, requested, decision) ? inSentence(variable.effect!) : null;
-      const isDefault = context.flags[name] === variable.default;
-      const why =
-        effect !== null || (isDefault && unknown !== undefined)
-          ? undefined
-          : idleness(name, context, requested, decision);
-      const isQuiet =
-        effect !== null ||
-        (variable.effect !== null &&
-          (isDefault ||
-            (requested !== null && variable.within === undefined) ||
-            isForOtherKind(variable, context)));
-      const note = [unknown, why].filter((text) => text !== undefined).join("; ");
-      report(effect, unknown === undefined && isQuiet ? "info" : "warning", note === "" ? undefined : note);
-    } else {
-      report(null, "warning", "nothing in this package depends on it");
-    }
-  }
-  return reports;
+    return { name, value, ...judgementOf(name, value, context, requested, decision) };
+  });
+  const unknown = unknownNamesIn(variables).map((name) => {
+    const nearest = nearestVariable(name);
+    const note = `vLLM has no such variable${nearest === null ? "" : `. Did you mean ${nearest}?`}`;
+    return { name, value: variables[name]!, effect: null, note, level: "warning" as const };
+  });
+  return [...known, ...unknown];
 }
 
-function above({ source }: RequestedBackend): string {
-  return source === "override" ? "overrideBackend" : "the option backend";
+type Judgement = Omit<VariableReport, "name" | "value">;
+
+function judgementOf(
+  name: VariableName,
+  value: string,
+  context: SelectionContext,
+  requested: RequestedBackend | null,
+  decision: Decision,
+): Judgement {
+  if (name === "VLLM_ATTENTION_BACKEND") return judgeBackend(value, requested!);
+  if (isFlag(name)) return judgeFlag(name, value, context, requested, decision);
+  return { effect: null, note: "nothing in this package depends on it", level: "warning" };
+}
+
+/** Where the variable does not choose the backend, something stands above it: `requested` is never null. */
+function judgeBackend(value: string, { source }: RequestedBackend): Judgement {
+  if (source === "VLLM_ATTENTION_BACKEND") return { effect: `chooses ${value}`, level: "info" };
+  const above = `${source === "override" ? "overrideBackend" : "the option backend"} stands above it`;
+  if (capabilitiesOf(value) !== undefined) return { effect: null, note: above, level: "info" };
+  return { effect: null, note: `not the name of a backend; ${above}`, level: "warning" };
+}
+
+function judgeFlag(
+  name: FlagName,
+  value: string,
+  context: SelectionContext,
+  requested: RequestedBackend | null,
+  decision: Decision,
+): Judgement {
+  const variable: Variable = VARIABLES[name];
+  const effect = actsHere(name, context, requested, decision) ? inSentence(variable.effect!) : null;
+  const isDefault = context.flags[name] === variable.default;
+  const idle = () => idleness(name, context, requested, decision);
+  if (!isRecognisedFlag(value)) {
+    const unknown = `${JSON.stringify(value)} is neither 1 or true nor 0 or false, and counts as off`;
+    const note = effect !== null || isDefault ? unknown : `${unknown}; ${idle()}`;
+    return { effect, note, level: "warning" };
+  }
+  if (effect !== null) return { effect, level: "info" };
+  return {
+    effect,
+    note: idle(),
+    level: isMeantToAct(variable, isDefault, context, requested) ? "warning" : "info",
+  };
+}
+
+/** Whether somebody who sets an idle flag to this value will be surprised. */
+function isMeantToAct(
+  variable: Variable,
+  isDefault: boolean,
+  context: SelectionContext,
+  requested: RequestedBackend | null,
+): boolean {
+  if (variable.effect === null) return true;
+  if (isDefault || isForOtherKind(variable, context)) return false;
+  return requested === null || variable.within !== undefined;
+}
+
+/** The variable that was probably meant: the shortest that has all the words, else the one spelled most alike. */
+function nearestVariable(name: string): string | null {
+  const words = name.split("_").filter(Boolean);
+  const longer = VARIABLE_NAMES.filter((candidate) => {
+    const parts = candidate.split("_");
+    return words.length > 1 && words.every((word) => parts.includes(word));
+  });
+  return (
+    longer.sort((a, b) => a.length - b.length)[0] ??
+    nearestName(name, [...VARIABLE_NAMES, ...OTHER_VARIABLES])
+  );
 }
 
 function actsHere(
@@ -108,7 +155,7 @@ function kernelsOf(phases: readonly PhasePlan[]): string {
     .join("|");
 }
 
-/** Why a flag does nothing. */
+/** The reason why a flag does nothing. */
 function idleness(
   name: FlagName,
   context: SelectionContext,

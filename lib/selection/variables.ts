@@ -1,5 +1,6 @@
 import type { Environment } from "../config.js";
 import { invalidArgument } from "../errors.js";
+import { isOtherVariable } from "./other-variables.js";
 
 export type VariableName = keyof typeof VARIABLES;
 
@@ -8,9 +9,9 @@ export interface Variable {
   readonly parsing: "flag" | "choice" | "integer";
   /** Its default: for flags whether it is on, else the words for "not set". */
   readonly default: boolean | string;
-  /** What it means in vLLM. */
+  /** Its meaning in vLLM. */
   readonly meaning: string;
-  /** What it does here; null: nothing, so that a warning is given where it is set. */
+  /** Its effect here; null: none, so that a warning is given where it is set. */
   readonly effect: string | null;
   /** The kind of attention on which it acts, where it is one. */
   readonly kind?: "standard" | "mla";
@@ -18,7 +19,7 @@ export interface Variable {
   readonly within?: string;
 }
 
-/** The variables that vLLM reads for attention on ROCm, and what they do here. Generates docs/environment.md. */
+/** The variables that vLLM reads for attention on ROCm, with their effects here. Generates docs/environment.md. */
 export const VARIABLES = {
   VLLM_ATTENTION_BACKEND: {
     parsing: "choice",
@@ -90,6 +91,12 @@ export const VARIABLES = {
     meaning: "fp8 products for the up- and down-projections of MLA; needs VLLM_ROCM_USE_AITER.",
     effect: null,
   },
+  VLLM_BATCH_INVARIANT: {
+    parsing: "integer",
+    default: "0",
+    meaning: "Results that do not depend on the rest of the batch: here the option `batchInvariant`.",
+    effect: null,
+  },
   VLLM_MLA_DISABLE: {
     parsing: "integer",
     default: "0",
@@ -121,23 +128,27 @@ export function isFlag(name: VariableName): name is FlagName {
   return VARIABLES[name].parsing === "flag";
 }
 
-/** The variables of the table that are set, in its order. */
-export type SetVariables = Readonly<Partial<Record<VariableName, string>>>;
+/** The variables that are set: those of the table, in its order, then those of its prefix that vLLM does not have. */
+export type SetVariables = Readonly<Record<string, string>>;
 
 /**
- * Reads the variables of the table, each once and now: nothing of an environment is kept between two selections.
- * Throws ERR_INVALID_ARGUMENT for one that is not text, and where there is no environment.
+ * Reads the variables, each once and now: nothing of an environment is kept between two selections. Throws
+ * ERR_INVALID_ARGUMENT for one that is not text, and where there is no environment.
  */
 export function readVariables(env: Environment): SetVariables {
   if (typeof env !== "object" || env === null) throw invalidArgument("env", "an object of variables", env);
-  const variables: Partial<Record<VariableName, string>> = {};
-  for (const name of VARIABLE_NAMES) {
+  const variables: Record<string, string> = {};
+  for (const name of [...VARIABLE_NAMES, ...Object.keys(env).filter(isUnknown)]) {
     const value: unknown = env[name];
     if (value === undefined) continue;
     if (typeof value !== "string") throw invalidArgument(name, "a string", value);
     variables[name] = value;
   }
   return variables;
+}
+
+function isUnknown(name: string): boolean {
+  return name.startsWith("VLLM_") && !Object.hasOwn(VARIABLES, name) && !isOtherVariable(name);
 }
 
 /** The value of every flag. */
@@ -149,9 +160,14 @@ export function readFlags(variables: SetVariables): Flags {
   return flags;
 }
 
-/** The names of the variables that are set. */
+/** The names of the table's variables that are set. */
 export function namesIn(variables: SetVariables): VariableName[] {
-  return Object.keys(variables) as VariableName[];
+  return Object.keys(variables).filter((name): name is VariableName => Object.hasOwn(VARIABLES, name));
+}
+
+/** The names that are set and that vLLM does not have. */
+export function unknownNamesIn(variables: SetVariables): string[] {
+  return Object.keys(variables).filter((name) => !Object.hasOwn(VARIABLES, name));
 }
 
 function isOn(value: string): boolean {

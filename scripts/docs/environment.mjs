@@ -22,6 +22,7 @@ ${table(["variable", "default", "parsing", "meaning in vLLM", "effect here"], ro
 - **flag**: \`1\` and \`true\` in any case are on; \`0\`, \`false\` and nothing are off. Anything else is off too, as in
   vLLM, and gives a warning.
 - **choice**: one of some words, exactly as written. An empty \`VLLM_ATTENTION_BACKEND\` is an error, not the same as none.
+- Whatever else begins with \`VLLM_\` and is no variable of vLLM v0.12 or v0.13 gives a warning with the nearest name.
 - A backend that is named stands above all flags: the option \`backend\` first, then \`VLLM_ATTENTION_BACKEND\`.
   \`overrideBackend\` stands above both, for the whole process.
 - Without a name, the first of these that is enabled and can run the configuration is chosen:

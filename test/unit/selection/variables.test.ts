@@ -50,6 +50,12 @@ describe("flags", () => {
     expect(reads).toEqual(VARIABLE_NAMES);
   });
 
+  it("are no flags where vLLM reads them as a number", () => {
+    expect(report({ VLLM_BATCH_INVARIANT: "1" })).toMatchObject({
+      VLLM_BATCH_INVARIANT: { level: "warning", acts: false },
+    });
+  });
+
   it("are read when selection runs", () => {
     const env: Record<string, string> = {};
     expect(explain(LLAMA, { env }).backend).toBe("TRITON_ATTN");
@@ -139,5 +145,44 @@ describe("what is said of a variable that is set", () => {
     expect(without.length).toBeGreaterThan(0);
     const reports = report(Object.fromEntries(without.map((name) => [name, "1"])), DEEPSEEK);
     for (const name of without) expect(reports[name]).toMatchObject({ level: "warning", acts: false });
+  });
+});
+
+describe("a variable that vLLM does not have", () => {
+  it.each([
+    ["VLLM_USE_AITER", "VLLM_ROCM_USE_AITER"],
+    ["VLLM_ATTENTION_BACKENDS", "VLLM_ATTENTION_BACKEND"],
+    ["VLLM_ROCM_USE_ATIER_MLA", "VLLM_ROCM_USE_AITER_MLA"],
+    ["VLLM_USE_AITER_UNIFIED_ATTENTION", "VLLM_ROCM_USE_AITER_UNIFIED_ATTENTION"],
+    ["VLLM_LOGING_LEVEL", "VLLM_LOGGING_LEVEL"],
+  ])("%s is warned of with the nearest name: %s", (name, nearest) => {
+    const { variables, backend } = explain(LLAMA, { env: { [name]: "1" } });
+    const note = `vLLM has no such variable. Did you mean ${nearest}?`;
+    expect(variables).toEqual([{ name, value: "1", effect: null, note, level: "warning" }]);
+    expect(backend).toBe("TRITON_ATTN");
+  });
+
+  it("is warned of where no name is near, after those that there are", () => {
+    const { variables } = explain(LLAMA, { env: { VLLM_QQQQQQQ: "x", VLLM_ROCM_USE_AITER: "1" } });
+    expect(variables.map(({ name }) => name)).toEqual(["VLLM_ROCM_USE_AITER", "VLLM_QQQQQQQ"]);
+    expect(variables[1]!.note).toBe("vLLM has no such variable");
+  });
+
+  it("is text, as all are", () => {
+    const env = { VLLM_QQQQQQQ: 1 } as unknown as Environment;
+    expect(explain(LLAMA, { env }).error).toMatchObject({ argument: "VLLM_QQQQQQQ" });
+  });
+
+  it("is none of those that vLLM reads for something else, nor those of a service called vllm", () => {
+    const names = [
+      ...[
+        "VLLM_LOGGING_LEVEL",
+        "VLLM_USE_MODELSCOPE",
+        "VLLM_ROCM_USE_AITER_MOE",
+        "VLLM_ROCM_USE_SKINNY_GEMM",
+      ],
+      ...["VLLM_SERVICE_HOST", "VLLM_SERVICE_PORT_HTTP", "VLLM_PORT_8000_TCP_ADDR", "VLLM_PORT", "PATH"],
+    ];
+    expect(report(Object.fromEntries(names.map((name) => [name, "1"])))).toEqual({});
   });
 });
