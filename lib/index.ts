@@ -1,14 +1,11 @@
 export { Attention, createAttention, type ForwardOptions } from "./attention/attention.js";
-export { type BackendFactory, registerBackend } from "./attention/backends.js";
-export {
-  Batch,
-  type BatchLimits,
-  type BatchShape,
-  type BatchUpdate,
-  createBatch,
-} from "./attention/batch.js";
-export type { AttentionBackend, ForwardCall } from "./backends/backend.js";
-export type { Catalog, CatalogRow, Provider, Verified } from "./catalog/choose.js";
+export { registerBackend } from "./attention/registered.js";
+export type { AttentionBackend, BackendContext, BackendFactory, RunContext } from "./backends/backend.js";
+export { Batch, createBatch, type Derived, type DerivedSource } from "./batch/batch.js";
+export type { BatchLimits, BatchUpdate, StepShape, StepView } from "./batch/step.js";
+export type { Catalog, CatalogRow, Launch, Provider, Verified } from "./catalog/choose.js";
+export type { FeatureLevel, Serves } from "./catalog/serves.js";
+export type { Sizes } from "./catalog/sizes.js";
 export {
   ATTENTION_TYPES,
   type AttentionConfig,
@@ -51,11 +48,16 @@ export {
 export { type FromPointerOptions, Tensor, type ViewOptions } from "./device/tensor.js";
 export { DTYPES, type DType, itemSize } from "./dtype.js";
 export { type ErrorCode, type ErrorDetails, RocmAttentionError } from "./errors.js";
+export type { ChosenKernels } from "./kernels/chosen.js";
+export type { LaunchPlan } from "./kernels/launch-plan.js";
 export { type KernelLaunch, type LaunchListener, traceLaunches } from "./kernels/trace.js";
 export { type BatchInput, BlockPool, type SequenceId } from "./kv-cache/block-pool.js";
-export { type BlockCopy, type CacheLayout, KvCache, KvCacheLayer } from "./kv-cache/cache.js";
+export { type BlockCopy, KvCache } from "./kv-cache/cache.js";
+export { type CacheTensors, KvCacheLayer, type LayerPart } from "./kv-cache/layer.js";
+export type { CacheLayout, CachePart, LayoutName, PartName } from "./kv-cache/layouts.js";
 export { type Logger, type LogLevel, setLogger } from "./log.js";
-export type { Capabilities } from "./selection/capabilities.js";
+export type { AttentionCall } from "./ops/call.js";
+export type { Capabilities, KernelChoice, Limits } from "./selection/capabilities.js";
 export { explain, type SelectionOptions, selectBackend } from "./selection/explain.js";
 export type {
   BackendOrigin,

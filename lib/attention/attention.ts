@@ -1,20 +1,23 @@
-import type { AttentionBackend } from "../backends/backend.js";
-import { type AttentionConfig, type BackendName, isMlaConfig, type ResolvedConfig } from "../config.js";
-import { Device } from "../device/device.js";
+import { checkOptions } from "../arguments.js";
+import type { Batch } from "../batch/batch.js";
+import { type AttentionConfig, isMlaConfig } from "../config.js";
+import type { Device } from "../device/device.js";
 import type { Stream } from "../device/stream.js";
 import type { Tensor } from "../device/tensor.js";
-import { invalidArgument, RocmAttentionError } from "../errors.js";
-import { ChosenKernels } from "../kernels/chosen.js";
-import { kernelsForDevice, otherContracts } from "../kernels/store.js";
-import { bytesPerBlock, type CacheLayout, KvCache, type KvCacheLayer, wrapLayer } from "../kv-cache/cache.js";
-import { explain } from "../selection/explain.js";
-import type { Explanation } from "../selection/explanation.js";
-import { errorOf, kernelFailure } from "../selection/failure.js";
+import { invalidArgument } from "../errors.js";
+import type { KvCacheLayer } from "../kv-cache/layer.js";
+import type { AttentionCall } from "../ops/call.js";
 import { capabilitiesOf } from "../selection/registry.js";
-import { announce } from "./announce.js";
-import { makeBackend } from "./backends.js";
-import type { Batch } from "./batch.js";
-import { checkBatch, checkCache, checkLse, checkOutput, checkRows } from "./validate.js";
+import { AttentionLifecycle, type Chosen, chooseBackend } from "./lifecycle.js";
+import {
+  checkBatch,
+  checkCache,
+  checkLse,
+  checkOutput,
+  checkRows,
+  checkScale,
+  checkSinks,
+} from "./validate.js";
 
 /** The tensors of one layer in one step, and where they stand: in a cache, in a batch, on a stream. */
 export interface ForwardOptions {
@@ -27,139 +30,92 @@ export interface ForwardOptions {
   output: Tensor;
   /** float32 [tokens, numHeads]: log(sum(exp(score))) of each row, -inf without keys. Not of every backend. */
   lse?: Tensor | undefined;
+  /** [numHeads] in the attention's dtype, of a configuration with `sinks`: one more logit in each row's sum. */
+  sinks?: Tensor | undefined;
+  /** Of an fp8 cache: the numbers in it times these are the keys and values. float32 [1], or a number. Default 1. */
+  kScale?: Tensor | number | undefined;
+  vScale?: Tensor | number | undefined;
+  /** Of an fp8 output: its numbers times this are the result. float32 [1], or a number. */
+  outputScale?: Tensor | number | undefined;
   cache: KvCacheLayer;
   batch: Batch;
   /** Default: the device's default stream. */
   stream?: Stream | undefined;
 }
 
-const FORWARD_KEYS = new Set(["query", "key", "value", "output", "lse", "cache", "batch", "stream"]);
+const FORWARD_KEYS = [
+  ...(["query", "key", "value", "output", "lse", "sinks"] as const),
+  ...(["kScale", "vScale", "outputScale", "cache", "batch", "stream"] as const),
+];
 
 /** Attention of one shape over a paged KV cache, run by the backend that selection chose. */
-export class Attention {
-  readonly device: Device;
-  readonly backend: BackendName;
-  readonly explanation: Explanation;
-  /** Bytes of one block of one layer. */
-  readonly kvCacheBytesPerBlock: number;
-  readonly #config: ResolvedConfig;
-  readonly #layout: CacheLayout;
-  readonly #runner: AttentionBackend;
+export class Attention extends AttentionLifecycle<AttentionCall> {
   readonly #writesLse: boolean;
-  #disposed = false;
+  readonly #writesFp8: boolean;
 
   /** @internal */
-  constructor(device: Device, explanation: Explanation, config: ResolvedConfig, runner: AttentionBackend) {
-    const { blockSize, numKvHeads, headSize, dtype } = config;
-    this.device = device;
-    this.backend = explanation.backend!;
-    this.explanation = explanation;
-    this.#config = config;
-    this.#runner = runner;
-    this.#writesLse = capabilitiesOf(this.backend)!.lse;
-    this.#layout = { blockSize, numKvHeads, headSize, dtype };
-    this.kvCacheBytesPerBlock = bytesPerBlock(this.#layout);
-  }
-
-  /** Allocates a cache of `numBlocks` blocks for each of `layers` layers. Blocks. ERR_OUT_OF_MEMORY. */
-  createKvCache(options: { numBlocks: number; layers?: number }): KvCache {
-    this.#check();
-    const { numBlocks, layers = 1 } = options ?? {};
-    return new KvCache(this.device, this.#layout, numBlocks, layers);
-  }
-
-  /** Uses a tensor [numBlocks, 2, blockSize, numKvHeads, headSize] as one layer's cache. */
-  wrapKvCache(tensor: Tensor): KvCacheLayer {
-    this.#check();
-    const layer = wrapLayer(tensor, this.#layout);
-    if (tensor.device === this.device) return layer;
-    throw invalidArgument("tensor", "a tensor on the attention's device", "one on another device");
+  constructor(chosen: Chosen<AttentionCall>) {
+    super(chosen);
+    const { lse, fp8Output } = capabilitiesOf(this.backend)!;
+    this.#writesLse = lse;
+    this.#writesFp8 = fp8Output === true;
   }
 
   /**
    * Writes the step's keys and values to the cache and attends, in stream order; returns when all is enqueued. Arguments are
    * checked before that, and a wrong one (ERR_INVALID_ARGUMENT, ERR_DISPOSED) changes nothing. Which tokens belong to
-   * which sequence says the batch's last `update`.
+   * which sequence says the batch's last `update`. Values must be finite: a NaN or an infinity in a token's value may
+   * reach other rows of its own sequence (0 x NaN is NaN), never another sequence.
    *
-   * While `stream` is captured the call is laid out for every step that the batch admits: tensors must have
-   * `batch.maxTokens` rows, and between launches of the graph `batch.update` may announce any other step, whose
-   * rows alone are then written. The batch, the cache, the tensors and this attention must live as long as the graph.
+   * While `stream` is captured the call is laid out for every step that the batch admits: `prepare` has seen the batch,
+   * tensors must have `batch.maxTokens` rows, and between launches of the graph `batch.update` may announce any other
+   * step, whose rows alone are then written. The batch, the cache and the tensors must live as long as the graph.
    */
   forward(options: ForwardOptions): void {
-    this.#check();
-    if (typeof options !== "object" || options === null)
-      throw invalidArgument("options", "an object", options);
-    for (const key of Object.keys(options)) {
-      if (!FORWARD_KEYS.has(key)) {
-        throw invalidArgument("options", `only ${[...FORWARD_KEYS].join(", ")}`, key);
-      }
+    this.check();
+    if (options === undefined) throw invalidArgument("options", "an object with query, output, ...", options);
+    const given = checkOptions(options, FORWARD_KEYS);
+    const { numHeads, numKvHeads, headSize, dtype, kvCacheDtype } = this.config;
+    const stream = this.device.streamOf(given.stream as Stream | undefined);
+    const batch = checkBatch(given.batch, this.device, this.config);
+    if (stream.capture !== null && batch.step.version === 0) {
+      throw invalidArgument("batch", "an update() before a call with it is captured", "none");
     }
-    const { numHeads, numKvHeads, headSize, dtype } = this.#config;
-    const stream = this.device.streamOf(options.stream);
-    const batch = checkBatch(options.batch, this.device, this.#config);
-    const captured = stream.capture !== null;
-    const numTokens = captured ? batch.maxTokens : batch.shape.numTokens;
-    const rows = { dtype, numTokens, heads: numHeads, headSize };
-    const query = checkRows(options.query, "query", batch, rows);
-    const output = checkOutput(options.output, batch, rows);
-    if ((options.key === undefined) !== (options.value === undefined)) {
-      const missing = options.key === undefined ? "key" : "value";
+    const tokens = stream.capture === null ? batch.step.shape.tokens : batch.maxTokens;
+    const rows = { dtype, tokens, heads: numHeads, headSize };
+    const query = checkRows(given.query, "query", batch, rows);
+    const output = checkOutput(given.output, batch, rows);
+    if ((given.key === undefined) !== (given.value === undefined)) {
+      const missing = given.key === undefined ? "key" : "value";
       throw invalidArgument(missing, "key and value together, or neither", undefined);
     }
     const newRows = { ...rows, heads: numKvHeads };
-    const key = options.key === undefined ? null : checkRows(options.key, "key", batch, newRows);
-    const value = options.value === undefined ? null : checkRows(options.value, "value", batch, newRows);
-    if (options.lse !== undefined && !this.#writesLse) {
-      throw invalidArgument("lse", `undefined (${this.backend} does not compute it)`, options.lse);
+    const key = given.key === undefined ? null : checkRows(given.key, "key", batch, newRows);
+    const value = given.value === undefined ? null : checkRows(given.value, "value", batch, newRows);
+    if (given.lse !== undefined && !this.#writesLse) {
+      throw invalidArgument("lse", `undefined (${this.backend} does not compute it)`, given.lse);
     }
-    const lse = options.lse === undefined ? null : checkLse(options.lse, batch, numTokens, numHeads);
-    const cache = checkCache(options.cache, batch, this.#config, key !== null);
-    const shape = captured ? batch.captureShape(cache.numBlocks) : batch.shape;
-    this.#runner.forward({ query, key, value, output, lse, cache, batch, shape, stream });
-  }
-
-  /** Frees the attention's scratch after its last use. Caches and batches live on. Idempotent. */
-  dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#runner.dispose();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-
-  #check(): void {
-    if (this.#disposed)
-      throw new RocmAttentionError("ERR_DISPOSED", "the attention was used after its dispose()");
-    this.device.check();
+    const lse = given.lse === undefined ? null : checkLse(given.lse, batch, tokens, numHeads);
+    const sinks = checkSinks(given.sinks, batch, this.config);
+    const hasFp8Cache = kvCacheDtype.startsWith("fp8");
+    const kScale = checkScale(given.kScale, "kScale", batch, hasFp8Cache || "the cache is not fp8");
+    const vScale = checkScale(given.vScale, "vScale", batch, hasFp8Cache || "the cache is not fp8");
+    const noFp8 = `${this.backend} writes no fp8`;
+    const outputScale = checkScale(given.outputScale, "outputScale", batch, this.#writesFp8 || noFp8);
+    const cache = checkCache(given.cache, batch, this.kvCacheLayout, key !== null);
+    const call = { query, key, value, output, lse, sinks, kScale, vScale, outputScale, cache };
+    this.enqueue(call, batch, cache, stream);
   }
 }
 
 /**
  * Chooses a backend for a configuration and makes its attention on a device; loads the kernels, so it blocks.
  * Errors: ERR_INVALID_ARGUMENT, those of the selection (ERR_INVALID_BACKEND, ERR_BACKEND_UNSUPPORTED, ERR_NO_BACKEND,
- * ERR_AITER_NOT_INSTALLED), ERR_NO_KERNELS_FOR_ARCH, ERR_KERNEL_CORRUPT.
+ * ERR_AITER_NOT_INSTALLED), ERR_NO_KERNELS_FOR_ARCH, ERR_KERNEL_CORRUPT, ERR_KERNEL_UNTRUSTED.
  */
 export function createAttention(device: Device, config: AttentionConfig): Attention {
-  if (!(device instanceof Device)) throw invalidArgument("device", "a Device", device);
-  device.check();
   if (typeof config === "object" && config !== null && isMlaConfig(config)) {
     throw invalidArgument("config", "the options of multi-head attention", "kvLoraRank, an option of MLA");
   }
-  const catalog = kernelsForDevice(device.info.gcnArchName, config?.env);
-  const explanation = explain(config, { device, catalog });
-  const { backend, error, config: resolved } = explanation;
-  if (backend === null) throw errorOf(error!);
-  const lack = kernelFailure(explanation);
-  if (lack !== null) {
-    const notes = otherContracts(device.info.arch, config.env).map((note) => `. ${note}`);
-    throw errorOf({ ...lack, message: lack.message + notes.join("") });
-  }
-  const launches = explanation.phases.flatMap(({ kernels }) => kernels.flatMap((kernel) => kernel.launches));
-  const kernels = new ChosenKernels(device, catalog, launches);
-  const runner = makeBackend(backend, device, resolved!, kernels);
-  const attention = new Attention(device, explanation, resolved!, runner);
-  announce(explanation);
-  return attention;
+  return new Attention(chooseBackend(device, config));
 }

@@ -1,30 +1,51 @@
-import type { Batch, BatchShape } from "../attention/batch.js";
+import type { Batch, Derived, DerivedSource } from "../batch/batch.js";
+import type { BatchLimits, StepShape, StepView } from "../batch/step.js";
+import type { ResolvedConfig } from "../config.js";
+import type { Device } from "../device/device.js";
 import type { Stream } from "../device/stream.js";
-import type { Tensor } from "../device/tensor.js";
-import type { KvCacheLayer } from "../kv-cache/cache.js";
+import type { ChosenKernels } from "../kernels/chosen.js";
+import type { CacheLayout } from "../kv-cache/layouts.js";
+import type { AttentionCall } from "../ops/call.js";
 
-/** One call of `attention.forward`, with everything checked. */
-export interface ForwardCall {
-  /** [tokens, numHeads, headSize]. */
-  readonly query: Tensor;
-  /** [tokens, numKvHeads, headSize] to write to the cache first, or null: attend only. */
-  readonly key: Tensor | null;
-  readonly value: Tensor | null;
-  /** [tokens, numHeads, headSize]. */
-  readonly output: Tensor;
-  /** float32 [tokens, numHeads], or null. */
-  readonly lse: Tensor | null;
-  readonly cache: KvCacheLayer;
+/** The device's side of a call: where its step stands, and memory between its kernels. */
+export interface RunContext<Metadata = unknown> {
   readonly batch: Batch;
-  /** What grids and plans follow: the batch's step or, while the stream is captured, the largest that it admits. */
-  readonly shape: BatchShape;
+  /** The metadata that `prepare` derived for this batch. */
+  readonly derived: Metadata;
+  /** The address of as many bytes as `prepare` asked for; 0n: none. */
+  readonly workspace: bigint;
   readonly stream: Stream;
 }
 
-/** What runs an attention: made once per attention, launches its kernels at every call. */
-export interface AttentionBackend {
-  /** Enqueues the cache write and the attention. Allocates nothing but, at first use, split scratch. */
-  forward(call: ForwardCall): void;
-  /** Frees scratch after its last use. */
+/**
+ * The part of an attention that knows its kernels. Made once per attention; `prepare` runs once per batch, `plan` once per
+ * step, `run` once per layer.
+ */
+export interface AttentionBackend<Call = AttentionCall, Plan = unknown, Metadata = unknown> {
+  readonly cacheLayout: CacheLayout;
+  /** Says how much workspace any step within the limits needs, and derives metadata of a batch's steps. */
+  prepare(
+    limits: Required<BatchLimits>,
+    derive: (source: DerivedSource) => Derived,
+  ): { workspaceBytes: number; derived: Metadata };
+  /** Decides how a step runs: request classes, splits, grids. Pure; `step` is null for a capture, whose shape is the limits. */
+  plan(shape: StepShape, step: StepView | null): Plan;
+  /** Enqueues one call. Moves pointers, allocates nothing. */
+  run(call: Call, plan: Plan, at: RunContext<Metadata>): void;
+  /** Frees the backend's own memory after its last use. */
   dispose(): void;
 }
+
+/** Everything that a backend is made from. */
+export interface BackendContext {
+  readonly device: Device;
+  readonly config: ResolvedConfig;
+  /** The kernels that selection chose for the launches of the backend's table. */
+  readonly kernels: ChosenKernels;
+  /** The cache's layout, by the configuration or the backend's table; null where this package has none of that name. */
+  readonly layout: CacheLayout | null;
+}
+
+/** Makes the backend of one attention. Its errors come out of `createAttention`. */
+// biome-ignore lint/suspicious/noExplicitAny: a backend's plans and metadata are its own matter.
+export type BackendFactory = (context: BackendContext) => AttentionBackend<any, any, any>;

@@ -75,6 +75,17 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
     return new Tensor(storage, shape, contiguousStrides(shape), dtype, 0, true);
   }
 
+  /** @internal A view of a part of `memory` under another dtype. The caller vouches for its bounds. */
+  static within(
+    memory: Tensor,
+    dtype: DType,
+    shape: readonly number[],
+    strides: readonly number[],
+    byteOffset: number,
+  ): Tensor {
+    return new Tensor(memory.#storage, shape, strides, dtype, memory.byteOffset + byteOffset, false);
+  }
+
   /**
    * Wraps device memory that another library owns. Nothing is copied, and `dispose()` frees nothing: it calls
    * `release`. The caller vouches for the pointer; a wrong one faults on the device.

@@ -5,12 +5,9 @@ import type { Stream } from "../device/stream.js";
 import { invalidArgument } from "../errors.js";
 import { traceEnd, traceStart } from "./trace.js";
 
-/** Writes one argument of a plan. */
-export type KernargSetter<T> = (value: T) => void;
-
 /**
- * A kernel's arguments, laid out once, and its launches. What stays the same is set when the plan is made; setters for what
- * changes write straight to their place, so that a launch costs no lookup and no allocation.
+ * A kernel's arguments, laid out once, and its launches. Constants are set when the plan is made; setters of all else write
+ * straight to their place, so that a launch costs no lookup and no allocation.
  */
 export class LaunchPlan {
   readonly #kernel: Kernel;
@@ -25,7 +22,7 @@ export class LaunchPlan {
     const end = row.kernargs.reduce((most, { offset, size }) => Math.max(most, offset + size), 0);
     this.#bytes = new Uint8Array(Math.max(end, kernel.explicitKernargBytes));
     this.#view = new DataView(this.#bytes.buffer);
-    this.#unset = new Set(row.kernargs.map(({ name }) => name));
+    this.#unset = new Set(row.kernargs.map(nameOf));
   }
 
   /** The kernel's row in its manifest. */
@@ -33,39 +30,43 @@ export class LaunchPlan {
     return this.#row;
   }
 
-  /** Whether the kernel takes an argument of that name. */
-  has(name: string): boolean {
-    return this.#row.kernargs.some((kernarg) => kernarg.name === name);
+  /** The names of the kernel's arguments, as this package calls them. */
+  get argumentNames(): string[] {
+    return this.#row.kernargs.map(nameOf);
   }
 
-  /** The setter of a device address; null (and nothing to do) where the kernel has no such argument. */
-  pointer(name: string): KernargSetter<bigint> {
-    const kernarg = this.#find(name, "pointer");
-    if (kernarg === undefined) return () => {};
-    const { offset } = kernarg;
-    this.#unset.delete(name);
-    return (value) => this.#view.setBigUint64(offset, value, true);
-  }
-
-  /** The setter of a number; it does not check ranges. */
-  number(name: string): KernargSetter<number> {
-    const kernarg = this.#find(name, "number");
-    if (kernarg === undefined) return () => {};
+  /** The setter of an argument: of a device address as a bigint, of anything else as a number. It does not check ranges. */
+  setter(name: string): (value: bigint | number) => void {
+    const kernarg = this.#row.kernargs.find((row) => nameOf(row) === name);
+    if (kernarg === undefined) {
+      throw invalidArgument(
+        "name",
+        `an argument of ${this.#row.id} (${this.argumentNames.join(", ")})`,
+        name,
+      );
+    }
     this.#unset.delete(name);
     const { offset, type } = kernarg;
-    if (type === "float32") return (value) => this.#view.setFloat32(offset, value, true);
-    if (type === "int32") return (value) => this.#view.setInt32(offset, value, true);
-    return (value) => this.#view.setBigInt64(offset, BigInt(value), true);
+    const view = this.#view;
+    switch (type) {
+      case "pointer":
+        return (value) => view.setBigUint64(offset, value as bigint, true);
+      case "float32":
+        return (value) => view.setFloat32(offset, value as number, true);
+      case "int32":
+        return (value) => view.setInt32(offset, value as number, true);
+      case "int64":
+        return (value) => view.setBigInt64(offset, BigInt(value), true);
+    }
   }
 
   /** Sets arguments that stay. Names that the kernel has not are passed over: variants of one source differ in them. */
   set(values: Readonly<Record<string, number | bigint>>): this {
     for (const [name, value] of Object.entries(values)) {
-      const kernarg = this.#row.kernargs.find((row) => row.name === name);
+      const kernarg = this.#row.kernargs.find((row) => nameOf(row) === name);
       if (kernarg === undefined) continue;
       checkRange(kernarg, value);
-      if (typeof value === "bigint") this.pointer(name)(value);
-      else this.number(name)(value);
+      this.setter(name)(value);
     }
     return this;
   }
@@ -95,14 +96,10 @@ export class LaunchPlan {
     );
     if (start !== null) traceEnd(this.#row, stream, start);
   }
+}
 
-  #find(name: string, kind: "pointer" | "number"): Kernarg | undefined {
-    const kernarg = this.#row.kernargs.find((row) => row.name === name);
-    if (kernarg !== undefined && (kernarg.type === "pointer") !== (kind === "pointer")) {
-      throw invalidArgument(name, `a value of type ${kernarg.type} in ${this.#row.id}`, kind);
-    }
-    return kernarg;
-  }
+function nameOf({ name, as = name }: Kernarg): string {
+  return as;
 }
 
 function checkRange({ name, type }: Kernarg, value: number | bigint): void {

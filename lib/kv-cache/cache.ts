@@ -1,140 +1,115 @@
+import { checkInteger, checkOptions, isArray, PackageObject } from "../arguments.js";
 import type { Device } from "../device/device.js";
 import { enqueueCopy } from "../device/enqueue.js";
+import { contiguousStrides } from "../device/layout.js";
 import type { Stream } from "../device/stream.js";
 import { Tensor } from "../device/tensor.js";
-import { type DType, itemSize } from "../dtype.js";
-import { invalidArgument } from "../errors.js";
+import { itemSize } from "../dtype.js";
+import { invalidArgument, RocmAttentionError } from "../errors.js";
+import { KvCacheLayer } from "./layer.js";
+import type { CacheLayout, CachePart } from "./layouts.js";
 
-/** What all layers of a cache have in common. */
-export interface CacheLayout {
-  /** Tokens of a block. */
-  readonly blockSize: number;
-  readonly numKvHeads: number;
-  readonly headSize: number;
-  readonly dtype: DType;
-}
-
-/** One block to copy onto another, in every layer: what copy-on-write asks for. */
+/** One block to copy onto another, in every layer: copy-on-write asks for it. */
 export interface BlockCopy {
   readonly from: number;
   readonly to: number;
 }
 
-/** Bytes of one block of one layer: keys and values. */
-export function bytesPerBlock({ blockSize, numKvHeads, headSize, dtype }: CacheLayout): number {
-  return 2 * blockSize * numKvHeads * headSize * itemSize(dtype);
-}
+/** Parts of a layer begin at multiples of this. */
+const ALIGNMENT_BYTES = 64;
 
-/**
- * One layer's paged keys and values, [numBlocks, 2, blockSize, numKvHeads, headSize]: a block holds the keys of its tokens,
- * then their values (vLLM's layout for Triton). Block 0 is a block like any other.
- */
-export class KvCacheLayer {
-  readonly numBlocks: number;
-  /** Elements from a block to the next, from a token to the next, from a head to the next. */
-  readonly strides: { readonly block: number; readonly slot: number; readonly head: number };
-
-  /** @internal */
-  constructor(
-    readonly tensor: Tensor,
-    readonly layout: CacheLayout,
-  ) {
-    this.numBlocks = tensor.shape[0]!;
-    this.strides = { block: tensor.strides[0]!, slot: tensor.strides[2]!, head: tensor.strides[3]! };
-  }
-
-  /** The address of the first key, and of the first value. */
-  get keyPointer(): bigint {
-    return this.tensor.pointer;
-  }
-  get valuePointer(): bigint {
-    return this.tensor.pointer + BigInt(this.tensor.strides[1]! * itemSize(this.layout.dtype));
-  }
-}
-
-/** Wraps a tensor [numBlocks, 2, blockSize, numKvHeads, headSize] that something else has allocated. */
-export function wrapLayer(tensor: Tensor, layout: CacheLayout): KvCacheLayer {
-  if (!(tensor instanceof Tensor)) throw invalidArgument("tensor", "a Tensor", tensor);
-  const { blockSize, numKvHeads, headSize, dtype } = layout;
-  const [numBlocks, ...inner] = tensor.shape;
-  const wanted = [2, blockSize, numKvHeads, headSize];
-  if (numBlocks === undefined || inner.length !== 4 || inner.some((size, i) => size !== wanted[i])) {
-    throw invalidArgument("tensor", `shape [numBlocks, ${wanted.join(", ")}]`, tensor.shape);
-  }
-  if (tensor.dtype !== dtype) throw invalidArgument("tensor", `dtype ${dtype}`, tensor.dtype);
-  const alignment = 16 / itemSize(dtype);
-  // Kernels reach the tokens of a block by 32-bit offsets from its first.
-  const limits = [2 ** 31, 2 ** 31, 2 ** 20, 2 ** 20, 2];
-  const fits = (stride: number, axis: number) => stride % alignment === 0 && stride < limits[axis]!;
-  if (tensor.strides[4] !== 1 || !tensor.strides.slice(0, 4).every(fits)) {
-    throw invalidArgument(
-      "tensor",
-      `a dense last dimension and other strides that are multiples of ${alignment}, within a block below 2^20 (elements)`,
-      tensor.strides,
-    );
-  }
-  if (tensor.pointer % 16n !== 0n)
-    throw invalidArgument("tensor", "memory aligned to 16 bytes", tensor.pointer);
-  return new KvCacheLayer(tensor, layout);
+/** A part's place in the memory of a layer. */
+interface Region {
+  readonly part: CachePart;
+  readonly byteOffset: number;
+  /** From a block to the next. */
+  readonly blockBytes: number;
 }
 
 /** The paged KV cache of a model: one layer's like the other's, in one allocation. */
-export class KvCache {
+export class KvCache extends PackageObject {
   readonly numBlocks: number;
   readonly layout: CacheLayout;
+  readonly layers: number;
   readonly #memory: Tensor;
-  readonly #layers: readonly KvCacheLayer[];
+  readonly #regions: readonly Region[];
+  readonly #layerBytes: number;
+  readonly #layers = new Map<number, KvCacheLayer>();
 
   /**
    * Allocates `layers` x `numBlocks` blocks. Their contents are not set: what a slot holds before a token is written to it
    * never influences a result. Blocks. ERR_OUT_OF_MEMORY.
    */
   constructor(device: Device, layout: CacheLayout, numBlocks: number, layers: number) {
-    for (const [name, value] of Object.entries({ numBlocks, layers })) {
-      if (!Number.isSafeInteger(value) || value < 1 || value >= 2 ** 31) {
-        throw invalidArgument(name, "an integer between 1 and 2^31 - 1", value);
-      }
-    }
+    super();
     this.layout = layout;
-    this.numBlocks = numBlocks;
-    const { blockSize, numKvHeads, headSize, dtype } = layout;
-    const shape = [numBlocks, 2, blockSize, numKvHeads, headSize];
-    this.#memory = device.empty([layers, ...shape], dtype, { category: "kvCache" });
-    const layerBytes = numBlocks * bytesPerBlock(layout);
-    this.#layers = Array.from({ length: layers }, (_, layer) => {
-      const tensor = this.#memory.view({ shape, byteOffset: layer * layerBytes });
-      return new KvCacheLayer(tensor, layout);
-    });
-  }
-
-  get layers(): number {
-    return this.#layers.length;
+    this.numBlocks = checkInteger(numBlocks, "numBlocks", 1, 2 ** 31 - 1);
+    this.layers = checkInteger(layers, "layers", 1, 2 ** 31 - 1);
+    const { regions, bytes } = regionsOf(layout, numBlocks);
+    if (!Number.isSafeInteger(bytes * layers)) {
+      const message = `a cache of ${layers} x ${numBlocks} blocks has more bytes than can be counted`;
+      throw new RocmAttentionError("ERR_OUT_OF_MEMORY", message, { argument: "numBlocks" });
+    }
+    this.#regions = regions;
+    this.#layerBytes = bytes;
+    this.#memory = device.empty([bytes * layers], "uint8", { category: "kvCache" });
   }
 
   get disposed(): boolean {
     return this.#memory.disposed;
   }
 
+  /** @internal One layer's memory, [bytes]. */
+  memory(layer: number): Tensor {
+    return Tensor.within(this.#memory, "uint8", [this.#layerBytes], [1], layer * this.#layerBytes);
+  }
+
   /** The cache of one layer, 0 to layers - 1. */
   layer(index: number): KvCacheLayer {
-    const layer = this.#layers[index];
-    if (layer === undefined)
-      throw invalidArgument("layer", `an integer between 0 and ${this.layers - 1}`, index);
+    const known = this.#layers.get(index);
+    if (known !== undefined) return known;
+    checkInteger(index, "layer", 0, this.layers - 1);
+    const parts = this.#regions.map(({ part, byteOffset, blockBytes }) => {
+      const strides = [blockBytes / itemSize(part.dtype), ...contiguousStrides(part.shape)];
+      const shape = [this.numBlocks, ...part.shape];
+      const offset = index * this.#layerBytes + byteOffset;
+      return Tensor.within(this.#memory, part.dtype, shape, strides, offset);
+    });
+    const layer = new KvCacheLayer(this.layout, parts);
+    this.#layers.set(index, layer);
     return layer;
   }
 
   /** Enqueues copies of whole blocks in every layer, in the order given. */
-  copyBlocks(copies: readonly BlockCopy[], { stream }: { stream?: Stream } = {}): void {
-    const target = this.#memory.device.streamOf(stream);
-    for (const block of copies.flatMap(({ from, to }) => [from, to])) {
-      if (!Number.isInteger(block) || block < 0 || block >= this.numBlocks) {
-        throw invalidArgument("copies", `block ids between 0 and ${this.numBlocks - 1}`, block);
+  copyBlocks(copies: readonly BlockCopy[], options: { stream?: Stream } = {}): void {
+    const given = checkOptions(options, ["stream"]);
+    const stream = this.#memory.device.streamOf(given.stream as Stream | undefined);
+    if (!isArray(copies)) throw invalidArgument("copies", "an array of { from, to }", copies);
+    for (let index = 0; index < copies.length; index++) {
+      const at = `copies[${index}]`;
+      if (copies[index] === undefined) throw invalidArgument(at, "an object with from, to", undefined);
+      const { from, to } = checkOptions(copies[index], ["from", "to"], at);
+      checkInteger(from, `${at}.from`, 0, this.numBlocks - 1);
+      checkInteger(to, `${at}.to`, 0, this.numBlocks - 1);
+    }
+    const base = this.#memory.pointer;
+    for (let layer = 0; layer < this.layers; layer++) {
+      for (const { from, to } of copies) {
+        if (from !== to) this.#copyBlock(stream, base + BigInt(layer * this.#layerBytes), from, to);
       }
     }
-    const bytes = bytesPerBlock(this.layout);
-    for (const { tensor } of this.#layers) {
-      const address = (block: number) => tensor.pointer + BigInt(block) * BigInt(bytes);
-      for (const { from, to } of copies) enqueueCopy(target, address(to), address(from), bytes);
+  }
+
+  #copyBlock(stream: Stream, layer: bigint, from: number, to: number): void {
+    const address = ({ byteOffset, blockBytes }: Region, block: number) =>
+      layer + BigInt(byteOffset) + BigInt(block) * BigInt(blockBytes);
+    if (this.layout.interleaved) {
+      const [first] = this.#regions as [Region];
+      enqueueCopy(stream, address(first, to), address(first, from), this.layout.bytesPerBlock);
+      return;
+    }
+    for (const region of this.#regions) {
+      enqueueCopy(stream, address(region, to), address(region, from), region.part.bytes);
     }
   }
 
@@ -146,4 +121,20 @@ export class KvCache {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** Where the parts of a layer lie: those of a block side by side, or each part's blocks in a region of their own. */
+function regionsOf(layout: CacheLayout, numBlocks: number): { regions: Region[]; bytes: number } {
+  let end = 0;
+  const regions = layout.parts.map((part): Region => {
+    const byteOffset = end;
+    const blockBytes = layout.interleaved ? layout.bytesPerBlock : part.bytes;
+    end += layout.interleaved ? part.bytes : align(numBlocks * part.bytes);
+    return { part, byteOffset, blockBytes };
+  });
+  return { regions, bytes: align(layout.interleaved ? numBlocks * layout.bytesPerBlock : end) };
+}
+
+function align(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
 }

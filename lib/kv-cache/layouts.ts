@@ -35,6 +35,8 @@ export interface CacheLayout {
   readonly parts: readonly CachePart[];
   /** Whether a block's parts lie side by side; otherwise each part has a region of its own for all blocks. */
   readonly interleaved: boolean;
+  /** Whether kernels take the strides within a block; otherwise a block's inside is dense. */
+  readonly strided: boolean;
   /** Of one block of one layer, all parts. */
   readonly bytesPerBlock: number;
 }
@@ -103,6 +105,7 @@ export function makeLayout(name: LayoutName, sizes: LayoutSizes): CacheLayout | 
     dtype,
     parts: Object.freeze(parts),
     interleaved: name === "paired" && !scales,
+    strided: name === "paired" || name === "halves",
     bytesPerBlock: parts.reduce((sum, { bytes }) => sum + bytes, 0),
   });
 }

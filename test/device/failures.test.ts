@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { createAttention } from "../../lib/attention/attention.js";
-import { createBatch } from "../../lib/attention/batch.js";
+import { createBatch } from "../../lib/batch/batch.js";
 import type { Device } from "../../lib/device/device.js";
 import { emulatorCalls, setEmulatorOption } from "../../lib/device/emulator.js";
 import { peerCopy } from "../../lib/device/peer-copy.js";
@@ -64,7 +64,7 @@ async function useEverything(devices: Device[], owned: Disposable[]): Promise<nu
   return [...(await copy.readFloat32()), ...(await attend(device, keep))];
 }
 
-/** A decode step over 300 tokens: all kernels of a backend, and its scratch. */
+/** A decode step over 300 tokens: all kernels of a backend, and its workspace. */
 async function attend(device: Device, keep: <T extends Disposable>(owner: T) => T): Promise<Float32Array> {
   const attention = keep(
     createAttention(device, { numHeads: 2, numKvHeads: 1, headSize: 64, dtype: "float16" }),
@@ -73,7 +73,7 @@ async function attend(device: Device, keep: <T extends Disposable>(owner: T) => 
   const batch = keep(createBatch(device, { maxSequences: 1, maxTokens: 1, maxBlocksPerSequence: 19 }));
   const blocks = Array.from({ length: 19 }, (_, block) => block);
   batch.update({ queryStartLoc: [0, 1], seqLens: [300], blockTable: [blocks] });
-  await cache.layer(0).tensor.write(new Uint16Array(19 * 2 * 16 * 64).map((_, i) => 0x3000 + (i % 999)));
+  await cache.memory(0).write(new Uint16Array(19 * 2 * 16 * 64).map((_, i) => 0x3000 + (i % 999)));
   const rows = (heads: number) => keep(device.zeros([1, heads, 64], "float16"));
   const [query, key, value, output] = [rows(2), rows(1), rows(1), rows(2)];
   attention.forward({ query, key, value, output, cache: cache.layer(0), batch });

@@ -7,6 +7,9 @@ import {
   type KvCache,
   type Tensor,
 } from "../../lib/index.js";
+import type { LayoutName } from "../../lib/kv-cache/layouts.js";
+import { BACKENDS, type BackendUnderTest } from "./backends.js";
+import { layerBytes, offsetOf } from "./cache-images.js";
 import {
   type AttentionShape,
   attend,
@@ -29,6 +32,8 @@ export interface CaseOptions {
   /** Positions, by sequence, of a key that every query of it is aimed at. */
   readonly needles?: readonly (number | null)[];
   readonly batchInvariant?: boolean;
+  /** Default: TRITON_ATTN. */
+  readonly under?: BackendUnderTest;
   /** Changes what the device is told of the step: a mistake that the comparison must see. */
   readonly mutate?: (input: { seqLens: number[]; queryStartLoc: number[] }) => void;
 }
@@ -39,8 +44,8 @@ const NAN_BITS = 0x7fff;
 export interface PagedData {
   readonly step: Step;
   readonly blockTable: number[][];
-  /** The cache before the call, [numBlocks, 2, blockSize, numKvHeads, headSize]: contexts, and NaN in all other slots. */
-  readonly image: Uint16Array;
+  /** A layer's memory before the call: contexts, and NaN in all other slots. */
+  image(layout: LayoutName): Uint16Array;
   readonly numBlocks: number;
   /** The query tokens' keys and values, [tokens, numKvHeads, headSize]. */
   readonly newKeys: Float64Array;
@@ -67,17 +72,23 @@ export function pagedData(options: CaseOptions, numBlocks?: number): PagedData {
   const size = numBlocks ?? blocks.reduce((sum, count) => sum + count, 0) + 3;
   const order = new Random(seed).permutation(size);
   const blockTable = blocks.map((count) => order.splice(0, count));
-  const image = new Uint16Array(size * 2 * blockSize * width).fill(NAN_BITS);
-  for (const [s, [context]] of lengths.entries()) {
-    for (const [half, source] of [keys[s]!, values[s]!].entries()) {
-      const { bits } = round(dtype, source);
-      for (let position = 0; position < context; position++) {
+  const sizes = { numBlocks: size, blockSize, numKvHeads, headSize, itemBytes: 2 };
+  const image = (layout: LayoutName) => {
+    const bits = new Uint16Array(layerBytes(layout, sizes) / 2).fill(NAN_BITS);
+    for (const [s, [context]] of lengths.entries()) {
+      const halves = [round(dtype, keys[s]!).bits, round(dtype, values[s]!).bits];
+      for (let i = 0; i < context * width; i++) {
+        const position = Math.floor(i / width);
         const block = blockTable[s]![Math.floor(position / blockSize)]!;
-        const slot = (block * 2 + half) * blockSize + (position % blockSize);
-        image.set(bits.subarray(position * width, (position + 1) * width) as Uint16Array, slot * width);
+        const head = Math.floor((i % width) / headSize);
+        const place = { block, slot: position % blockSize, head, element: i % headSize };
+        for (const half of [0, 1] as const) {
+          bits[offsetOf(layout, sizes, { half, ...place }) / 2] = halves[half]![i]!;
+        }
       }
     }
-  }
+    return bits;
+  };
   const newRows = (source: readonly Float64Array[]) =>
     Float64Array.from(lengths.flatMap(([context], s) => [...source[s]!.subarray(context * width)]));
   return { step, blockTable, image, numBlocks: size, newKeys: newRows(keys), newValues: newRows(values) };
@@ -110,13 +121,13 @@ export class PagedCase implements AsyncDisposable {
   }
 
   static async create(device: Device, options: CaseOptions): Promise<PagedCase> {
-    const { shape, dtype, lengths, batchInvariant = false } = options;
+    const { shape, dtype, lengths, batchInvariant = false, under = BACKENDS[0]! } = options;
     const { numHeads, numKvHeads, headSize, blockSize } = shape;
     const { step, blockTable, image, numBlocks, newKeys, newValues } = pagedData(options);
     const config = { numHeads, numKvHeads, headSize, dtype, blockSize, batchInvariant };
-    const attention = createAttention(device, config);
+    const attention = createAttention(device, { ...config, backend: under.backend });
     const cache = attention.createKvCache({ numBlocks });
-    await cache.layer(0).tensor.write(image);
+    await cache.memory(0).write(image(under.layout));
 
     const { queryStartLoc, seqLens } = batchInput(lengths);
     const tokens = queryStartLoc.at(-1)!;

@@ -1,5 +1,5 @@
 import { createAttention } from "../../attention/attention.js";
-import { createBatch } from "../../attention/batch.js";
+import { createBatch } from "../../batch/batch.js";
 import type { Device } from "../../device/device.js";
 import { fromBfloat16, toBfloat16 } from "../../dtype.js";
 

@@ -59,7 +59,10 @@ export async function prepareExample(
       shape,
       dtype: "bfloat16",
     });
-  const cache = attention.wrapKvCache(await random([numBlocks, 2, BLOCK_SIZE, numKvHeads, headSize]));
+  const [keys, values] = await Promise.all(
+    [0, 1].map(() => random([numBlocks, BLOCK_SIZE, numKvHeads, headSize])),
+  );
+  const cache = attention.wrapKvCache({ key: keys!, value: values! });
   const query = await random([tokens, numHeads, headSize]);
   const key = await random([tokens, numKvHeads, headSize]);
   const value = await random([tokens, numKvHeads, headSize]);

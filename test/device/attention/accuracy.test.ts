@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { BACKENDS } from "../../support/backends.js";
 import { openTestDevice } from "../../support/device.js";
 import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
 import { type AttentionShape, isAccurate, type Lengths } from "../../support/reference.js";
@@ -37,21 +38,21 @@ const shape = fc
   })
   .map(({ group, ...rest }) => ({ ...rest, numHeads: rest.numKvHeads * group }));
 
-describe("attention against float64", () => {
+describe.each(BACKENDS)("$backend against float64", (under) => {
   it("holds for any shape, ragged batch and permutation of blocks", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.record({ shape, dtype: fc.constantFrom("bfloat16", "float16"), lengths, seed: fc.nat(2 ** 31) }),
-        check,
+        (drawn) => check({ ...drawn, under }),
       ),
-      { numRuns: 40 },
+      { numRuns: 30 },
     );
   }, 300_000);
 
   it("holds for peaked scores", async () => {
     await fc.assert(
       fc.asyncProperty(fc.record({ lengths, seed: fc.nat(2 ** 31) }), (drawn) =>
-        check({ shape: LLAMA, dtype: "bfloat16", peak: 4, ...drawn }),
+        check({ shape: LLAMA, dtype: "bfloat16", peak: 4, under, ...drawn }),
       ),
       { numRuns: 10 },
     );
@@ -60,10 +61,10 @@ describe("attention against float64", () => {
   it("finds a needle at the edge of every tile, block and segment", async () => {
     const needles = [0, 15, 16, 31, 32, 63, 64, 127, 128, 159, 160, 255, 256, 319, 320, 498, 499];
     const decode: Lengths = needles.map(() => [499, 1]);
-    await check({ shape: LLAMA, dtype: "bfloat16", lengths: decode, needles, seed: 1 });
+    await check({ shape: LLAMA, dtype: "bfloat16", lengths: decode, needles, seed: 1, under });
     for (const needle of needles) {
       const lengths: Lengths = [[499, 1]];
-      await check({ shape: LLAMA, dtype: "bfloat16", lengths, needles: [needle], seed: needle });
+      await check({ shape: LLAMA, dtype: "bfloat16", lengths, needles: [needle], seed: needle, under });
     }
   }, 300_000);
 
@@ -75,11 +76,11 @@ describe("attention against float64", () => {
       [64, 5],
       [0, 0],
     ];
-    await check({ shape: LLAMA, dtype: "bfloat16", lengths, seed: 7 });
+    await check({ shape: LLAMA, dtype: "bfloat16", lengths, seed: 7, under });
   });
 });
 
-describe("a mistake in what the kernels are told", () => {
+describe.each(BACKENDS)("a mistake in the metadata of $backend", (under) => {
   // Each stands for a mistake inside a kernel: if the comparison does not see these, it sees nothing.
   const seed = 3;
   const decode: Lengths = [[320, 1]];
@@ -109,6 +110,7 @@ describe("a mistake in what the kernels are told", () => {
         seed,
         peak,
         mutate,
+        under,
       });
       const { output } = await paged.run();
       expect(isAccurate(paged.errors(output), "bfloat16")).toBe(false);
@@ -116,7 +118,7 @@ describe("a mistake in what the kernels are told", () => {
   });
 });
 
-describe("the same bits", () => {
+describe.each(BACKENDS)("the same bits of $backend", (under) => {
   const lengths: Lengths = [
     [700, 1],
     [13, 1],
@@ -130,12 +132,13 @@ describe("the same bits", () => {
       dtype: "bfloat16",
       lengths,
       seed: 11,
+      under,
     });
     expect((await paged.run()).bits).toEqual((await paged.run()).bits);
   });
 
   it("come for a row alone and in a batch, with batchInvariant", async () => {
-    const options = { shape: LLAMA, dtype: "bfloat16", seed: 5, batchInvariant: true } as const;
+    const options = { shape: LLAMA, dtype: "bfloat16", seed: 5, batchInvariant: true, under } as const;
     for (const alone of [[[700, 1]], [[90, 30]]] as Lengths[]) {
       await using single = await PagedCase.create(device, { ...options, lengths: alone });
       const inBatch: Lengths = [...alone, [13, 1], [40, 20], [900, 1]];

@@ -38,20 +38,20 @@ const misaligned = (heads: number) =>
 
 /** The bytes of everything that a call could change, by their hashes. */
 async function state() {
-  const tensors = [cache.layer(0).tensor, cache.layer(1).tensor, good.output, good.lse!];
+  const tensors = [cache.memory(0), cache.memory(1), good.output, good.lse!];
   const contents = await Promise.all(tensors.map((tensor) => tensor.read()));
   return contents.map((bytes) => createHash("sha256").update(bytes).digest("hex"));
 }
 
 /** Contents that a call which goes through would change. */
 async function fill(): Promise<void> {
-  const { tensor } = cache.layer(0);
+  const tensor = cache.memory(0);
   await tensor.write(new Uint8Array(tensor.byteLength).fill(1));
   await good.output.write(new Uint8Array(good.output.byteLength).fill(2));
   await good.lse!.write(new Uint8Array(good.lse!.byteLength).fill(3));
 }
 
-type Change = () => Partial<Record<keyof ForwardOptions | "kScale", unknown>>;
+type Change = () => Partial<Record<keyof ForwardOptions | "keyScale", unknown>>;
 
 describe("forward", () => {
   it("changes the cache, the output and the log-sum-exp when nothing is wrong", async () => {
@@ -163,8 +163,8 @@ describe("forward", () => {
       "lse",
       "contiguous",
     ],
-    ["no cache", () => ({ cache: undefined }), "cache", "a layer", "undefined"],
-    ["a cache instead of its layer", () => ({ cache }), "cache", "cache.layer"],
+    ["no cache", () => ({ cache: undefined }), "cache", "a KvCacheLayer", "undefined"],
+    ["a cache instead of its layer", () => ({ cache }), "cache", "a KvCacheLayer", "a KvCache"],
     [
       "a cache of another head count",
       () => ({
@@ -173,8 +173,8 @@ describe("forward", () => {
           .layer(0),
       }),
       "cache",
-      "numKvHeads 2",
-      "4",
+      "paired with key bfloat16 \\[16, 2, 128\\]",
+      "\\[16, 4, 128\\]",
     ],
     [
       "a cache of another head size",
@@ -184,8 +184,8 @@ describe("forward", () => {
           .layer(0),
       }),
       "cache",
-      "headSize 128",
-      "64",
+      "\\[16, 2, 128\\]",
+      "\\[16, 2, 64\\]",
     ],
     [
       "a cache of another block size",
@@ -195,8 +195,8 @@ describe("forward", () => {
           .layer(0),
       }),
       "cache",
-      "blockSize 16",
-      "32",
+      "\\[16, 2, 128\\]",
+      "\\[32, 2, 128\\]",
     ],
     [
       "a cache of another dtype",
@@ -206,8 +206,8 @@ describe("forward", () => {
           .layer(0),
       }),
       "cache",
-      "dtype bfloat16",
-      "float16",
+      "key bfloat16",
+      "key float16",
     ],
     [
       "a cache of another device",
@@ -222,8 +222,8 @@ describe("forward", () => {
       "below the cache's 2 blocks",
       "2",
     ],
-    ["no batch", () => ({ batch: undefined }), "batch", "createBatch"],
-    ["a step instead of a batch", () => ({ batch: STEP }), "batch", "createBatch"],
+    ["no batch", () => ({ batch: undefined }), "batch", "a Batch"],
+    ["a step instead of a batch", () => ({ batch: STEP }), "batch", "a Batch"],
     ["a batch of another device", () => ({ batch: createBatch(other, LIMITS) }), "batch", "another"],
     [
       "a batch of another block size",
@@ -245,7 +245,16 @@ describe("forward", () => {
     ],
     ["a stream of another device", () => ({ stream: other.defaultStream }), "stream", "another device"],
     ["a number as stream", () => ({ stream: 5 }), "stream", "a Stream", "5"],
-    ["an option that no kernel does", () => ({ kScale: 2 }), "options", "only query, key", "kScale"],
+    ["an option that there is not", () => ({ keyScale: 2 }), "options", "only query, key", "keyScale"],
+    ["a scale of a cache that is not fp8", () => ({ kScale: 2 }), "kScale", "the cache is not fp8", "2"],
+    ["the other scale of such a cache", () => ({ vScale: 2 }), "vScale", "the cache is not fp8", "2"],
+    ["a scale of an output that is not fp8", () => ({ outputScale: 2 }), "outputScale", "no fp8", "2"],
+    [
+      "sinks of an attention without",
+      () => ({ sinks: device.zeros([4], "bfloat16") }),
+      "sinks",
+      "without sinks",
+    ],
   ])("refuses %s, and changes nothing", async (_, change, argument, ...words) => {
     await fill();
     const options = { ...good, ...change() } as ForwardOptions;

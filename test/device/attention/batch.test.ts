@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { type Batch, BlockPool, createBatch, type DType, Tensor } from "../../../lib/index.js";
+import { type Batch, BlockPool, createBatch, type DType, type StepView, Tensor } from "../../../lib/index.js";
 import { coded } from "../../support/coded.js";
 import { openTestDevice } from "../../support/device.js";
 
@@ -15,7 +15,7 @@ async function contents(batch: Batch): Promise<Record<string, number[]>> {
     const options = { shape: [length], dtype, byteLength: length * (dtype === "int64" ? 8 : 4) };
     return Array.from(await Tensor.fromPointer(device, pointer, options).read(), Number);
   };
-  const { maxSequences, maxTokens, maxBlocksPerSequence } = batch;
+  const { maxSequences, maxTokens, maxBlocksPerSequence } = batch.limits;
   return {
     queryStartLoc: await read(batch.queryStartLocPointer, maxSequences + 1, "int32"),
     seqLens: await read(batch.seqLensPointer, maxSequences, "int32"),
@@ -47,6 +47,7 @@ function update({ lengths, blockTable }: { lengths: [number, number][]; blockTab
 describe("a batch", () => {
   it("brings a ragged step to the device, with each new token's slot behind its context", async () => {
     using batch = createBatch(device, LIMITS);
+    let version = 0;
     await fc.assert(
       fc.asyncProperty(step, async (drawn) => {
         const input = update(drawn);
@@ -67,19 +68,23 @@ describe("a batch", () => {
           expect(found.blockTable!.slice(3 * s, 3 * s + used)).toEqual(input.blockTable[s]!.slice(0, used));
         }
         const queries = drawn.lengths.map(([, query]) => query);
-        const decodes = input.seqLens.filter((_, s) => queries[s] === 1);
         const usedBlocks = input.blockTable.flatMap((row, s) =>
           row.slice(0, Math.ceil(input.seqLens[s]! / 4)),
         );
-        expect(batch.shape).toEqual({
-          numSequences: sequences,
-          numTokens: slots.length,
+        expect(batch.step.shape).toEqual({
+          sequences,
+          tokens: slots.length,
           maxQueryLen: Math.max(0, ...queries),
-          numDecodes: decodes.length,
-          maxDecodeLen: Math.max(0, ...decodes),
-          maxBlock: Math.max(-1, ...usedBlocks),
-          maxSlot: Math.max(-1, ...slots),
+          maxSeqLen: Math.max(0, ...input.seqLens),
+          decodes: queries.filter((query) => query === 1).length,
         });
+        expect(batch.step.version).toBe(++version);
+        expect([...batch.step.queryStartLoc]).toEqual(input.queryStartLoc);
+        expect([...batch.step.seqLens]).toEqual(input.seqLens);
+        expect([batch.highestBlock, batch.highestSlot]).toEqual([
+          Math.max(-1, ...usedBlocks),
+          Math.max(-1, ...slots),
+        ]);
       }),
       { numRuns: 60 },
     );
@@ -91,7 +96,7 @@ describe("a batch", () => {
     for (const slotMapping of [[9, -1, 7], Int32Array.of(9, -1, 7), BigInt64Array.of(9n, -1n, 7n)]) {
       batch.update({ ...input, slotMapping });
       expect((await contents(batch)).slotMapping!.slice(0, 3)).toEqual([9, -1, 7]);
-      expect(batch.shape.maxSlot).toBe(9);
+      expect(batch.highestSlot).toBe(9);
     }
   });
 
@@ -128,6 +133,81 @@ describe("a batch", () => {
 
 const literal = (text: string) => text.replace(/[[\]]/g, "\\$&");
 
+describe("metadata that is derived from a batch's steps", () => {
+  const first = { queryStartLoc: [0, 1], seqLens: [3], blockTable: [[7]] };
+  const second = { queryStartLoc: [0, 2, 3], seqLens: [2, 9], blockTable: [[1], [2, 3, 4]] };
+  const lengthsOf = ({ seqLens }: StepView, into: Uint8Array) => {
+    new Int32Array(into.buffer, into.byteOffset, seqLens.length).set(seqLens);
+    return 4 * seqLens.length;
+  };
+  const read = async (pointer: bigint, length: number) =>
+    Array.from(await Tensor.fromPointer(device, pointer, int32(length)).read(), Number);
+  const int32 = (length: number) => ({ shape: [length], dtype: "int32", byteLength: 4 * length }) as const;
+
+  it("lies on the device from the start, at one address, and is disposed of with its memory", async () => {
+    using batch = createBatch(device, LIMITS);
+    const before = device.memory().byCategory.batch;
+    batch.update(first);
+    const derived = batch.derive({ bytes: 16, fill: lengthsOf });
+    expect(await read(derived.pointer, 1)).toEqual([3]);
+    batch.update(second);
+    expect(await read(derived.pointer, 2)).toEqual([2, 9]);
+    derived.dispose();
+    batch.update(first);
+    expect(device.memory().byCategory.batch).toBe(before);
+  });
+
+  it("comes in order: all checks, all fills, then the batch's own, then each derivation's", async () => {
+    using batch = createBatch(device, LIMITS);
+    const calls: string[] = [];
+    for (const name of ["a", "b"]) {
+      batch.derive({
+        bytes: 16,
+        check: ({ version }) => void calls.push(`check ${name} of ${version} at ${batch.step.version}`),
+        fill: (step, into) => {
+          calls.push(`fill ${name} at ${batch.step.version}`);
+          return lengthsOf(step, into);
+        },
+        enqueue: ({ version }, pointer, stream) => {
+          calls.push(`enqueue ${name} of ${version} at ${batch.step.version}`);
+          expect(stream).toBe(device.defaultStream);
+          expect(pointer).toBeTypeOf("bigint");
+        },
+      });
+    }
+    batch.update(first);
+    expect(calls).toEqual([
+      ...["check a of 1 at 0", "check b of 1 at 0", "fill a at 0", "fill b at 0"],
+      ...["enqueue a of 1 at 1", "enqueue b of 1 at 1"],
+    ]);
+  });
+
+  it.each(["check", "fill"] as const)("leaves the batch as it was where its %s throws", async (method) => {
+    using batch = createBatch(device, LIMITS);
+    const kept = batch.derive({ bytes: 16, fill: lengthsOf });
+    batch.update(first);
+    const refuse = (step: StepView) => {
+      if (step.shape.sequences > 1) throw new Error("too many");
+      return 0;
+    };
+    batch.derive({ bytes: 16, [method]: refuse });
+    const [step, before] = [batch.step, await contents(batch)];
+    expect(() => batch.update(second)).toThrow("too many");
+    expect(batch.step).toBe(step);
+    expect(await contents(batch)).toEqual(before);
+    expect(await read(kept.pointer, 1)).toEqual([3]);
+    batch.update(first);
+  });
+
+  it("must not fill more than it has asked for", () => {
+    using batch = createBatch(device, LIMITS);
+    batch.update(first);
+    const before = device.memory().byCategory.batch;
+    expect(() => batch.derive({ bytes: 16, fill: () => 17 })).toThrow(coded("ERR_INVALID_ARGUMENT", "fill"));
+    expect(device.memory().byCategory.batch).toBe(before);
+  });
+});
+
 describe("what a batch refuses", () => {
   const good = {
     queryStartLoc: [0, 2, 3],
@@ -139,16 +219,25 @@ describe("what a batch refuses", () => {
   };
 
   it.each<[string, Record<string, unknown>, string, ...string[]]>([
-    ["no sequences at all", { seqLens: undefined }, "seqLens", "at most 4", "undefined"],
+    ["no sequences at all", { seqLens: undefined }, "seqLens", "an array of integers", "undefined"],
     ["more sequences than declared", { seqLens: [1, 1, 1, 1, 1] }, "seqLens", "at most 4", "5"],
     ["too few boundaries", { queryStartLoc: [0, 2] }, "queryStartLoc", "3 entries", "2"],
-    ["no boundaries", { queryStartLoc: null }, "queryStartLoc", "3 entries", "undefined"],
+    ["no boundaries", { queryStartLoc: null }, "queryStartLoc", "an array of integers", "null"],
     ["a table of other rows", { blockTable: [[8, 9]] }, "blockTable", "2 rows", "1"],
+    ["no table", { blockTable: "ab" }, "blockTable", "2 rows", '"ab"'],
     ["a first boundary other than 0", { queryStartLoc: [1, 2, 3] }, "queryStartLoc[0]", "0", "1"],
-    ["a negative boundary", { queryStartLoc: [0, -2, 3] }, "queryStartLoc[1]", ">= 0", "-2"],
+    ["a negative boundary", { queryStartLoc: [0, -2, 3] }, "queryStartLoc[1]", "between 0", "-2"],
     ["decreasing boundaries", { queryStartLoc: [0, 2, 1] }, "queryStartLoc[2]", ">= 2", "1"],
-    ["a boundary that is no integer", { queryStartLoc: [0, 1.5, 3] }, "queryStartLoc[1]", ">= 0", "1.5"],
-    ["NaN as boundary", { queryStartLoc: [0, Number.NaN, 3] }, "queryStartLoc[1]", ">= 0", "NaN"],
+    ["a boundary that is no integer", { queryStartLoc: [0, 1.5, 3] }, "queryStartLoc[1]", "between 0", "1.5"],
+    ["NaN as boundary", { queryStartLoc: [0, Number.NaN, 3] }, "queryStartLoc[1]", "between 0", "NaN"],
+    ["a bigint among boundaries", { queryStartLoc: [0, 2n, 3] }, "queryStartLoc[1]", "between 0", "2n"],
+    [
+      "boundaries with a gap",
+      { queryStartLoc: Object.assign([0], { 2: 3 }) },
+      "queryStartLoc[1]",
+      "between 0",
+      "undefined",
+    ],
     [
       "more tokens than declared",
       {
@@ -179,7 +268,10 @@ describe("what a batch refuses", () => {
       "13",
     ],
     ["a length that is no number", { seqLens: [6, "5"] }, "seqLens[1]", "an integer", '"5"'],
-    ["a row that is missing", { blockTable: [[8, 9], undefined] }, "seqLens[1]", "undefined blocks", "5"],
+    ["lengths that are no list", { seqLens: { length: -1 } }, "seqLens", "an array of integers", "an object"],
+    ["endless lengths", { seqLens: { length: Infinity } }, "seqLens", "an array of integers", "an object"],
+    ["a row that is missing", { blockTable: [[8, 9], undefined] }, "blockTable[1]", "block ids", "undefined"],
+    ["a row that is a text", { blockTable: [[8, 9], "ab"] }, "blockTable[1]", "block ids", '"ab"'],
     [
       "a negative block id",
       {
@@ -217,24 +309,31 @@ describe("what a batch refuses", () => {
       "0.5",
     ],
     ["too few slots", { slotMapping: [1, 2] }, "slotMapping", "3 slots", "2"],
-    ["slots that are no list", { slotMapping: null }, "slotMapping", "3 slots", "undefined"],
-    ["a slot below -1", { slotMapping: [1, -2, 3] }, "slotMapping[1]", "a slot", "-2"],
-    ["a slot that is no integer", { slotMapping: [1, 2, 0.5] }, "slotMapping[2]", "a slot", "0.5"],
+    ["slots that are no list", { slotMapping: null }, "slotMapping", "an array of integers", "null"],
+    ["a slot that is null", { slotMapping: [1, null, 2] }, "slotMapping[1]", "an integer", "null"],
+    ["a slot that is a text", { slotMapping: [1, "", 2] }, "slotMapping[1]", "an integer", '""'],
+    ["a slot that is true", { slotMapping: [1, true, 2] }, "slotMapping[1]", "an integer", "true"],
+    ["a slot that is a list", { slotMapping: [1, [0], 2] }, "slotMapping[1]", "an integer", "0"],
+    ["a slot that is a symbol", { slotMapping: [1, Symbol("s"), 2] }, "slotMapping[1]", "an integer", "s"],
+    ["a step of another block size", { blockSize: 16 }, "blockSize", "4, the batch's", "16"],
+    ["an entry that there is not", { blockTables: [] }, "input", "only queryStartLoc", "blockTables"],
+    ["a slot below -1", { slotMapping: [1, -2, 3] }, "slotMapping[1]", "between -1", "-2"],
+    ["a slot that is no integer", { slotMapping: [1, 2, 0.5] }, "slotMapping[2]", "between -1", "0.5"],
     [
       "a slot beyond int32",
       { slotMapping: BigInt64Array.of(1n, 2n, 2n ** 31n) },
       "slotMapping[2]",
-      "a slot",
-      "2147483648n",
+      "between -1",
+      "2147483648",
     ],
   ])("%s, and nothing changes", async (_, change, argument, ...words) => {
     using batch = createBatch(device, LIMITS);
     batch.update({ queryStartLoc: [0, 1], seqLens: [3], blockTable: [[7]] });
-    const [shape, before] = [batch.shape, await contents(batch)];
+    const [step, before] = [batch.step, await contents(batch)];
     expect(() => batch.update({ ...good, ...change } as never)).toThrow(
       coded("ERR_INVALID_ARGUMENT", ...words.slice(0, -1), literal(argument), ...words.slice(-1)),
     );
-    expect(batch.shape).toEqual(shape);
+    expect(batch.step).toBe(step);
     expect(await contents(batch)).toEqual(before);
     batch.update(good);
   });
@@ -244,6 +343,9 @@ describe("what a batch refuses", () => {
     ["maxSequences", undefined],
     ["maxTokens", -1],
     ["maxTokens", 1.5],
+    ["maxQueryLen", 0],
+    ["maxQueryLen", null],
+    ["maxQueryLength", 3],
     ["maxBlocksPerSequence", 2 ** 31],
     ["maxBlocksPerSequence", 2 ** 29],
     ["blockSize", 0],
@@ -270,7 +372,28 @@ describe("what a batch refuses", () => {
     expect(() => batch.update(good)).toThrow(coded("ERR_DISPOSED"));
   });
 
-  it("more than the device's memory", () => {
+  it("longer rows than maxQueryLen, and steps while its stream is captured", () => {
+    using batch = createBatch(device, { ...LIMITS, maxQueryLen: 1 });
+    expect(batch.largestShape).toMatchObject({ tokens: 20, maxQueryLen: 1, maxSeqLen: 12, decodes: 4 });
+    expect(() => batch.update(good)).toThrow(coded("ERR_INVALID_ARGUMENT", "at most 1 tokens", "2"));
+    const decodes = { ...good, queryStartLoc: [0, 1, 2] };
+    batch.update(decodes);
+    using stream = device.createStream();
+    stream.beginCapture();
+    expect(() => batch.update(decodes, { stream })).toThrow(coded("ERR_INVALID_ARGUMENT", "not captured"));
+    stream.endCapture().dispose();
+    expect(batch.step.version).toBe(1);
+  });
+
+  it("a stream where options belong, and unknown options", () => {
+    using batch = createBatch(device, LIMITS);
+    for (const options of [device.defaultStream, null, 5, { steam: device.defaultStream }]) {
+      expect(() => batch.update(good, options as never)).toThrow(coded("ERR_INVALID_ARGUMENT", "options"));
+    }
+  });
+
+  it("more than the device's memory", async () => {
+    await device.defaultStream.synchronize(); // earlier tests' memory is free then
     const before = device.memory();
     const huge = { maxSequences: 2 ** 20, maxTokens: 1, maxBlocksPerSequence: 2 ** 16 };
     expect(() => createBatch(device, huge)).toThrow(coded("ERR_OUT_OF_MEMORY"));

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { createAttention, createBatch } from "../../../lib/index.js";
+import { BACKENDS } from "../../support/backends.js";
+import { layerBytes, offsetOf } from "../../support/cache-images.js";
 import { openTestDevice } from "../../support/device.js";
 import { Random } from "../../support/reference.js";
 
@@ -38,18 +40,19 @@ const step = fc
     }),
   );
 
-describe("the cache write", () => {
+describe.each(BACKENDS)("the cache write of $backend", ({ backend, layout }) => {
   it("puts each token's key and value into its slot, and nothing anywhere else", async () => {
     await fc.assert(
       fc.asyncProperty(
         step,
         async ({ numKvHeads, headSize, blockSize, dtype, tokens, gap, seed, wide, slots }) => {
           const config = { numHeads: numKvHeads, numKvHeads, headSize, dtype, blockSize } as const;
-          using attention = createAttention(device, config);
+          using attention = createAttention(device, { ...config, backend });
           using cache = attention.createKvCache({ numBlocks: NUM_BLOCKS });
           const width = numKvHeads * headSize;
-          const expected = new Uint16Array(NUM_BLOCKS * 2 * blockSize * width).fill(UNTOUCHED);
-          await cache.layer(0).tensor.write(expected);
+          const sizes = { numBlocks: NUM_BLOCKS, blockSize, numKvHeads, headSize, itemBytes: 2 };
+          const expected = new Uint16Array(layerBytes(layout, sizes) / 2).fill(UNTOUCHED);
+          await cache.memory(0).write(expected);
 
           // Keys and values side by side in one tensor, as a model's fused projection leaves them.
           const stride = 2 * width + 8 * gap;
@@ -82,12 +85,16 @@ describe("the cache write", () => {
           for (const [token, slot] of slots.entries()) {
             if (slot < 0) continue;
             const block = Math.floor(slot / blockSize);
-            for (const half of [0, 1]) {
-              const row = bits.subarray(token * stride + half * width, token * stride + (half + 1) * width);
-              expected.set(row, ((block * 2 + half) * blockSize + (slot % blockSize)) * width);
+            for (const half of [0, 1] as const) {
+              for (let i = 0; i < width; i++) {
+                const head = Math.floor(i / headSize);
+                const place = { half, block, slot: slot % blockSize, head, element: i % headSize };
+                expected[offsetOf(layout, sizes, place) / 2] = bits[token * stride + half * width + i]!;
+              }
             }
           }
-          expect(firstDifference((await cache.layer(0).tensor.read()) as Uint16Array, expected)).toBeNull();
+          const written = (await cache.memory(0).read()) as Uint8Array;
+          expect(firstDifference(new Uint16Array(written.buffer), expected)).toBeNull();
         },
       ),
       { numRuns: 40 },

@@ -72,7 +72,10 @@ describe("createAttention", () => {
   });
 });
 
-const bits = async (index: number) => (await cache.layer(index).tensor.read()) as Uint16Array;
+const bits = async (index: number) => {
+  const bytes = (await cache.memory(index).read()) as Uint8Array;
+  return new Uint16Array(bytes.buffer);
+};
 
 describe("a KV cache", () => {
   it("refuses sizes that are none, and more than the device's memory, which stays free", () => {
@@ -86,37 +89,79 @@ describe("a KV cache", () => {
     expect(() => cache.layer(-1)).toThrow(coded("ERR_INVALID_ARGUMENT"));
   });
 
+  const part = () => device.zeros([4, 16, 2, 128], "bfloat16");
+  const view = (strides: number[]) =>
+    device.zeros([2 ** 16], "bfloat16").view({ shape: [1, 16, 2, 128], strides });
   it.each<[string, () => unknown, ...string[]]>([
-    ["no tensor", () => null, "a Tensor", "null"],
-    ["another rank", () => device.zeros([4, 16, 2, 128], "bfloat16"), "shape"],
-    ["another block size", () => device.zeros([4, 2, 32, 2, 128], "bfloat16"), "2, 16, 2, 128", "2, 32"],
-    ["another dtype", () => device.zeros([4, 2, 16, 2, 128], "float16"), "bfloat16", "float16"],
+    ["nothing", () => undefined, "key, value"],
+    ["a tensor alone", () => part(), "key, value", "a Tensor"],
+    ["no key", () => ({ value: part() }), "a Tensor for key", "undefined"],
+    ["a part that the layout has not", () => ({ latent: part() }), "only key, value", "latent"],
+    ["another rank", () => ({ key: device.zeros([4, 16, 256], "bfloat16"), value: part() }), "shape"],
     [
-      "gaps between elements",
-      () =>
-        device
-          .zeros([2 ** 16], "bfloat16")
-          .view({ shape: [1, 2, 16, 2, 128], strides: [32768, 16384, 512, 256, 2] }),
-      "dense last dimension",
+      "another block size",
+      () => ({ key: part(), value: device.zeros([4, 32, 2, 128], "bfloat16") }),
+      "16, 2, 128",
+      "32, 2",
     ],
     [
-      "rows at odd places",
-      () =>
-        device
-          .zeros([2 ** 16], "bfloat16")
-          .view({ shape: [1, 2, 16, 2, 128], strides: [32768, 16384, 260, 130, 1] }),
-      "multiples of 8",
+      "another dtype",
+      () => ({ key: device.zeros([4, 16, 2, 128], "float16"), value: part() }),
+      "bfloat16",
+      "float16",
+    ],
+    [
+      "other numbers of blocks",
+      () => ({ key: part(), value: device.zeros([3, 16, 2, 128], "bfloat16") }),
+      "4 blocks, as key has",
+      "3",
+    ],
+    ["gaps between elements", () => ({ key: view([32768, 512, 256, 2]), value: part() }), "dense last"],
+    ["rows at odd places", () => ({ key: view([32768, 260, 130, 1]), value: part() }), "multiples of 8"],
+    [
+      "keys and values in different strides",
+      () => ({ key: view([8192, 256, 128, 1]), value: view([8192, 128, 2048, 1]) }),
+      "as key has",
     ],
     [
       "misaligned memory",
-      () => device.zeros([2 ** 16], "bfloat16").view({ shape: [1, 2, 16, 2, 128], byteOffset: 8 }),
+      () => {
+        const tensor = device.zeros([2 ** 16], "bfloat16").view({ shape: [1, 16, 2, 128], byteOffset: 8 });
+        return { key: tensor, value: tensor };
+      },
       "aligned to 16 bytes",
     ],
-    ["disposed memory", () => dispose(device.zeros([4, 2, 16, 2, 128], "bfloat16"))],
-    ["memory of another device", () => other.zeros([4, 2, 16, 2, 128], "bfloat16"), "another"],
-  ])("does not wrap %s", (_, tensor, ...words) => {
+    ["disposed memory", () => ({ key: dispose(part()), value: part() })],
+    [
+      "memory of another device",
+      () => ({ key: part(), value: other.zeros([4, 16, 2, 128], "bfloat16") }),
+      "another",
+    ],
+    [
+      "memory of another device alone",
+      () => {
+        const tensor = other.zeros([4, 16, 2, 128], "bfloat16");
+        return { key: tensor, value: tensor };
+      },
+      "another",
+    ],
+  ])("does not wrap %s", (_, tensors, ...words) => {
     const code = words.length > 0 ? "ERR_INVALID_ARGUMENT" : "ERR_DISPOSED";
-    expect(() => attention.wrapKvCache(tensor() as Tensor)).toThrow(coded(code, ...words));
+    expect(() => attention.wrapKvCache(tensors() as never)).toThrow(coded(code, ...words));
+  });
+
+  it("refuses absurd sizes without delay", () => {
+    for (const [numBlocks, layers] of [
+      [1, 40_000_000],
+      [2 ** 31 - 1, 2 ** 31 - 1],
+    ] as const) {
+      expect(() => attention.createKvCache({ numBlocks, layers })).toThrow(coded("ERR_OUT_OF_MEMORY"));
+    }
+    expect(() => cache.layer("length" as never)).toThrow(coded("ERR_INVALID_ARGUMENT", "layer"));
+    expect(() => attention.createKvCache({ numBlocks: "4" } as never)).toThrow(coded("ERR_INVALID_ARGUMENT"));
+    expect(() => attention.createKvCache({ numBlocks: 4, layer: 2 } as never)).toThrow(
+      coded("ERR_INVALID_ARGUMENT", "only numBlocks, layers", "layer"),
+    );
   });
 
   it("copies whole blocks in every layer, in the order given", async () => {
@@ -125,7 +170,7 @@ describe("a KV cache", () => {
       const contents = new Uint16Array(4 * blockElements).map(
         (_, i) => 8 * index + Math.floor(i / blockElements),
       );
-      await cache.layer(index).tensor.write(contents);
+      await cache.memory(index).write(contents);
     }
     cache.copyBlocks([
       { from: 0, to: 2 },
@@ -149,7 +194,7 @@ describe("a KV cache", () => {
     ];
     for (const copy of wrong) {
       expect(() => cache.copyBlocks([{ from: 0, to: 1 }, copy])).toThrow(
-        coded("ERR_INVALID_ARGUMENT", "block ids"),
+        coded("ERR_INVALID_ARGUMENT", "between 0 and 3", "copies\\[1\\]"),
       );
     }
     expect(() => cache.copyBlocks([], { stream: other.defaultStream })).toThrow(

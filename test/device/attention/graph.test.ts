@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { createAttention, createBatch, Device, type Graph } from "../../../lib/index.js";
+import { BACKENDS, type BackendUnderTest } from "../../support/backends.js";
 import { coded } from "../../support/coded.js";
 import { batchInput, pagedData } from "../../support/paged-case.js";
 import { attend, isAccurate, type Lengths, round, rowErrors } from "../../support/reference.js";
@@ -26,8 +27,13 @@ class Captured {
   readonly output = device.empty([LIMITS.maxTokens, SHAPE.numHeads, SHAPE.headSize], DTYPE);
   readonly lse = device.empty([LIMITS.maxTokens, SHAPE.numHeads], "float32");
 
-  constructor(batchInvariant = false) {
-    this.attention = createAttention(device, { ...SHAPE, dtype: DTYPE, batchInvariant });
+  constructor(
+    readonly under: BackendUnderTest,
+    batchInvariant = false,
+  ) {
+    const { backend } = under;
+    this.attention = createAttention(device, { ...SHAPE, dtype: DTYPE, batchInvariant, backend });
+    this.attention.prepare(this.batch, { stream: this.stream });
     this.cache = this.attention.createKvCache({ numBlocks: NUM_BLOCKS });
   }
 
@@ -56,7 +62,7 @@ class Captured {
     };
     const rows = LIMITS.maxTokens * SHAPE.headSize;
     await Promise.all([
-      this.cache.layer(0).tensor.write(data.image, { stream }),
+      this.cache.memory(0).write(data.image(this.under.layout), { stream }),
       this.query.write(padded(data.step.query, rows * SHAPE.numHeads), { stream }),
       this.key.write(padded(data.newKeys, rows * SHAPE.numKvHeads), { stream }),
       this.value.write(padded(data.newValues, rows * SHAPE.numKvHeads), { stream }),
@@ -86,7 +92,7 @@ const steps = fc
   .array(fc.tuple(fc.integer({ min: 0, max: 300 }), fc.constantFrom(1, 1, 1, 0, 2, 5, 12)), { maxLength: 6 })
   .filter((lengths) => lengths.reduce((sum, [, query]) => sum + query, 0) <= LIMITS.maxTokens);
 
-describe("a captured forward", () => {
+describe.each(BACKENDS)("a captured forward of $backend", (under) => {
   it("serves every step that its batch admits, whatever step it was captured at", async () => {
     for (const at of [
       [[9, 1]],
@@ -96,7 +102,7 @@ describe("a captured forward", () => {
       ],
       [[0, 0]],
     ] as Lengths[]) {
-      const captured = new Captured();
+      const captured = new Captured(under);
       const graph = captured.capture(at);
       await fc.assert(
         fc.asyncProperty(steps, fc.nat(2 ** 31), async (lengths, seed) => {
@@ -108,7 +114,7 @@ describe("a captured forward", () => {
   });
 
   it("gives the bits of an uncaptured one where it is batch-invariant", async () => {
-    const captured = new Captured(true);
+    const captured = new Captured(under, true);
     const graph = captured.capture([[9, 1]]);
     for (const lengths of [
       [
@@ -127,28 +133,49 @@ describe("a captured forward", () => {
     }
   });
 
-  it("has scratch of its own, which is freed with the attention or the batch", async () => {
-    const captured = new Captured();
+  it("has workspace of its own, which ends with its graph", async () => {
+    const captured = new Captured(under);
     const workspace = () => device.memory().byCategory.workspace;
     const before = workspace();
-    captured.capture([[9, 1]]);
-    const one = workspace() - before;
+    const graphs = [captured.capture([[9, 1]]), captured.capture([[9, 1]])];
+    const one = (workspace() - before) / 2;
     expect(one).toBeGreaterThan(0);
-    captured.capture([[9, 1]]);
-    expect(workspace() - before).toBe(2 * one);
     captured.batch.update({ ...batchInput([[300, 1]]), blockTable: [pagedBlocks(19)] });
     captured.forward();
     captured.forward();
-    expect(workspace() - before).toBe(3 * one);
-    captured.batch.dispose();
-    const { attention } = new Captured();
-    attention.dispose();
-    captured.attention.dispose();
+    expect(workspace() - before).toBe(2 * one); // the stream's was there from prepare() on
+    for (const graph of graphs) graph.dispose();
     expect(workspace()).toBe(before);
+    captured.attention.dispose();
+    expect(workspace()).toBe(before - one);
+  });
+
+  it("leaves nothing behind of a hundred captures", () => {
+    const captured = new Captured(under);
+    const before = device.memory();
+    for (let turn = 0; turn < 100; turn++) captured.capture([[9, 1]]).dispose();
+    expect(device.memory().byCategory).toEqual(before.byCategory);
+    // Nor the block limits of their caches.
+    const blockTable = [[NUM_BLOCKS + 7]];
+    captured.batch.update({ ...batchInput([[9, 1]]), blockTable });
+    captured.attention.dispose();
+  });
+
+  it("is for attentions that have prepared the batch", () => {
+    const { attention, batch, stream, query, output, cache } = new Captured(under);
+    const fresh = createBatch(device, LIMITS);
+    fresh.update({ ...batchInput([[9, 1]]), blockTable: [[0]] });
+    stream.beginCapture();
+    expect(() => attention.forward({ query, output, cache: cache.layer(0), batch: fresh, stream })).toThrow(
+      coded("ERR_INVALID_ARGUMENT", "prepare\\(batch\\)"),
+    );
+    stream.endCapture().dispose();
+    fresh.dispose();
+    batch.dispose();
   });
 
   it("asks for tensors and a batch that fit every step", () => {
-    const captured = new Captured();
+    const captured = new Captured(under);
     const { attention, batch, stream, key, value, output, cache } = captured;
     const query = captured.query.view({ shape: [LIMITS.maxTokens - 1, SHAPE.numHeads, SHAPE.headSize] });
     const forward = (tensor = captured.query) =>
@@ -161,14 +188,16 @@ describe("a captured forward", () => {
     );
     batch.update({ ...batchInput([[20, 1]]), blockTable: [[0, 1]] });
     forward();
-    stream.endCapture().dispose();
-    // Whatever comes later must lie in that cache.
+    const graph = stream.endCapture();
+    // Whatever comes while the graph lives must lie in that cache.
     expect(() => batch.update({ ...batchInput([[20, 1]]), blockTable: [[0, NUM_BLOCKS]] })).toThrow(
       coded("ERR_INVALID_ARGUMENT", `0 to ${NUM_BLOCKS - 1}`, "blockTable\\[0\\]\\[1\\]"),
     );
     expect(() =>
       batch.update({ ...batchInput([[20, 1]]), blockTable: [[0, 1]], slotMapping: [NUM_BLOCKS * 16] }),
-    ).toThrow(coded("ERR_INVALID_ARGUMENT", `0 to ${NUM_BLOCKS * 16 - 1}`, "slotMapping\\[0\\]"));
+    ).toThrow(coded("ERR_INVALID_ARGUMENT", `-1 and ${NUM_BLOCKS * 16 - 1}`, "slotMapping\\[0\\]"));
+    graph.dispose();
+    batch.update({ ...batchInput([[20, 1]]), blockTable: [[0, NUM_BLOCKS]] });
   });
 });
 

@@ -26,14 +26,12 @@ describe.skipIf(onGpu)("a cache above 4 GiB", () => {
     expect(data.numBlocks).toBeLessThanOrEqual(places.length + 3);
     const used = data.blockTable.flat();
     const place = (block: number) => places[used.indexOf(block)]!;
-    const { tensor } = cache.layer(0);
-    const blockElements = tensor.strides[0]!;
+    const memory = cache.memory(0);
+    const image = data.image("paired");
+    const { kvCacheBytesPerBlock: bytes } = attention;
     for (const block of used) {
-      const target = tensor.view({
-        shape: [1, ...tensor.shape.slice(1)],
-        byteOffset: place(block) * blockElements * 2,
-      });
-      await target.write(data.image.subarray(block * blockElements, (block + 1) * blockElements));
+      const target = memory.view({ shape: [bytes], byteOffset: place(block) * bytes });
+      await target.write(image.subarray((block * bytes) / 2, ((block + 1) * bytes) / 2));
     }
     const limits = { maxSequences: 2, maxTokens: 7, maxBlocksPerSequence: 9 };
     const batch = createBatch(device, limits);

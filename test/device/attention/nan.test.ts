@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { BlockPool, createAttention, createBatch } from "../../../lib/index.js";
+import { BACKENDS } from "../../support/backends.js";
 import { openTestDevice } from "../../support/device.js";
 import { Random, round } from "../../support/reference.js";
 
@@ -19,8 +20,9 @@ async function attendWith(
   dtype: keyof typeof PATTERNS,
   { length, queryLength }: { length: number; queryLength: number },
   nan: { query?: number; value?: number; bits: number },
+  backend: string,
 ): Promise<Float32Array> {
-  const attention = createAttention(device, { numHeads, numKvHeads, headSize, dtype });
+  const attention = createAttention(device, { numHeads, numKvHeads, headSize, dtype, backend });
   const numBlocks = Math.ceil(length / 16);
   const cache = attention.createKvCache({ numBlocks });
   const batch = createBatch(device, { maxSequences: 1, maxTokens: length, maxBlocksPerSequence: numBlocks });
@@ -61,37 +63,33 @@ function places(output: Float32Array): string[] {
     .map(([i]) => `${Math.floor(i / headSize)}:${i % headSize}`);
 }
 
-describe.each(Object.entries(PATTERNS).flatMap(([dtype, patterns]) => patterns.map((bits) => [dtype, bits])))(
-  "a NaN in %s, bits %i,",
-  (dtype, bits) => {
-    const type = dtype as keyof typeof PATTERNS;
-    const steps = { prefill: { length: 40, queryLength: 40 }, decode: { length: 300, queryLength: 1 } };
+const CASES = BACKENDS.flatMap(({ backend }) =>
+  Object.entries(PATTERNS).flatMap(([dtype, patterns]) => patterns.map((bits) => [backend, dtype, bits])),
+) as [string, keyof typeof PATTERNS, number][];
 
-    it.each(["prefill", "decode"] as const)(
-      "reaches the row of its query in %s, and no other",
-      async (step) => {
-        const { length, queryLength } = steps[step];
-        const [token, head] = [length - 1, 2];
-        const query = (token * numHeads + head) * headSize + 7;
-        const row = (queryLength - 1) * numHeads + head;
-        const expected = Array.from({ length: headSize }, (_, i) => `${row}:${i}`);
-        expect(places(await attendWith(type, steps[step], { query, bits: bits as number }))).toEqual(
-          expected,
-        );
-      },
-    );
+describe.each(CASES)("%s: a NaN in %s, bits %i,", (backend, type, bits) => {
+  const steps = { prefill: { length: 40, queryLength: 40 }, decode: { length: 300, queryLength: 1 } };
 
-    it.each(["prefill", "decode"] as const)(
-      "reaches the element of its value in %s, and no other",
-      async (step) => {
-        // The first token's, which all others see.
-        const value = headSize + 11;
-        const tokens = Array.from({ length: steps[step].queryLength }, (_, token) => token);
-        const expected = tokens.flatMap((token) => [2, 3].map((head) => `${token * numHeads + head}:11`));
-        expect(places(await attendWith(type, steps[step], { value, bits: bits as number }))).toEqual(
-          expected,
-        );
-      },
-    );
-  },
-);
+  it.each(["prefill", "decode"] as const)(
+    "reaches the row of its query in %s, and no other",
+    async (step) => {
+      const { length, queryLength } = steps[step];
+      const [token, head] = [length - 1, 2];
+      const query = (token * numHeads + head) * headSize + 7;
+      const row = (queryLength - 1) * numHeads + head;
+      const expected = Array.from({ length: headSize }, (_, i) => `${row}:${i}`);
+      expect(places(await attendWith(type, steps[step], { query, bits }, backend))).toEqual(expected);
+    },
+  );
+
+  it.each(["prefill", "decode"] as const)(
+    "reaches the element of its value in %s, and no other",
+    async (step) => {
+      // The first token's, which all others see.
+      const value = headSize + 11;
+      const tokens = Array.from({ length: steps[step].queryLength }, (_, token) => token);
+      const expected = tokens.flatMap((token) => [2, 3].map((head) => `${token * numHeads + head}:11`));
+      expect(places(await attendWith(type, steps[step], { value, bits }, backend))).toEqual(expected);
+    },
+  );
+});

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { setEmulatorOption } from "../../../lib/device/emulator.js";
 import { Device } from "../../../lib/index.js";
+import { BACKENDS } from "../../support/backends.js";
 import { onGpu } from "../../support/device.js";
 import { PagedCase } from "../../support/paged-case.js";
 import { isAccurate, type Lengths } from "../../support/reference.js";
@@ -19,13 +20,13 @@ const STEPS: Lengths[] = [
 ];
 const SHAPE = { numHeads: 6, numKvHeads: 2, headSize: 128, blockSize: 32 };
 
-describe.skipIf(onGpu)("the same bits come", () => {
+describe.skipIf(onGpu).each(BACKENDS)("the same bits of $backend come", (under) => {
   const device = Device.open({ emulate: "gfx942", computeUnits: 8 });
   const cases: PagedCase[] = [];
   const expected: Uint16Array[] = [];
   beforeAll(async () => {
     for (const [seed, lengths] of STEPS.entries()) {
-      cases.push(await PagedCase.create(device, { shape: SHAPE, dtype: "bfloat16", lengths, seed }));
+      cases.push(await PagedCase.create(device, { shape: SHAPE, dtype: "bfloat16", lengths, seed, under }));
       expected.push((await cases.at(-1)!.run()).bits);
     }
   });
@@ -34,6 +35,7 @@ describe.skipIf(onGpu)("the same bits come", () => {
       ["SCHEDULE", "barrier"],
       ["DELIVERY", "early"],
       ["THREADS", "0"],
+      ["PRELOAD", "on"],
     ] as const) {
       setEmulatorOption(name, value);
     }
@@ -49,6 +51,7 @@ describe.skipIf(onGpu)("the same bits come", () => {
     ["DELIVERY", "late"],
     ["THREADS", "1"],
     ["THREADS", "5"],
+    ["PRELOAD", "off"],
   ])("with %s=%s", async (name, value) => {
     setEmulatorOption(name, value);
     for (const [i, paged] of cases.entries()) expect((await paged.run()).bits).toEqual(expected[i]);

@@ -18,7 +18,7 @@ it("a wrapped cache with its heads before its slots, and gaps between blocks, ho
     seed: 23,
   });
   const { bits: expected } = await paged.run();
-  const dense = (await paged.cache.layer(0).tensor.read()) as Uint16Array;
+  const dense = new Uint16Array(((await paged.cache.memory(0).read()) as Uint8Array).buffer);
 
   const { numBlocks } = paged.cache;
   const half = heads * blockSize * headSize;
@@ -33,12 +33,13 @@ it("a wrapped cache with its heads before its slots, and gaps between blocks, ho
     image.set(dense.subarray(row * headSize, (row + 1) * headSize), at);
   }
   using memory = await device.upload(image, { shape: [image.length], dtype: "bfloat16" });
-  const layer = paged.attention.wrapKvCache(
+  const part = (byteOffset: number) =>
     memory.view({
-      shape: [numBlocks, 2, blockSize, heads, headSize],
-      strides: [stride, half, headSize, blockSize * headSize, 1],
-    }),
-  );
+      shape: [numBlocks, blockSize, heads, headSize],
+      strides: [stride, headSize, blockSize * headSize, 1],
+      byteOffset,
+    });
+  const layer = paged.attention.wrapKvCache({ key: part(0), value: part(2 * half) });
   expect((await paged.run({ attendOnly: true, layer })).bits).toEqual(expected);
   expect((await paged.run({ layer })).bits).toEqual(expected);
 });

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { createAttention } from "../../../lib/attention/attention.js";
-import { createBatch } from "../../../lib/attention/batch.js";
+import { createBatch } from "../../../lib/batch/batch.js";
 import type { Device } from "../../../lib/device/device.js";
 import { setEmulatorOption } from "../../../lib/device/emulator.js";
 import { enqueueCopy } from "../../../lib/device/enqueue.js";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { mostSegments, planSplit, type SplitInput } from "../../../lib/backends/split.js";
+import { mostSegments, planSplit, type SplitInput } from "../../../lib/ops/split.js";
 
 const input: fc.Arbitrary<SplitInput> = fc.record({
   numSequences: fc.integer({ min: 1, max: 300 }),

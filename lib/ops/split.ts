@@ -1,3 +1,16 @@
+import type { StepShape, StepView } from "../batch/step.js";
+
+/** Keys of the longest sequence with one query token; of any sequence where there is no step to look at. */
+export function longestDecode(shape: StepShape, step: StepView | null): number {
+  if (step === null) return shape.maxSeqLen;
+  let longest = 0;
+  for (let s = 0; s < shape.sequences; s++) {
+    const isDecode = step.queryStartLoc[s + 1]! - step.queryStartLoc[s]! === 1;
+    if (isDecode && step.seqLens[s]! > longest) longest = step.seqLens[s]!;
+  }
+  return longest;
+}
+
 /** How the keys of decode sequences are divided into segments that different workgroups attend to. */
 export interface Split {
   /** Keys of a segment. */
@@ -14,7 +27,7 @@ const MIN_SEGMENT_TOKENS = 128;
 const INVARIANT_SEGMENT_TOKENS = 256;
 
 export interface SplitInput {
-  /** Sequences of the batch, KV heads and workgroups per sequence and KV head: what runs side by side without a split. */
+  /** Sequences of the batch, KV heads and workgroups per sequence and KV head: they run side by side without a split. */
   readonly numSequences: number;
   readonly numKvHeads: number;
   readonly tilesPerSequence: number;
@@ -45,7 +58,7 @@ export function planSplit(input: SplitInput): Split {
   return { segmentTokens, maxSegments: Math.max(1, Math.ceil(maxLen / segmentTokens)) };
 }
 
-/** The most segments, over all sequences of a batch, that `planSplit` makes: what scratch must hold. */
+/** The most segments, over all sequences of a batch, that `planSplit` makes: the workspace must hold them. */
 export function mostSegments(
   input: Omit<SplitInput, "numSequences" | "maxLen">,
   maxSequences: number,

@@ -1,25 +1,18 @@
-import type { AttentionBackend } from "../backends/backend.js";
-import { TritonAttention } from "../backends/triton-attn.js";
-import type { BackendName, ResolvedConfig } from "../config.js";
-import type { Device } from "../device/device.js";
+import type { AttentionBackend, BackendContext, BackendFactory } from "../backends/backend.js";
+import { BACKEND_FACTORIES } from "../backends/index.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
-import type { ChosenKernels } from "../kernels/chosen.js";
 import { BUILTIN_BACKENDS } from "../selection/backends.js";
 import type { Capabilities } from "../selection/capabilities.js";
 import type { OwnCapabilities } from "../selection/own-capabilities.js";
 import { capabilitiesOf, registerCapabilities } from "../selection/registry.js";
 
-/** Makes what runs one attention. What it throws comes out of `createAttention`. */
-export type BackendFactory = (
-  device: Device,
-  config: ResolvedConfig,
-  kernels: ChosenKernels,
-) => AttentionBackend;
-
 /** Factories by capability table; a planned backend has none. */
-const factories = new WeakMap<Capabilities, BackendFactory>([
-  [BUILTIN_BACKENDS.TRITON_ATTN, (device, config, kernels) => new TritonAttention(device, config, kernels)],
-]);
+const factories = new WeakMap<Capabilities, BackendFactory>(
+  Object.entries(BACKEND_FACTORIES).map(([name, factory]) => [
+    BUILTIN_BACKENDS[name as keyof typeof BUILTIN_BACKENDS],
+    factory,
+  ]),
+);
 
 /**
  * Adds a backend, or replaces one of this package, in this thread: selection knows it by its `capabilities`, and where it
@@ -39,19 +32,20 @@ export function registerBackend(
 }
 
 /** Makes the backend that selection chose. ERR_NO_KERNELS_FOR_ARCH where this version only plans it. */
-export function makeBackend(
-  name: BackendName,
-  device: Device,
-  config: ResolvedConfig,
-  kernels: ChosenKernels,
-): AttentionBackend {
+export function makeBackend<Call>(name: string, context: BackendContext): AttentionBackend<Call> {
   const factory = factories.get(capabilitiesOf(name)!);
   if (factory === undefined) {
     throw new RocmAttentionError("ERR_NO_KERNELS_FOR_ARCH", `this version has no kernels for ${name} yet`);
   }
-  const backend: Partial<AttentionBackend> | null | undefined = factory(device, config, kernels);
-  if (typeof backend?.forward === "function" && typeof backend.dispose === "function") {
-    return backend as AttentionBackend;
+  const backend: Partial<AttentionBackend<Call>> | null | undefined = factory(context);
+  const argument = `the backend of ${name}`;
+  for (const method of ["prepare", "plan", "run", "dispose"] as const) {
+    if (typeof backend?.[method] === "function") continue;
+    throw invalidArgument(argument, "an object with cacheLayout, prepare, plan, run and dispose", backend);
   }
-  throw invalidArgument("factory", `an object with forward and dispose from ${name}'s`, backend);
+  const layout: unknown = backend?.cacheLayout;
+  if (typeof layout !== "object" || layout === null || !("parts" in layout)) {
+    throw invalidArgument(`${argument}: cacheLayout`, "a cache layout", layout);
+  }
+  return backend as AttentionBackend<Call>;
 }

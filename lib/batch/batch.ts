@@ -1,0 +1,278 @@
+import { checkInstance, checkInteger, checkOptions, PackageObject } from "../arguments.js";
+import type { Capture } from "../device/capture.js";
+import { Device } from "../device/device.js";
+import { enqueueWrite } from "../device/enqueue.js";
+import type { Stream } from "../device/stream.js";
+import type { Tensor } from "../device/tensor.js";
+import { PIECE_BYTES } from "../device/transfer.js";
+import { invalidArgument } from "../errors.js";
+import { type ImageLayout, imageLayout, StepImage } from "./image.js";
+import { type BatchLimits, type BatchUpdate, checkStep, type StepShape, type StepView } from "./step.js";
+
+/** Device metadata that a backend derives from every step: expanded block tables, work lists, block masks. */
+export interface DerivedSource {
+  /** Device memory for any step that the batch admits, in bytes. */
+  readonly bytes: number;
+  /** Refuses a step by throwing, before anything of it is written. */
+  check?(step: StepView): void;
+  /** Writes the step's metadata and returns how many bytes of `into` it filled. */
+  fill?(step: StepView, into: Uint8Array): number;
+  /** Enqueues kernels that complete it, behind the batch's own writes and those of `fill`. */
+  enqueue?(step: StepView, pointer: bigint, stream: Stream): void;
+}
+
+/** Derived metadata on the device; its address stays, `update` changes what lies there. */
+export interface Derived {
+  readonly pointer: bigint;
+  /** Ends the derivation and frees its memory after the last use. */
+  dispose(): void;
+}
+
+interface Registered {
+  readonly source: DerivedSource;
+  readonly memory: Tensor;
+  readonly host: Uint8Array;
+}
+
+const LIMITS = ["maxSequences", "maxTokens", "maxBlocksPerSequence", "maxQueryLen", "blockSize"] as const;
+
+/**
+ * The metadata of a step on the device, for all layers and all kinds of attention: addresses stay, `update` changes what
+ * lies there, in stream order. queryStartLoc int32 [maxSequences + 1], seqLens int32 [maxSequences], blockTable int32
+ * [maxSequences, maxBlocksPerSequence], slotMapping int64 [maxTokens].
+ */
+export class Batch extends PackageObject {
+  /** The largest step that it holds. */
+  readonly limits: Readonly<Required<BatchLimits>>;
+  readonly #layout: ImageLayout;
+  readonly #memory: Tensor;
+  /** The step's image, and the one that the next step is written to. */
+  #images: [current: StepImage, spare: StepImage];
+  #step: StepView;
+  #highestBlock = -1;
+  #highestSlot = -1;
+  /** Tokens whose slots on the device may be other than -1. */
+  #tokensWritten: number;
+  readonly #derived = new Set<Registered>();
+  /** For each capture the blocks of the smallest cache that it uses: replays check nothing any more. */
+  readonly #captured = new Set<{ blocks: number }>();
+  readonly #ofCapture = new WeakMap<Capture, { blocks: number }>();
+
+  /** @internal */
+  constructor(
+    readonly device: Device,
+    limits: Required<BatchLimits>,
+  ) {
+    super();
+    this.limits = Object.freeze(limits);
+    this.#tokensWritten = limits.maxTokens;
+    this.#layout = imageLayout(limits);
+    this.#memory = device.empty([this.#layout.bytes], "uint8", { category: "batch" });
+    try {
+      this.#images = [new StepImage(limits, this.#layout), new StepImage(limits, this.#layout)];
+    } catch (error) {
+      this.#memory.dispose();
+      throw error;
+    }
+    const empty = { sequences: 0, tokens: 0, maxQueryLen: 0, maxSeqLen: 0, decodes: 0 };
+    this.#step = this.#images[0].view(0, empty);
+  }
+
+  /** The step that the last `update` announced. */
+  get step(): StepView {
+    return this.#step;
+  }
+
+  get maxTokens(): number {
+    return this.limits.maxTokens;
+  }
+  get blockSize(): number {
+    return this.limits.blockSize;
+  }
+
+  /** The largest of every size that a step may have: captured calls are made for it. */
+  get largestShape(): StepShape {
+    const { maxSequences, maxTokens, maxQueryLen, maxBlocksPerSequence, blockSize } = this.limits;
+    return {
+      sequences: maxSequences,
+      tokens: maxTokens,
+      maxQueryLen,
+      maxSeqLen: maxBlocksPerSequence * blockSize,
+      decodes: maxSequences,
+    };
+  }
+
+  /** @internal The highest block id and slot of the step; -1 where there is none. */
+  get highestBlock(): number {
+    return this.#highestBlock;
+  }
+  /** @internal */
+  get highestSlot(): number {
+    return this.#highestSlot;
+  }
+
+  get disposed(): boolean {
+    return this.#memory.disposed;
+  }
+
+  get queryStartLocPointer(): bigint {
+    return this.#memory.pointer;
+  }
+  get seqLensPointer(): bigint {
+    return this.#memory.pointer + BigInt(this.#layout.seqLens);
+  }
+  get slotMappingPointer(): bigint {
+    return this.#memory.pointer + BigInt(this.#layout.slotMapping);
+  }
+  get blockTablePointer(): bigint {
+    return this.#memory.pointer + BigInt(this.#layout.blockTable);
+  }
+
+  /**
+   * Announces the next step. Everything is checked before anything is written; an error (ERR_INVALID_ARGUMENT) leaves the
+   * batch as it was. The arrays may be reused when the call returns.
+   */
+  update(input: BatchUpdate, options: { stream?: Stream } = {}): void {
+    const stream = this.#streamOf(options);
+    void this.#memory.pointer; // ERR_DISPOSED
+    const step = checkStep(input, { ...this.limits, blocks: this.#blocks() });
+    const [current, next] = this.#images;
+    next.write(step);
+    const view = next.view(this.#step.version + 1, step.shape);
+    for (const { source } of this.#derived) source.check?.(view);
+    const filled = [...this.#derived].map((derived) => [derived, fill(derived, view)] as const);
+
+    this.#images = [next, current];
+    this.#step = view;
+    this.#highestBlock = step.highestBlock;
+    this.#highestSlot = next.highestSlot(step.shape.tokens);
+    this.#enqueue(stream);
+    for (const [derived, bytes] of filled) enqueueDerived(derived, bytes, view, stream);
+  }
+
+  /**
+   * Derives metadata of every step from now on, of the current one at once. A step that `check` or `fill` refuses by
+   * throwing leaves the batch as it was. ERR_OUT_OF_MEMORY.
+   */
+  derive(source: DerivedSource, options: { stream?: Stream } = {}): Derived {
+    const stream = this.#streamOf(options);
+    void this.#memory.pointer; // ERR_DISPOSED
+    const memory = this.device.empty([source.bytes], "uint8", { category: "batch" });
+    const registered = { source, memory, host: new Uint8Array(source.fill === undefined ? 0 : source.bytes) };
+    try {
+      if (this.#step.version > 0) {
+        source.check?.(this.#step);
+        enqueueDerived(registered, fill(registered, this.#step), this.#step, stream);
+      }
+    } catch (error) {
+      memory.dispose();
+      throw error;
+    }
+    this.#derived.add(registered);
+    const dispose = () => {
+      this.#derived.delete(registered);
+      memory.dispose();
+    };
+    return { pointer: memory.pointer, dispose };
+  }
+
+  /** @internal Until the capture's graph ends, updates take only block ids and slots of a cache of `numBlocks` blocks. */
+  limitBlocks(numBlocks: number, capture: Capture): void {
+    const known = this.#ofCapture.get(capture);
+    if (known !== undefined) {
+      known.blocks = Math.min(known.blocks, numBlocks);
+      return;
+    }
+    const limit = { blocks: numBlocks };
+    this.#ofCapture.set(capture, limit);
+    this.#captured.add(limit);
+    const limits = this.#captured;
+    capture.own({ dispose: () => void limits.delete(limit) });
+  }
+
+  /** Frees the device memory after its last use. Idempotent. */
+  dispose(): void {
+    for (const { memory } of this.#derived) memory.dispose();
+    this.#derived.clear();
+    this.#memory.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #blocks(): number {
+    let blocks = 2 ** 31;
+    for (const limit of this.#captured) blocks = Math.min(blocks, limit.blocks);
+    return blocks;
+  }
+
+  #streamOf(options: unknown): Stream {
+    const stream = this.device.streamOf(checkOptions(options, ["stream"]).stream as Stream | undefined);
+    if (stream.capture === null) return stream;
+    throw invalidArgument(
+      "stream",
+      "a stream that is not captured: a graph repeats launches, not a step",
+      stream,
+    );
+  }
+
+  #enqueue(stream: Stream): void {
+    const { seqLens, slotMapping, blockTable } = this.#layout;
+    const { maxSequences, maxBlocksPerSequence } = this.limits;
+    const { sequences, tokens } = this.#step.shape;
+    const ranges = [
+      [0, 4 * (maxSequences + 1)],
+      [seqLens, 4 * maxSequences],
+      [slotMapping, 8 * Math.max(tokens, this.#tokensWritten)],
+      [blockTable, 4 * sequences * maxBlocksPerSequence],
+    ] as const;
+    this.#tokensWritten = tokens;
+    for (const [start, length] of ranges) {
+      const bytes = new Uint8Array(this.#images[0].buffer, start, length);
+      write(stream, this.#memory.pointer + BigInt(start), bytes);
+    }
+  }
+}
+
+function fill({ source, host }: Registered, step: StepView): number {
+  const bytes = source.fill?.(step, host) ?? 0;
+  return checkInteger(bytes, "the bytes that fill returns", 0, host.byteLength);
+}
+
+function enqueueDerived(
+  { source, memory, host }: Registered,
+  bytes: number,
+  step: StepView,
+  stream: Stream,
+): void {
+  write(stream, memory.pointer, host.subarray(0, bytes));
+  source.enqueue?.(step, memory.pointer, stream);
+}
+
+function write(stream: Stream, to: bigint, bytes: Uint8Array): void {
+  for (let start = 0; start < bytes.byteLength; start += PIECE_BYTES) {
+    enqueueWrite(stream, to + BigInt(start), bytes.subarray(start, start + PIECE_BYTES));
+  }
+}
+
+/**
+ * Makes room on the device for the metadata of steps of at most this size. One batch serves all layers of a model.
+ * Blocks. ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY.
+ */
+export function createBatch(device: Device, limits: BatchLimits): Batch {
+  checkInstance(device, "device", Device).check();
+  if (limits === undefined) throw invalidArgument("limits", `an object with ${LIMITS.join(", ")}`, limits);
+  const given = checkOptions(limits, LIMITS, "limits");
+  const size = (name: (typeof LIMITS)[number], byDefault?: number) =>
+    checkInteger(given[name] === undefined ? byDefault : given[name], name, 1, 2 ** 31 - 1);
+  const maxTokens = size("maxTokens");
+  const [maxBlocksPerSequence, blockSize] = [size("maxBlocksPerSequence"), size("blockSize", 16)];
+  if (maxBlocksPerSequence * blockSize >= 2 ** 31) {
+    const expected = "sequences of fewer than 2^31 tokens";
+    throw invalidArgument("maxBlocksPerSequence", expected, maxBlocksPerSequence);
+  }
+  const maxQueryLen = Math.min(size("maxQueryLen", maxTokens), maxTokens);
+  const maxSequences = size("maxSequences");
+  return new Batch(device, { maxSequences, maxTokens, maxBlocksPerSequence, maxQueryLen, blockSize });
+}

@@ -1,0 +1,68 @@
+import type { Batch } from "../batch/batch.js";
+import type { ResolvedConfig } from "../config.js";
+import type { LaunchPlan } from "../kernels/launch-plan.js";
+import type { AttentionCall } from "./call.js";
+
+/** Where a launch finds an argument that can change from call to call. */
+type Source = (call: AttentionCall, batch: Batch) => bigint | number;
+
+/** The arguments that can change, by the names of manifests. A kernel gets those that it has. */
+const SOURCES: Readonly<Record<string, Source>> = {
+  query: ({ query }) => query.pointer,
+  stride_query_token: ({ query }) => query.strides[0]!,
+  stride_query_head: ({ query }) => query.strides[1]!,
+  key: ({ key }) => key!.pointer,
+  stride_key_token: ({ key }) => key!.strides[0]!,
+  stride_key_head: ({ key }) => key!.strides[1]!,
+  value: ({ value }) => value!.pointer,
+  stride_value_token: ({ value }) => value!.strides[0]!,
+  stride_value_head: ({ value }) => value!.strides[1]!,
+  output: ({ output }) => output.pointer,
+  stride_output_token: ({ output }) => output.strides[0]!,
+  stride_output_head: ({ output }) => output.strides[1]!,
+  lse: ({ lse }) => lse?.pointer ?? 0n,
+  write_lse: ({ lse }) => (lse === null ? 0 : 1),
+  sinks: ({ sinks }) => sinks!.pointer,
+  key_cache: ({ cache }) => cache.part("key").pointer,
+  value_cache: ({ cache }) => cache.part("value").pointer,
+  stride_block: ({ cache }) => cache.part("key").blockStride,
+  stride_slot: ({ cache }) => cache.part("key").strides[0]!,
+  stride_head: ({ cache }) => cache.part("key").strides[1]!,
+  query_start_loc: (_, batch) => batch.queryStartLocPointer,
+  seq_lens: (_, batch) => batch.seqLensPointer,
+  block_table: (_, batch) => batch.blockTablePointer,
+  stride_table: (_, batch) => batch.limits.maxBlocksPerSequence,
+  slot_mapping: (_, batch) => batch.slotMappingPointer,
+};
+
+/** Arguments that stay the same for an attention. The kernels compute in base 2. */
+function constants(config: ResolvedConfig): Record<string, number> {
+  const { numHeads, numKvHeads, headSize, blockSize, scale, logitsSoftCap, slidingWindow } = config;
+  return {
+    scale: logitsSoftCap === null ? scale * Math.LOG2E : scale,
+    ...(logitsSoftCap === null ? {} : { soft_cap: logitsSoftCap }),
+    ...(slidingWindow === null ? {} : { window: slidingWindow }),
+    group: numHeads / numKvHeads,
+    num_heads: numHeads,
+    block_size: blockSize,
+    row_elements: numKvHeads * headSize,
+  };
+}
+
+/**
+ * Sets a plan's constants and returns the function that sets everything else that a call and a batch decide. The launch's
+ * own arguments remain to the operation.
+ */
+export function bindArguments(
+  plan: LaunchPlan,
+  config: ResolvedConfig,
+): (call: AttentionCall, batch: Batch) => void {
+  plan.set(constants(config));
+  const bound = plan.argumentNames.flatMap((name) => {
+    const source = Object.hasOwn(SOURCES, name) ? SOURCES[name] : undefined;
+    return source === undefined ? [] : [{ set: plan.setter(name), source }];
+  });
+  return (call, batch) => {
+    for (const { set, source } of bound) set(source(call, batch));
+  };
+}

@@ -1,0 +1,23 @@
+import type { Tensor } from "../device/tensor.js";
+import type { KvCacheLayer } from "../kv-cache/layer.js";
+
+/** One call of `attention.forward`, with everything checked. */
+export interface AttentionCall {
+  /** [tokens, numHeads, headSize]. */
+  readonly query: Tensor;
+  /** [tokens, numKvHeads, headSize] to write to the cache first, or null: attend only. */
+  readonly key: Tensor | null;
+  readonly value: Tensor | null;
+  /** [tokens, numHeads, headSize]. */
+  readonly output: Tensor;
+  /** float32 [tokens, numHeads], or null. */
+  readonly lse: Tensor | null;
+  /** [numHeads] in the dtype of the query where the configuration has sinks, else null. */
+  readonly sinks: Tensor | null;
+  /** Factors that an fp8 cache's numbers are multiplied with: float32 [1] or a number; null: 1. */
+  readonly kScale: Tensor | number | null;
+  readonly vScale: Tensor | number | null;
+  /** Factor of an fp8 output; null: the output has the dtype of the query. */
+  readonly outputScale: Tensor | number | null;
+  readonly cache: KvCacheLayer;
+}

@@ -1,0 +1,84 @@
+import type { Batch } from "../batch/batch.js";
+import type { BatchLimits } from "../batch/step.js";
+import type { ResolvedConfig } from "../config.js";
+import type { Stream } from "../device/stream.js";
+import type { LaunchPlan } from "../kernels/launch-plan.js";
+import { bindArguments } from "./arguments.js";
+import type { AttentionCall } from "./call.js";
+import { mostSegments, planSplit, type Split } from "./split.js";
+
+/** A split of one step's decodes. */
+export interface SplitStep extends Split {
+  readonly sequences: number;
+}
+
+/** unified_attention_3d and reduce_segments: decodes split over their keys, with fp32 partial results in the workspace. */
+export class SplitDecode {
+  readonly #attend;
+  readonly #reduce;
+  readonly #config: ResolvedConfig;
+  /** The entries of `planSplit` that do not change. */
+  readonly #rule;
+
+  constructor(attend: LaunchPlan, reduce: LaunchPlan, config: ResolvedConfig, computeUnits: number) {
+    this.#attend = bindParts(attend, config);
+    this.#reduce = bindParts(reduce, config);
+    this.#config = config;
+    const { numHeads, numKvHeads, batchInvariant } = config;
+    const tilesPerSequence = Math.ceil(numHeads / numKvHeads / attend.row.tile.rows!);
+    this.#rule = {
+      numKvHeads,
+      tilesPerSequence,
+      computeUnits,
+      tileKeys: attend.row.tile.keys!,
+      batchInvariant,
+    };
+  }
+
+  /** How the decodes of a step are split; `maxLen` is their longest. Pure. */
+  plan(sequences: number, maxLen: number): SplitStep {
+    return { sequences, ...planSplit({ ...this.#rule, numSequences: sequences, maxLen }) };
+  }
+
+  /** Bytes for the partial results of any step that a batch admits. */
+  workspaceBytes({ maxSequences, maxBlocksPerSequence, blockSize }: Required<BatchLimits>): number {
+    const { numHeads, headSize } = this.#config;
+    const segments = mostSegments(this.#rule, maxSequences, maxBlocksPerSequence * blockSize);
+    return 4 * (segments * numHeads * (headSize + 2) + 4);
+  }
+
+  launch(call: AttentionCall, batch: Batch, split: SplitStep, workspace: bigint, stream: Stream): void {
+    const { numHeads, numKvHeads, headSize } = this.#config;
+    const parts = split.sequences * numHeads * split.maxSegments;
+    const max = workspace + BigInt(4 * parts * headSize);
+    const sum = max + BigInt(16 * Math.ceil(parts / 4)); // the kernels count on 16-byte alignment
+    for (const { bind, partial, partialMax, partialSum, segmentTokens, maxSegments } of [
+      this.#attend,
+      this.#reduce,
+    ]) {
+      bind(call, batch);
+      partial(workspace);
+      partialMax(max);
+      partialSum(sum);
+      segmentTokens(split.segmentTokens);
+      maxSegments(split.maxSegments);
+    }
+    const tiles = split.sequences * this.#rule.tilesPerSequence;
+    this.#attend.plan.launch(stream, numKvHeads, tiles, split.maxSegments);
+    this.#reduce.plan.launch(stream, split.sequences, numHeads);
+  }
+}
+
+function bindParts(plan: LaunchPlan, config: ResolvedConfig) {
+  const bound = {
+    plan,
+    bind: bindArguments(plan, config),
+    partial: plan.setter("partial"),
+    partialMax: plan.setter("partial_max"),
+    partialSum: plan.setter("partial_sum"),
+    segmentTokens: plan.setter("segment_tokens"),
+    maxSegments: plan.setter("max_segments"),
+  };
+  plan.complete();
+  return bound;
+}

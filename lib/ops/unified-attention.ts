@@ -1,0 +1,51 @@
+import type { Batch } from "../batch/batch.js";
+import type { ResolvedConfig } from "../config.js";
+import type { Stream } from "../device/stream.js";
+import type { LaunchPlan } from "../kernels/launch-plan.js";
+import { bindArguments } from "./arguments.js";
+import type { AttentionCall } from "./call.js";
+
+/** The part of a step that one launch of unified attention does. */
+export interface UnifiedStep {
+  readonly sequences: number;
+  readonly tokens: number;
+  /** Sequences with fewer query tokens are left out. */
+  readonly minQueryLen: number;
+  /** Rows (query tokens x heads of a KV head) of the tile to use. */
+  readonly tileRows: number;
+}
+
+/** unified_attention_2d: prefill and decode over a paged cache, by tiles of rows (query tokens x heads of a KV head). */
+export class UnifiedAttention {
+  readonly #tiles;
+  readonly #numKvHeads: number;
+  readonly #queriesPerKv: number;
+
+  /** `plans`: the same kernel in different tiles. */
+  constructor(plans: readonly LaunchPlan[], config: ResolvedConfig) {
+    this.#numKvHeads = config.numKvHeads;
+    this.#queriesPerKv = config.numHeads / config.numKvHeads;
+    this.#tiles = plans.map((plan) => {
+      const bind = bindArguments(plan, config);
+      const minQueryLen = plan.setter("min_query_len");
+      const sequences = plan.setter("num_sequences");
+      plan.complete();
+      return { plan, bind, minQueryLen, sequences, rows: plan.row.tile.rows! };
+    });
+    this.#tiles.sort((one, other) => one.rows - other.rows);
+  }
+
+  /** Rows of the tiles that there are, ascending. */
+  get tileRows(): readonly number[] {
+    return this.#tiles.map(({ rows }) => rows);
+  }
+
+  launch(call: AttentionCall, batch: Batch, step: UnifiedStep, stream: Stream): void {
+    const tile = this.#tiles.find(({ rows }) => rows === step.tileRows)!;
+    tile.bind(call, batch);
+    tile.minQueryLen(step.minQueryLen);
+    tile.sequences(step.sequences);
+    const tiles = Math.floor((step.tokens * this.#queriesPerKv) / tile.rows) + step.sequences;
+    tile.plan.launch(stream, this.#numKvHeads, tiles);
+  }
+}
