@@ -7,19 +7,20 @@ import { check, runVitest } from "./checks.mjs";
 import { verificationPage } from "./docs/verification.mjs";
 import { aiter } from "./setup/aiter.mjs";
 import { gpuTarget } from "./setup/gpu.mjs";
-import { hipKernels } from "./setup/hip.mjs";
-import { kernels } from "./setup/kernels.mjs";
+import { kernels, testKernels } from "./setup/kernels.mjs";
 import { native } from "./setup/native.mjs";
 import { packages } from "./setup/packages.mjs";
 import { root } from "./setup/paths.mjs";
 import { kernelPython, lintPython } from "./setup/python.mjs";
 import { performSteps } from "./setup/steps.mjs";
+import { targets } from "./setup/targets.mjs";
 import { toolchain } from "./setup/toolchain.mjs";
 import { typescript } from "./setup/typescript.mjs";
 
+const tested = targets.filter(({ ciSet }) => ciSet !== null);
 const everything = process.argv.includes("--all");
 const onGpu = process.env.ROCM_ATTENTION_TEST_DEVICE === "gpu";
-const complete = (target) => everything || (onGpu && gpuTarget() === target);
+const setOf = ({ name, ciSet }) => (everything || (onGpu && gpuTarget() === name) ? "all" : ciSet);
 
 // Whatever ends this process, its last line is the verdict: a set-up that fails is a failure too.
 let verdict = "0 passed, 1 failed";
@@ -31,12 +32,10 @@ await performSteps([
   kernelPython,
   lintPython,
   toolchain,
-  kernels("gfx942", "all"),
-  kernels("gfx950", complete("gfx950") ? "all" : "smoke"),
-  kernels("gfx90a", complete("gfx90a") ? "all" : "smoke"),
+  ...tested.map((target) => kernels(target.name, setOf(target))),
   aiter,
   native,
-  hipKernels,
+  testKernels,
 ]);
 
 const cppSources = ["native", "kernels"].flatMap((folder) =>
@@ -65,7 +64,7 @@ const runs = [
   { title: "npm test", ...runVitest() },
 ];
 if (everything) {
-  for (const target of ["gfx950", "gfx90a"]) {
+  for (const { name: target } of tested.filter(({ ciSet }) => ciSet !== "all")) {
     const folders = ["test/device/attention", "test/device/demo"];
     const outcome = runVitest(["--project", "device", ...folders], { device: `emulator:${target}` });
     runs.push({
@@ -89,7 +88,7 @@ process.exitCode = count("failed") === 0 ? 0 : 1;
  * @returns {[reason: string, tests: number][]}
  */
 function skippedByReason(tests) {
-  const lacking = [toolchain, aiter, hipKernels]
+  const lacking = [toolchain, aiter, testKernels]
     .filter((step) => !step.isDone())
     .map(({ title }) => `${title} is missing`);
   if (onGpu) lacking.push("tests of the emulator do not run on a GPU");

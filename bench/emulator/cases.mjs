@@ -1,11 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createAttention, createBatch } from "../../dist/index.js";
 import { aiterObjects } from "../../scripts/setup/aiter.mjs";
-import { hipObjects } from "../../scripts/setup/hip.mjs";
+import { testManifest } from "../../scripts/setup/kernels.mjs";
+import { root } from "../../scripts/setup/paths.mjs";
 import { findProgram } from "../../scripts/setup/toolchain.mjs";
 
 // What bench/emulator.mjs runs: each case makes its inputs on a device once and gives a function that enqueues its
@@ -72,8 +73,11 @@ async function tritonAttention(device, queryLengths, keyLengths) {
   return () => attention.forward({ query, output, cache, batch });
 }
 
-/** A launch of a kernel in a code object; its arguments by their offset: pointers, integers, and other numbers as floats. */
-function launcher(device, path, symbol, bytes, arguments_) {
+/**
+ * A launch of a kernel that takes `bytes` bytes of arguments, which stand by their offset: pointers, integers, and other
+ * numbers as floats.
+ */
+function launcher(device, { path, symbol }, bytes, arguments_) {
   const view = new DataView(new ArrayBuffer(bytes));
   for (const [offset, value] of arguments_) {
     if (typeof value === "bigint") view.setBigUint64(offset, value, true);
@@ -85,12 +89,17 @@ function launcher(device, path, symbol, bytes, arguments_) {
     device.defaultStream.launch(kernel, { grid, block, kernargs: new Uint8Array(view.buffer) });
 }
 
+/** A kernel among those that only tests and benchmarks run. */
+function testKernel(id) {
+  const path = join(root, testManifest(ARCH));
+  if (!existsSync(path)) throw new Error("CK's and AITER's kernels are not at hand (npm test builds them)");
+  const { kernels } = JSON.parse(readFileSync(path, "utf8"));
+  const { file, symbol } = kernels.find((row) => row.id === id);
+  return { path: join(dirname(path), file), symbol };
+}
+
 /** CK-tile's forward kernel, a batch of one sequence: 4 query heads, 2 KV heads. */
 async function ckForward(device, length) {
-  const object = hipObjects()?.find(({ name, target }) => name === "ck.forward" && target === ARCH);
-  if (object === undefined || !existsSync(object.path)) {
-    throw new Error("CK's kernels are not at hand (npm test compiles them)");
-  }
   const [heads, kvHeads, queryTile] = [4, 2, 128];
   const query = await upload(device, length, heads, HEAD_SIZE);
   const key = await upload(device, length, kvHeads, HEAD_SIZE);
@@ -99,7 +108,7 @@ async function ckForward(device, length) {
   const starts = await device.upload(Int32Array.of(0, length), { shape: [2], dtype: "int32" });
   const [row, kvRow] = [heads * HEAD_SIZE, kvHeads * HEAD_SIZE];
   const integers = (offset, values) => values.map((value, index) => [offset + 4 * index, value]);
-  const launch = launcher(device, object.path, "ck_forward_bfloat16_d128", 160, [
+  const launch = launcher(device, testKernel("ck.fmha_forward.bfloat16.d128"), 160, [
     ...[query, key, value, output].map(({ pointer }, index) => [8 * index, pointer]),
     ...integers(40, [HEAD_SIZE, HEAD_SIZE, heads, heads / kvHeads]),
     [56, Math.LOG2E * HEAD_SIZE ** -0.5],
@@ -132,8 +141,10 @@ async function aiterForward(device, length) {
   const queryTile = 256;
   const launch = launcher(
     device,
-    aiterObject("fmha_v3_fwd/MI300/fwd_hd128_bf16_causal_rtne.co"),
-    "_ZN5aiter31fmha_fwd_hd128_bf16_causal_rtneE",
+    {
+      path: aiterObject("fmha_v3_fwd/MI300/fwd_hd128_bf16_causal_rtne.co"),
+      symbol: "_ZN5aiter31fmha_fwd_hd128_bf16_causal_rtneE",
+    },
     512,
     [
       ...[output, query, key, value, lse].map(({ pointer }, index) => [16 * index, pointer]),
@@ -192,26 +203,20 @@ async function aiterPagedDecode(device, sequences, length) {
     shape: [sequences],
     dtype: "int32",
   });
-  const launch = launcher(
-    device,
-    aiterObject("pa/pa_bf16_noquant_gqa8_1tg_4w.co"),
-    "_ZN5aiter27pa_bf16_noquant_gqa8_1tg_4wE",
-    256,
-    [
-      ...[output, query, key, value, blockTable, lengths].map(({ pointer }, index) => [16 * index, pointer]),
-      ...[
-        [128, Math.LOG2E * HEAD_SIZE ** -0.5],
-        [144, perSequence],
-        [160, kvHeads],
-        [176, 2 * heads * HEAD_SIZE],
-      ],
-      ...[
-        [192, 2 * kvHeads * HEAD_SIZE * blockSize],
-        [208, 2 * HEAD_SIZE * blockSize],
-        [224, group],
-      ],
+  const launch = launcher(device, testKernel("aiter.paged_attention.bf16_noquant_gqa8_1tg_4w"), 256, [
+    ...[output, query, key, value, blockTable, lengths].map(({ pointer }, index) => [16 * index, pointer]),
+    ...[
+      [128, Math.LOG2E * HEAD_SIZE ** -0.5],
+      [144, perSequence],
+      [160, kvHeads],
+      [176, 2 * heads * HEAD_SIZE],
     ],
-  );
+    ...[
+      [192, 2 * kvHeads * HEAD_SIZE * blockSize],
+      [208, 2 * HEAD_SIZE * blockSize],
+      [224, group],
+    ],
+  ]);
   return keeping([output, query, key, value, blockTable, lengths], () =>
     launch([kvHeads, sequences, 1], 256),
   );

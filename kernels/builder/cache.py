@@ -1,42 +1,52 @@
-"""Built code objects by the hash of everything that decides their bytes, outside the clone so that clones share them."""
+"""Code objects that have been built, outside the clone so that clones share them.
 
+A key stands for all that decides a code object's bytes but the contents of the files read for it, since only the
+compiler knows which those are. Below a key there is an entry for each state of these files that was built: their hashes,
+the code object's hash and facts. A hit is an entry whose files are all as they were; code objects lie under their own
+hash.
+"""
+
+import functools
 import hashlib
 import json
 import os
-from pathlib import Path
 
+from kernels.builder.instance import BuildError, Made
+from kernels.builder.paths import CACHE, absolute, portable
 
-def folder():
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("ROCM_ATTENTION_CACHE") or Path(home) / "rocm-attention") / "kernels"
+FOLDER = CACHE / "kernels"
 
 
 def key(provider, instance, target):
-    """The hash of an instance's description, its provider's sources, the compiler and the target."""
-    digest = hashlib.sha256()
-    description = [target, instance.describe(), provider.compiler()]
-    digest.update(json.dumps(description, sort_keys=True).encode())
-    for path in (provider.SOURCES[instance.source], Path(provider.__file__)):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    description = [provider.NAME, instance.description, provider.compiler(instance), target]
+    return sha256(json.dumps(description, sort_keys=True).encode())
 
 
-def load(name):
-    """The code object and its facts, or None where they have not been built or are damaged."""
-    try:
-        facts = json.loads((folder() / f"{name}.json").read_text())
-        code = (folder() / f"{name}.co").read_bytes()
-    except (OSError, ValueError):
-        return None
-    return (code, facts) if hashlib.sha256(code).hexdigest() == facts.get("sha256") else None
+def find(name):
+    """What has been made under a key from the files as they are now, or None."""
+    for path in (FOLDER / name).glob("*.json"):
+        try:
+            entry = json.loads(path.read_text())
+            if all(hash_of(file) == known for file, known in entry["dependencies"].items()):
+                code = (FOLDER / f"{entry['sha256']}.co").read_bytes()
+                if sha256(code) == entry["sha256"]:
+                    return Made(code, entry["facts"], tuple(entry["dependencies"]))
+        except (OSError, ValueError):
+            continue  # damaged, or not finished by another build
+    return None
 
 
-def store(name, code, facts):
-    folder().mkdir(parents=True, exist_ok=True)
-    write(folder() / f"{name}.co", code)
-    facts = {**facts, "sha256": hashlib.sha256(code).hexdigest()}
-    write(folder() / f"{name}.json", json.dumps(facts, indent=1).encode())
-    return code, facts
+def store(name, made, since):
+    """Keeps what a compiler began to make at the time `since` (of time.time)."""
+    for path in made.dependencies:
+        if absolute(portable(path)).stat().st_mtime >= since:
+            raise BuildError(f"{portable(path)} was changed while it was compiled: build again")
+    dependencies = {file: hash_of(file) for file in sorted(map(portable, made.dependencies))}
+    entry = {"dependencies": dependencies, "sha256": sha256(made.code), "facts": made.facts}
+    (FOLDER / name).mkdir(parents=True, exist_ok=True)
+    write(FOLDER / f"{entry['sha256']}.co", made.code)
+    state = sha256(json.dumps(dependencies).encode())
+    write(FOLDER / name / f"{state}.json", json.dumps(entry, indent=1).encode())
 
 
 def write(path, data):
@@ -46,3 +56,16 @@ def write(path, data):
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     temporary.write_bytes(data)
     temporary.replace(path)
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+@functools.lru_cache(maxsize=None)
+def hash_of(file):
+    """The hash of a file by its portable name, or None where it is not there any more."""
+    try:
+        return sha256(absolute(file).read_bytes())
+    except OSError:
+        return None

@@ -1,9 +1,10 @@
 """The GPU targets and the manifest's numbers: lib/catalog has them for every language."""
 
 import json
-from pathlib import Path
 
-CATALOG = Path(__file__).resolve().parents[2] / "lib" / "catalog"
+from kernels.builder.paths import ROOT
+
+CATALOG = ROOT / "lib" / "catalog"
 TARGETS = {target["name"]: target for target in json.loads((CATALOG / "targets.json").read_text())}
 CONTRACT = json.loads((CATALOG / "contract.json").read_text())
 # The targets that kernels are built and published for.

@@ -55,8 +55,13 @@ using Epilogue =
 
 }  // namespace fmha
 
-// Defines the kernel `symbol`, which takes the structure of arguments of CK-tile's `Kernel`.
+// Defines the kernel `symbol`, which takes the structure of arguments of CK-tile's `Kernel`. The build asks
+// clang for the layout of KernelArguments.
 #define FMHA_KERNEL(symbol, Kernel)                                                             \
+  struct KernelArguments {                                                                      \
+    Kernel::Kargs arguments;                                                                    \
+  };                                                                                            \
+  static_assert(sizeof(KernelArguments) == sizeof(Kernel::Kargs));                              \
   extern "C" __global__ __launch_bounds__(Kernel::kBlockSize, Kernel::kBlockPerCu) void symbol( \
       Kernel::Kargs arguments) {                                                                \
     Kernel{}(arguments);                                                                        \

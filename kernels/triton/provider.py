@@ -1,55 +1,69 @@
 """The Triton kernels: which instances there are, and how one is compiled without a GPU."""
 
-import importlib.util
+import ast
+import functools
+import importlib
+import os
 import re
-from dataclasses import dataclass, field
-from pathlib import Path
 
-HERE = Path(__file__).parent
+from kernels.builder.instance import FEATURES, BuildError, Instance, Made
+from kernels.builder.manifest import NULL
+from kernels.builder.paths import ROOT
+from kernels.builder.targets import TARGETS
+
 NAME = "triton"
-SOURCES = {"unified_attention": HERE / "unified_attention.py", "reshape_and_cache": HERE / "reshape_and_cache.py"}
-REQUIREMENTS = HERE.parent / "requirements.txt"
 
 POINTER_SUFFIX = "_ptr"
 TRITON_TYPES = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32", "int32": "i32", "int64": "i64"}
-KERNARG_TYPES = {"i32": ("int32", 4), "i64": ("int64", 8), "fp32": ("float32", 4)}
+KERNARG_TYPES = {"i32": "int32", "i64": "int64", "fp32": "float32"}
 FP32_PARAMETERS = {"scale", "soft_cap"}
 POINTER_DTYPES = {"block_table": "int32", "seq_lens": "int32", "query_start_loc": "int32", "slot_mapping": "int64",
                   "lse": "float32", "partial": "float32", "partial_max": "float32", "partial_sum": "float32",
                   "alibi_slopes": "float32", "key_scale": "float32", "value_scale": "float32"}
 # Pointers that need not be multiples of 16.
 ANY_ALIGNMENT = {"lse_ptr"}
-FEATURES = ("slidingWindow", "alibi", "logitsSoftCap", "sinks")
 # Elements by which these strides can be divided: 16 bytes of a 16-bit dtype, so that rows load in whole 16-byte pieces.
 DIVISIBLE_STRIDES = 8
+ENVIRONMENT = {
+    # Reproducible bytes: no paths or line numbers in them, no dependence on what was compiled before.
+    "TRITON_DISABLE_LINE_INFO": "1", "TRITON_DEFAULT_FP_FUSION": "1",
+    # Buffer loads where the offsets from a scalar base provably fit: no address arithmetic, and masks without branches.
+    "AMDGCN_ANALYZE_SMALL_TENSOR_RANGE": "1"}
 
 
-@dataclass(frozen=True)
-class Instance:
-    """One code object to make: a kernel with its constants, and what it serves."""
+def instance(operation, source, dtype, constants, options, serves, grid, absent=(), tile=None):
+    """`absent`: pointers and numbers that this instance does not take."""
+    signature, attributes, constants = {}, {}, dict(constants)
+    for name, is_constant in parameters(f"kernels/triton/{source}.py", operation):
+        if name in absent:
+            constants[name] = None
+        signature[name] = "constexpr" if is_constant or name in absent else parameter_type(name, dtype)
+        if signature[name].startswith("*") and name not in ANY_ALIGNMENT:
+            attributes[name] = [["tt.divisibility", 16]]
+        elif name.startswith("stride_") and name != "stride_table" and signature[name] == "i32":
+            attributes[name] = [["tt.divisibility", DIVISIBLE_STRIDES]]
+    description = {"source": source, "kernel": operation, "signature": signature, "constants": constants,
+                   "attributes": attributes, "options": options, "environment": ENVIRONMENT}
+    tile = tile or {}
+    parts = [NAME, operation, dtype, f"d{constants['HEAD_SIZE']}"] + ([f"m{tile['rows']}"] if "rows" in tile else [])
+    compiled = [feature for feature in FEATURES if serves["features"].get(feature) == "compiled"]
+    return Instance(".".join(parts + compiled), operation, description, serves, grid, tile)
 
-    operation: str
-    source: str
-    dtype: str
-    constants: dict
-    options: dict
-    serves: dict
-    grid: str
-    absent: tuple = ()  # pointers and numbers that this instance does not take
-    tile: dict = field(default_factory=dict)  # what the launch must know of the constants
 
-    @property
-    def id(self):
-        parts = [NAME, self.operation, self.dtype, f"d{self.constants['HEAD_SIZE']}"]
-        if "rows" in self.tile:
-            parts.append(f"m{self.tile['rows']}")
-        features = self.serves["features"]
-        return ".".join(parts + [feature for feature in FEATURES if features.get(feature) == "compiled"])
+@functools.lru_cache(maxsize=None)
+def parameters(path, kernel):
+    """The parameters of a kernel and whether each is a constant, without importing it: that takes the compiler."""
+    for node in ast.parse((ROOT / path).read_text()).body:
+        if isinstance(node, ast.FunctionDef) and node.name == kernel:
+            return [(each.arg, each.annotation is not None) for each in node.args.args]
+    raise BuildError(f"{path} has no kernel {kernel}")
 
-    def describe(self):
-        """All that decides the bytes of the code object beside sources and compiler."""
-        return {"operation": self.operation, "source": self.source, "dtype": self.dtype, "constants": self.constants,
-                "options": self.options, "absent": self.absent, "stride": DIVISIBLE_STRIDES}
+
+def parameter_type(name, dtype):
+    """The Triton type of a runtime parameter, by its name."""
+    if name.endswith(POINTER_SUFFIX):
+        return "*" + TRITON_TYPES[POINTER_DTYPES.get(name[: -len(POINTER_SUFFIX)], dtype)]
+    return "fp32" if name in FP32_PARAMETERS else "i32"
 
 
 def served(dtype, head_size, features):
@@ -85,7 +99,7 @@ def attention(operation, dtype, head_size, features, rows, keys, warps, stages=2
     compiled = dict.fromkeys(features, "compiled")
     if is_split:  # the sink joins when segments merge
         compiled["sinks"] = "irrelevant"
-    return Instance(
+    return instance(
         operation, "unified_attention", dtype, constants,
         # waves_per_eu is what the registers must leave room for, and no more than that will run.
         {"num_warps": warps, "num_stages": stages, "waves_per_eu": 2, "matrix_instr_nonkdim": 16},
@@ -100,14 +114,14 @@ def reduction(dtype, head_size, features):
                  "SINKS": "sinks" in features, "SCALED_CACHE": False}
     sinks = {"sinks": "compiled"} if "sinks" in features else {}
     irrelevant = dict.fromkeys(("slidingWindow", "alibi", "logitsSoftCap"), "irrelevant")
-    return Instance("reduce_segments", "unified_attention", dtype, constants, {"num_warps": 1, "num_stages": 1},
+    return instance("reduce_segments", "unified_attention", dtype, constants, {"num_warps": 1, "num_stages": 1},
                     served(dtype, head_size, {**irrelevant, **sinks}), "(numSequences, numHeads)",
                     ("value_scale_ptr",) + (() if sinks else ("sinks_ptr",)))
 
 
 def cache_write(dtype, head_size):
     constants = {"HEAD_SIZE": head_size, "ELEMENTS": 1024, "SCALED_CACHE": False, "FP8_MAX": 240.0}
-    return Instance("reshape_and_cache_flash", "reshape_and_cache", dtype, constants, {"num_warps": 2, "num_stages": 1},
+    return instance("reshape_and_cache_flash", "reshape_and_cache", dtype, constants, {"num_warps": 2, "num_stages": 1},
                     paged(dtype, head_size, dict.fromkeys(FEATURES, "irrelevant")), "(numTokens)",
                     ("key_scale_ptr", "value_scale_ptr"))
 
@@ -128,61 +142,41 @@ def instances(target, chosen):
     return made
 
 
-def compiler():
+def compiler(instance):
     """Name and version of the compiler, without importing it: a build with nothing to do must not pay for that."""
-    version = re.search(r"^triton==(\S+)", REQUIREMENTS.read_text(), re.MULTILINE).group(1)
+    version = re.search(r"^triton==(\S+)", (ROOT / "kernels" / "requirements.txt").read_text(), re.MULTILINE).group(1)
     return {"name": "triton", "version": version}
 
 
-def load_source(name):
-    spec = importlib.util.spec_from_file_location(name, SOURCES[name])
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def parameter_type(name, instance):
-    """The Triton type of a runtime parameter, by its name."""
-    if name.endswith(POINTER_SUFFIX):
-        return "*" + TRITON_TYPES[POINTER_DTYPES.get(name[: -len(POINTER_SUFFIX)], instance.dtype)]
-    return "fp32" if name in FP32_PARAMETERS else "i32"
-
-
-def compile_instance(instance, target):
-    """Returns the code object's bytes and what the manifest says of it."""
+def compile(instance, target, folder):
+    of = instance.description
+    os.environ.update(of["environment"], TRITON_CACHE_DIR=folder)
     import triton
-    from triton import knobs
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    if triton.__version__ != compiler()["version"]:
-        raise RuntimeError(f"kernels are built with triton {compiler()['version']}, found {triton.__version__}")
-    kernel = getattr(load_source(instance.source), instance.operation)
-    constants = {**instance.constants, **{name: None for name in instance.absent if name in kernel.arg_names}}
-    signature, attributes = {}, {}
-    for index, name in enumerate(kernel.arg_names):
-        signature[name] = "constexpr" if name in constants else parameter_type(name, instance)
-        if signature[name].startswith("*") and name not in ANY_ALIGNMENT:
-            attributes[(index,)] = [["tt.divisibility", 16]]
-        elif name.startswith("stride_") and name != "stride_table" and signature[name] == "i32":
-            attributes[(index,)] = [["tt.divisibility", DIVISIBLE_STRIDES]]
-    # Buffer loads where the offsets from a scalar base provably fit: no address arithmetic, and masks without branches.
-    knobs.amd.buffer_ops_analyze_small_tensor_range = True
-    source = ASTSource(fn=kernel, signature=signature, constexprs=constants, attrs=attributes)
-    compiled = triton.compile(source, target=GPUTarget("hip", target, 64), options=instance.options)
+    if triton.__version__ != compiler(instance)["version"]:
+        raise BuildError(f"kernels are built with triton {compiler(instance)['version']}, found {triton.__version__}")
+    kernel = getattr(importlib.import_module(f"kernels.triton.{of['source']}"), of["kernel"])
+    attributes = {(kernel.arg_names.index(name),): value for name, value in of["attributes"].items()}
+    source = ASTSource(fn=kernel, signature=of["signature"], constexprs=of["constants"], attrs=attributes)
+    platform, wave_size = TARGETS[target]["platform"], TARGETS[target]["waveSize"]
+    compiled = triton.compile(source, target=GPUTarget(platform, target, wave_size), options=of["options"])
 
-    kernargs, offset = [], 0
-    for name in kernel.arg_names:
-        if signature[name] == "constexpr":
-            continue
-        kind, size = ("pointer", 8) if signature[name].startswith("*") else KERNARG_TYPES[signature[name]]
-        offset = (offset + size - 1) // size * size
-        kernargs.append({"name": name.removesuffix(POINTER_SUFFIX), "type": kind, "offset": offset, "size": size})
-        offset += size
-    assembly = compiled.asm["amdgcn"]
-    number = lambda pattern: int(re.search(rf"{pattern}\s+(\d+)", assembly).group(1))
-    facts = {"symbol": compiled.metadata.name, "kernargs": kernargs, "kernargBytes": number(r"\.kernarg_segment_size:"),
-             "workgroupSize": 64 * compiled.metadata.num_warps, "ldsBytes": compiled.metadata.shared,
-             # What a wave gets, which waves_per_eu can make more than what it uses.
-             "vgprs": number(r"\.amdhsa_next_free_vgpr"), "scratchBytes": number(r"\.private_segment_fixed_size:")}
-    return compiled.asm["hsaco"], facts
+    arguments = [{"name": name.removesuffix(POINTER_SUFFIX), "type": KERNARG_TYPES.get(kind, "pointer")}
+                 for name, kind in of["signature"].items() if kind != "constexpr"]
+    # Triton appends two pointers to scratch memory, which none of these kernels needs.
+    arguments += [{"name": "global_scratch", "type": NULL}, {"name": "profile_scratch", "type": NULL}]
+    facts = {"symbol": compiled.metadata.name, "workgroupSize": wave_size * compiled.metadata.num_warps,
+             "ldsBytes": compiled.metadata.shared, "arguments": arguments}
+    return Made(compiled.asm["hsaco"], facts, tuple(sources(of["source"])))
+
+
+def sources(name, found=()):
+    """The file of a module here and those of the modules here that it imports."""
+    path = ROOT / "kernels" / "triton" / f"{name}.py"
+    found = {*found, path}
+    for imported in re.findall(r"^from kernels\.triton\.(\w+) import", path.read_text(), re.MULTILINE):
+        if path.with_name(f"{imported}.py") not in found:
+            found = sources(imported, found)
+    return found

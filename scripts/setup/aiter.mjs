@@ -1,30 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { cache } from "./paths.mjs";
+import { cache, root } from "./paths.mjs";
 import { kernelPython } from "./python.mjs";
 import { run } from "./run.mjs";
 import { fingerprint } from "./stamp.mjs";
 
-const requirements = "scripts/setup/aiter-requirements.txt";
-const folder = join(cache, `aiter-${fingerprint([requirements, "scripts/setup/aiter.mjs"]).slice(0, 16)}`);
-
-const COMPOSABLE_KERNEL = "aiter_meta/3rdparty/composable_kernel";
-const PAGED_ATTENTION = "aiter_meta/csrc/cpp_itfs/pa";
-
-/**
- * The attention kernels among the wheel's hundreds of code objects, the C++ templates of CK-tile and of AITER's paged
- * attention, and the licences that they come with.
- */
-const KEPT = [
-  ...["fmha_v3_fwd", "pa", "mla"].flatMap((kind) =>
-    ["gfx942", "gfx950"].map((arch) => `aiter_meta/hsa/${arch}/${kind}/`),
-  ),
-  "amd_aiter-0.1.7.post2.dev18.dist-info/LICENSE",
-  `${COMPOSABLE_KERNEL}/LICENSE`,
-  `${COMPOSABLE_KERNEL}/include/ck_tile/`,
-  // With their licence, Apache 2.0, at their beginning.
-  ...["pa_common.cuh", "pa_kernels.cuh", "pa_v1.cuh"].map((name) => `${PAGED_ATTENTION}/${name}`),
-];
+const requirements = "kernels/aiter/requirements.txt";
+const files = "kernels/aiter/files.txt";
+const folder = join(cache, `aiter-${fingerprint([requirements, files]).slice(0, 16)}`);
 
 const EXTRACT = `
 import sys, zipfile
@@ -38,18 +21,12 @@ export function aiterObjects(arch) {
   return join(folder, "aiter_meta", "hsa", arch);
 }
 
-/** Where the headers of the templates are. */
-export const templateFolders = [`${COMPOSABLE_KERNEL}/include`, PAGED_ATTENTION].map((path) =>
-  join(folder, path),
-);
-
 /**
- * AITER's assembly kernels for attention, which the emulator's tests decode and run, and the templates of those that
- * the set-up compiles: 40 MB to download, 16 MB kept. Where they cannot be had the set-up goes on without them.
+ * AITER's wheel, of which the assembly kernels for attention are kept, and the templates of kernels that the set-up
+ * compiles: 40 MB to download, 16 MB kept. Where it cannot be had the set-up goes on without.
  */
 export const aiter = {
   title: "AITER's wheel (tests)",
-  requirements,
   isDone: () => existsSync(folder),
   perform: async (progress) => {
     const made = `${folder}.${process.pid}`;
@@ -60,7 +37,8 @@ export const aiter = {
       const download = ["-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "--dest", made];
       await run("aiter", python, [...download, "--require-hashes", "-r", requirements], options);
       const [wheel] = readdirSync(made);
-      await run("aiter-extract", python, ["-c", EXTRACT, join(made, wheel), made, ...KEPT], options);
+      const kept = readFileSync(join(root, files), "utf8").match(/^[^#\n].*$/gm);
+      await run("aiter-extract", python, ["-c", EXTRACT, join(made, wheel), made, ...kept], options);
       rmSync(join(made, wheel));
       renameSync(made, folder);
     } catch (failure) {

@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -10,10 +19,10 @@ const TARGET = "gfx950";
 const scratch = mkdtempSync(join(tmpdir(), "kernel-build-"));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-/** Runs kernels/build with a cache of its own; without the compilers on request. */
-function build(args: string[], { compilers = true, cache = join(scratch, "cache") } = {}) {
+/** Runs kernels/build of a clone with a cache of its own; without the compilers on request. */
+function build(args: string[], { compilers = true, cache = join(scratch, "cache"), clone = root } = {}) {
   const PATH = compilers ? programPath : "/usr/local/bin:/usr/bin:/bin";
-  const { status, stdout, stderr } = spawnSync(join(root, "kernels", "build"), args, {
+  const { status, stdout, stderr } = spawnSync(join(clone, "kernels", "build"), args, {
     encoding: "utf8",
     env: { ...process.env, PATH, ROCM_ATTENTION_CACHE: cache },
   });
@@ -31,7 +40,7 @@ describe("kernels/build", () => {
     const first = build(smoke("first"));
     expect(first).toMatchObject({
       status: 0,
-      stdout: expect.stringContaining(`${TARGET}: 5 kernels, 5 built`),
+      stdout: expect.stringContaining(`${TARGET}: 5 kernels\n5 built\n`),
     });
     const made = contents(join(scratch, "first", TARGET));
     expect(Object.keys(made)).toHaveLength(6);
@@ -45,9 +54,9 @@ describe("kernels/build", () => {
       );
     const before = times();
     // Without compilers: where there is nothing to do, none is even looked for.
-    expect(build(smoke("first"), { compilers: false }).stdout).toContain("5 kernels, 0 built");
+    expect(build(smoke("first"), { compilers: false }).stdout).toContain("5 kernels\n0 built\n");
     expect(times()).toEqual(before);
-    expect(build(smoke("second"), { compilers: false }).stdout).toContain("5 kernels, 0 built");
+    expect(build(smoke("second"), { compilers: false }).stdout).toContain("5 kernels\n0 built\n");
     expect(contents(join(scratch, "second", TARGET))).toEqual(made);
 
     const damagedCache = join(scratch, "damaged cache");
@@ -58,6 +67,24 @@ describe("kernels/build", () => {
     const failed = build(smoke("third"), { compilers: false, cache: damagedCache });
     expect(failed.status).not.toBe(0);
     expect(failed.stderr).toContain("pip install -r kernels/requirements.txt");
+  }, 300_000);
+
+  it("builds what has changed: a source, or what it imports, but not for what a provider says", () => {
+    const clone = join(scratch, "clone");
+    for (const part of ["kernels", "lib/catalog"])
+      cpSync(join(root, part), join(clone, part), { recursive: true });
+    const append = (file: string, line: string) =>
+      appendFileSync(join(clone, "kernels", "triton", file), `${line}\n`);
+    const built = () => build(smoke("changed"), { clone }).stdout.match(/^(\d+) built$/m)?.[1];
+    expect(built()).toBe("0");
+    append("provider.py", "# A comment.");
+    expect(built()).toBe("0");
+    append("reshape_and_cache.py", "from kernels.triton.imported import NOTHING");
+    append("imported.py", "NOTHING = 0");
+    expect(built()).toBe("1");
+    append("imported.py", "# A comment.");
+    expect(built()).toBe("1");
+    expect(built()).toBe("0");
   }, 300_000);
 
   it.each([

@@ -14,13 +14,18 @@ const VGPR_GRANULE = 8;
 
 /** Reads the descriptor <symbol>.kd of a code object (64-bit little-endian ELF). */
 export function readKernelDescriptor(code: Buffer, symbol: string): KernelDescriptor {
-  const at = fileOffset(code, symbolAddress(code, `${symbol}.kd`));
+  const at = descriptorOffset(code, symbol);
   return {
     ldsBytes: code.readUInt32LE(at),
     scratchBytes: code.readUInt32LE(at + 4),
     kernargBytes: code.readUInt32LE(at + 8),
     allocatedVgprs: ((code.readUInt32LE(at + 48) & 0x3f) + 1) * VGPR_GRANULE,
   };
+}
+
+/** Where the descriptor is in the file. */
+export function descriptorOffset(code: Buffer, symbol: string): number {
+  return fileOffset(code, symbolAddress(code, `${symbol}.kd`));
 }
 
 function symbolAddress(code: Buffer, name: string): number {

@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { Device } from "../../../lib/device/device.js";
 import type { Tensor } from "../../../lib/device/tensor.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
-import { hipObject, noHipKernels } from "../../support/hip.js";
 import { attend, isAccurate, type Lengths, Random, round, rowErrors } from "../../support/reference.js";
+import { noTestKernels, testKernel } from "../../support/test-kernels.js";
 import { setWaveOrder, WAVE_ORDERS, type WaveOrder } from "../../support/wave-order.js";
 
 // The attention kernels of CK-tile and AITER's paged decode, as kernels/ck and kernels/aiter instantiate them: what they
@@ -129,16 +129,12 @@ async function expectAccurate({ output, expected }: Sequences): Promise<void> {
   expect(isAccurate(errors, "bfloat16"), JSON.stringify(errors)).toBe(true);
 }
 
-/** Launches a kernel of an instance by a part of its name: AITER's have theirs from the compiler. */
+/** Launches a kernel of bfloat16 and head size 128 by the rest of its id. */
 function launcher(device: Device, arch: Arch) {
-  return (
-    instance: string,
-    name: string,
-    launch: { grid: number[]; block?: number; kernargs: Uint8Array },
-  ): void => {
-    const module = device.loadModule(hipObject(arch, instance));
-    const symbol = module.symbols.find((symbol) => symbol.includes(name))!;
-    device.defaultStream.launch(module.kernel(symbol), { block: 256, ...launch });
+  return (name: string, launch: { grid: number[]; block?: number; kernargs: Uint8Array }): void => {
+    const [kernel, ...variant] = name.split(" ");
+    const { code, symbol } = testKernel(arch, [kernel, "bfloat16.d128", ...variant].join("."));
+    device.defaultStream.launch(device.loadModule(code).kernel(symbol), { block: 256, ...launch });
   };
 }
 
@@ -162,7 +158,7 @@ const RAGGED: Lengths = [
   [140, 1],
 ];
 
-describe.skipIf(noHipKernels || onGpu)("CK's forward kernel", () => {
+describe.skipIf(noTestKernels || onGpu)("CK's forward kernel", () => {
   it.each(cases.flatMap((each) => [true, false].map((causal) => ({ ...each, causal }))))(
     "$arch, $delivery, $schedule, causal: $causal",
     async ({ arch, causal, ...order }) => {
@@ -170,7 +166,7 @@ describe.skipIf(noHipKernels || onGpu)("CK's forward kernel", () => {
       const batch = await sequences(device, RAGGED, 4, 2, causal);
       const flat = (parts: readonly Uint16Array[]) => Uint16Array.from(parts.flatMap((part) => [...part]));
       const [key, value] = [await upload(device, flat(batch.keys)), await upload(device, flat(batch.values))];
-      launch("ck.forward", "ck_forward_bfloat16_d128", {
+      launch("ck.fmha_forward", {
         grid: [batch.heads, Math.ceil(batch.maxQuery / 128), batch.batch],
         kernargs: kernargs(160, {
           ...common(batch, key, value),
@@ -184,7 +180,7 @@ describe.skipIf(noHipKernels || onGpu)("CK's forward kernel", () => {
   );
 });
 
-describe.skipIf(noHipKernels || onGpu)("CK's paged kernel, with NaN in unused slots", () => {
+describe.skipIf(noTestKernels || onGpu)("CK's paged kernel, with NaN in unused slots", () => {
   const variants = [
     { keys: 16, rows: 64, page: 16 },
     { keys: 16, rows: 64, page: 48 },
@@ -196,7 +192,7 @@ describe.skipIf(noHipKernels || onGpu)("CK's paged kernel, with NaN in unused sl
       const { device, launch } = open(arch, order);
       const batch = await sequences(device, RAGGED, 4, 2, true);
       const { key, value, table, perRow, pageElements } = await pagedCache(device, batch, page, NAN_BITS);
-      launch(`ck.paged.n${keys}`, `ck_paged_bfloat16_d128_n${keys}`, {
+      launch(`ck.fmha_forward_paged n${keys}`, {
         grid: [batch.heads, batch.batch, Math.ceil(batch.maxQuery / rows)],
         kernargs: kernargs(168, {
           ...common(batch, key, value),
@@ -211,7 +207,7 @@ describe.skipIf(noHipKernels || onGpu)("CK's paged kernel, with NaN in unused sl
   );
 });
 
-describe.skipIf(noHipKernels || onGpu)("CK's split and combine kernels, with NaN in unused slots", () => {
+describe.skipIf(noTestKernels || onGpu)("CK's split and combine kernels, with NaN in unused slots", () => {
   it.each(cases.flatMap((each) => [1, 3].map((splits) => ({ ...each, splits }))))(
     "$arch, $delivery, $schedule, splits: $splits",
     async ({ arch, splits, ...order }) => {
@@ -232,7 +228,7 @@ describe.skipIf(noHipKernels || onGpu)("CK's split and combine kernels, with NaN
       const { tokens, queryStarts } = batch;
       const sums = device.zeros([splits, heads, tokens], "float32");
       const partial = device.zeros([splits, heads, tokens, SIZE], "float32");
-      launch("ck.split", "ck_split_bfloat16_d128", {
+      launch("ck.fmha_forward_split", {
         grid: [Math.ceil(batch.maxQuery / 64) * splits, heads, batch.batch],
         kernargs: kernargs(192, {
           0: [batch.query, key, value, sums, partial],
@@ -245,7 +241,7 @@ describe.skipIf(noHipKernels || onGpu)("CK's split and combine kernels, with NaN
           160: [queryStarts, batch.keyStarts, batch.lengths, pageElements, pageElements],
         }),
       });
-      launch("ck.combine", "ck_combine_bfloat16_d128", {
+      launch("ck.fmha_combine", {
         grid: [Math.ceil(batch.maxQuery / 8) * (SIZE / 32), heads, batch.batch],
         kernargs: kernargs(80, {
           0: [sums, partial, batch.output],
@@ -261,14 +257,14 @@ describe.skipIf(noHipKernels || onGpu)("CK's split and combine kernels, with NaN
   );
 });
 
-describe.skipIf(noHipKernels || onGpu)("CK's batch prefill kernel", () => {
+describe.skipIf(noTestKernels || onGpu)("CK's batch prefill kernel", () => {
   it.each(cases)("$arch, $delivery, $schedule", async ({ arch, ...order }) => {
     const { device, launch } = open(arch, order);
     const batch = await sequences(device, RAGGED, 4, 2, true);
     const { key, value, slots } = await pagedCache(device, batch, 1, 0);
     // Indices are read up to two tiles of keys behind the last one, and what they name has to be finite.
     const indices = Int32Array.from([...slots.flat(), ...new Array(256).fill(0)]);
-    launch("ck.batch_prefill", "ck_batch_prefill_bfloat16_d128", {
+    launch("ck.fmha_batch_prefill", {
       grid: [batch.heads, batch.batch, Math.ceil(batch.maxQuery / 128)],
       kernargs: kernargs(152, {
         ...common(batch, key, value),
@@ -282,7 +278,7 @@ describe.skipIf(noHipKernels || onGpu)("CK's batch prefill kernel", () => {
   });
 });
 
-describe.skipIf(noHipKernels || onGpu)("AITER's paged decode in C++", () => {
+describe.skipIf(noTestKernels || onGpu)("AITER's paged decode in C++", () => {
   it.each(cases)("$arch, $delivery, $schedule", async ({ arch, ...order }) => {
     const { device, launch } = open(arch, order);
     const [heads, kvHeads, page, partition] = [16, 2, 16, 256];
@@ -303,7 +299,7 @@ describe.skipIf(noHipKernels || onGpu)("AITER's paged decode in C++", () => {
     const rows = batch.batch * heads;
     const [sums, maxima] = [1, 2].map(() => device.zeros([rows, partitions], "float32")) as [Tensor, Tensor];
     const partial = device.zeros([rows, partitions, SIZE], "bfloat16");
-    launch("aiter.pa_v1", "QKV_mfma16_kernel", {
+    launch("aiter.paged_attention_split", {
       grid: [batch.batch, partitions, kvHeads],
       kernargs: kernargs(160, {
         0: [batch.query, key, value, { float: SIZE ** -0.5 }],
@@ -312,7 +308,7 @@ describe.skipIf(noHipKernels || onGpu)("AITER's paged decode in C++", () => {
         88: [sums, maxima, partial],
       }),
     });
-    launch("aiter.pa_v1", "reduce_kernel", {
+    launch("aiter.paged_attention_reduce", {
       grid: [heads, batch.batch, 1],
       block: SIZE,
       kernargs: kernargs(64, {

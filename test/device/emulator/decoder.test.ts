@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { aiterCodeObjects, noAiter } from "../../support/aiter.js";
 import { llvmTool, noAssembler } from "../../support/assemble.js";
-import { hipObjectPaths, noHipKernels } from "../../support/hip.js";
 import { noCompiler, runtimeKernels } from "../../support/runtime-kernels.js";
+import { noTestKernels, testObjectPaths } from "../../support/test-kernels.js";
 
 const build = fileURLToPath(new URL("../../../build", import.meta.url));
 const disassembler = join(build, "Release", "rocm_emulator_disassembler");
@@ -77,10 +77,10 @@ describe.skipIf(skipped)("the emulator knows every instruction, as llvm-objdump 
 
     for (const [provider, name] of [
       ["ck", "CK-tile's attention"],
-      ["aiter", "AITER's pa_v1"],
+      ["aiter", "AITER's paged decode"],
     ] as const) {
-      it.skipIf(noHipKernels)(`of ${name} for ${arch}`, () => {
-        const instructions = objdump(hipObjectPaths(arch, provider), arch);
+      it.skipIf(noTestKernels)(`of ${name} for ${arch}`, () => {
+        const instructions = objdump(testObjectPaths(arch, provider), arch);
         expect(instructions.size).toBeGreaterThan(500);
         expect(gaps(instructions, arch)).toEqual([]);
       });

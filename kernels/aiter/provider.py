@@ -1,0 +1,103 @@
+"""AITER's kernels: its assembly for paged decode, as code objects in its wheel, and its paged decode in HIP C++."""
+
+import csv
+from pathlib import Path
+
+from kernels.builder import clang, code_object, wheel
+from kernels.builder.instance import BuildError, Instance, Made
+from kernels.builder.paths import absolute
+
+NAME = "aiter"
+
+DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
+CACHE_DTYPES = {"bf16": "auto", "fp16": "auto", "fp8": "fp8_per_token", "int8": "int8_per_token"}
+
+# Every argument has a slot of 16 bytes. Strides are in bytes.
+ASSEMBLY_ARGUMENTS = ("O:pointer Q:pointer K:pointer V:pointer BT:pointer CL:pointer KQ:pointer VQ:pointer "
+                      "sclg:float32 mblk:int32 batch:int32 Qs:int32 Bs:int32 KVs:int32 GQA:int32 QTP:pointer")
+ASSEMBLY_NAMES = {"O": "output", "Q": "query", "K": "key_cache", "V": "value_cache", "BT": "block_table",
+                  "CL": "seq_lens", "KQ": "key_scale", "VQ": "value_scale", "sclg": "scale", "mblk": "stride_table",
+                  "batch": "num_kv_heads", "Qs": "stride_query_token_bytes", "Bs": "stride_block_bytes",
+                  "KVs": "stride_head_bytes", "GQA": "group", "QTP": "query_start_loc"}
+
+PARTITION_ARGUMENTS = (
+    "q:pointer k_cache:pointer v_cache:pointer scale:float32 block_tables:pointer cu_query_lens:pointer "
+    "context_lens:pointer max_num_blocks_per_seq:int32 alibi_slopes:pointer q_stride:int32 kv_block_stride:int32 "
+    "kv_head_stride:int32 kv_seq_stride:int32 exp_sums:pointer max_logits:pointer out:pointer logits_soft_cap:float32 "
+    "logits_soft_cap_rcp:float32 q_scale_ptr:pointer k_scale_ptr:pointer v_scale_ptr:pointer variant:pointer "
+    "sliding_window:int32")
+REDUCE_ARGUMENTS = ("out:pointer exp_sums:pointer max_logits:pointer tmp_out:pointer cu_query_lens:pointer "
+                    "context_lens:pointer max_num_partitions:int32 fp8_out_scale_ptr:pointer")
+# Our scale has log2(e) in it; this one has not.
+HIP_NAMES = {"scale": "softmax_scale", "q": "query", "k_cache": "key_cache", "v_cache": "value_cache",
+             "block_tables": "block_table", "cu_query_lens": "query_start_loc", "context_lens": "seq_lens",
+             "max_num_blocks_per_seq": "stride_table", "q_stride": "stride_query_token",
+             "kv_block_stride": "stride_block", "kv_head_stride": "stride_head",
+             "kv_seq_stride": "stride_slot", "exp_sums": "partial_sum", "max_logits": "partial_max"}
+
+
+def instances(target, chosen):
+    return [*hip_instances(), *assembly_instances(target)] if chosen == "tests" else []
+
+
+def hip_instances():
+    """kernels/aiter/pa_v1.hip's two kernels."""
+    serves = {"dtypes": ["bfloat16"], "headSizes": {"oneOf": [128]}, "queriesPerKv": {"oneOf": [8]},
+              "queryTokens": {"oneOf": [1]}, "attentionTypes": ["decoder"], "features": {}}
+    paged = {**serves, "kvCacheDtypes": ["auto"], "blockSizes": {"oneOf": [16]}, "layouts": ["paired", "halves"]}
+
+    def instance(operation, kernel, workgroup_size, arguments, names, serves, grid):
+        description = {"source": "kernels/aiter/pa_v1.hip", "flags": wheel.FLAGS, "kernel": kernel,
+                       "workgroupSize": workgroup_size, "arguments": arguments,
+                       "headers": [wheel.path("3rdparty/composable_kernel/include"), wheel.path("csrc/cpp_itfs/pa")]}
+        return Instance(f"aiter.{operation}.bfloat16.d128", operation, description, serves, grid, {"keys": 256}, "hip",
+                        names, published=False, verified="emulator")
+
+    return [instance("paged_attention_split", "paged_attention_ll4mi_QKV_mfma16_kernel", 256, PARTITION_ARGUMENTS,
+                     {**HIP_NAMES, "out": "partial"}, paged, "(numSequences, ceil(maxSeqLen / keys), numKvHeads)"),
+            instance("paged_attention_reduce", "paged_attention_ll4mi_reduce_kernel", 128, REDUCE_ARGUMENTS,
+                     {**HIP_NAMES, "out": "output", "tmp_out": "partial"}, serves, "(numHeads, numSequences)")]
+
+
+def assembly_instances(target):
+    """The rows of the wheel's table of paged decode for blocks of 16 tokens; there is none for gfx90a."""
+    table = absolute(wheel.path(f"hsa/{target}/pa/pa_asm.csv"))
+    rows = csv.DictReader(table.read_text().splitlines()) if table.exists() else []
+    return [assembly_instance(target, row) for row in rows if row["blkSz"] == "16"]
+
+
+def assembly_instance(target, row):
+    quantised = row["kvType"] in ("fp8", "int8")
+    # Kernels of two workgroups for each compute unit have no place for the last argument.
+    arguments = ASSEMBLY_ARGUMENTS.removesuffix(" QTP:pointer") if "_2tg_" in row["knl_file"] else ASSEMBLY_ARGUMENTS
+    group = int(row["Gqa"])
+    serves = {"dtypes": [DTYPES[row["qType"]]], "kvCacheDtypes": [CACHE_DTYPES[row["kvType"]]],
+              "headSizes": {"oneOf": [128]}, "blockSizes": {"oneOf": [16]}, "queriesPerKv": {"oneOf": [group]},
+              "queryTokens": {} if row["Mtp"] == "1" else {"oneOf": [1]}, "layouts": ["shuffled"],
+              "attentionTypes": ["decoder"], "features": {}}
+    description = {"object": wheel.path(f"hsa/{target}/pa/{row['knl_file']}"), "symbol": row["knl_name"],
+                   "workgroupSize": 256, "arguments": arguments}
+    tested = row["qType"] == "bf16" and not quantised and row["Mtp"] == "0"
+    return Instance(f"aiter.paged_attention.{Path(row['knl_file']).stem.removeprefix('pa_')}", "paged_attention",
+                    description, serves, "(numKvHeads, numSequences)", {}, "asm", ASSEMBLY_NAMES, published=False,
+                    verified="emulator" if tested else "none")
+
+
+def compile(instance, target, folder):
+    of = instance.description
+    if "object" in of:
+        code, dependencies = absolute(of["object"]).read_bytes(), (absolute(of["object"]),)
+        symbol = of["symbol"]
+    else:
+        code, dependencies, _ = clang.compile_source(of["source"], of["flags"], of["headers"], target, folder)
+        symbols = [name for name in code_object.read(code) if of["kernel"] in name]
+        if len(symbols) != 1:
+            raise BuildError(f"{of['source']}: expected one kernel {of['kernel']}, found {len(symbols)}")
+        symbol = symbols[0]
+    arguments = [dict(zip(("name", "type"), argument.split(":"))) for argument in of["arguments"].split()]
+    facts = {"symbol": symbol, "workgroupSize": of["workgroupSize"], "ldsBytes": 0, "arguments": arguments}
+    return Made(code, facts, dependencies)
+
+
+def compiler(instance):
+    return {"name": "aiter", "version": wheel.VERSION} if instance.variant == "asm" else clang.compiler()
