@@ -1,0 +1,60 @@
+"""lib/catalog/published.json: the kernels of all providers that are published, without a compiler or a code object.
+
+Rows are folded: one with all values of a list stands for those that differ in that list alone, such as the head sizes.
+So the catalog claims no combination that has no kernel.
+"""
+
+import json
+
+from kernels.builder import manifest
+from kernels.builder.targets import PACKAGED
+
+# The lists of a row, by the keys that lead to them.
+LISTS = (("targets",), ("serves", "dtypes"), ("serves", "kvCacheDtypes"), ("serves", "headSizes", "oneOf"),
+         ("serves", "headSizes", "pairs"), ("serves", "blockSizes", "oneOf"), ("serves", "queriesPerKv", "oneOf"),
+         ("serves", "queryTokens", "oneOf"), ("serves", "layouts"), ("serves", "attentionTypes"))
+
+
+def text(providers):
+    rows = [row(provider, instance, target) for target in PACKAGED for provider in providers
+            for instance in provider.instances(target, "all") if instance.published]
+    lines = ",\n".join(json.dumps(each) for each in fold(rows))
+    return '{ "kernels": [\n' + lines + "\n] }\n"
+
+
+def row(provider, instance, target):
+    identity = manifest.identity(provider, instance)
+    del identity["id"]
+    return {"targets": [target], **identity, "tile": instance.tile, "serves": instance.serves,
+            "verified": manifest.verified(provider, instance, target)}
+
+
+def fold(rows):
+    """Merges rows that are equal but for one list, until there are no such any more."""
+    while True:
+        before = len(rows)
+        for path in LISTS:
+            merged = {}
+            for each in rows:
+                values = value_at(each, path)
+                rest = json.dumps(each if values is None else replaced(each, path, None), sort_keys=True)
+                merged[rest] = each if rest not in merged or values is None else replaced(
+                    each, path, union(value_at(merged[rest], path), values))
+            rows = list(merged.values())
+        if len(rows) == before:
+            return rows
+
+
+def union(first, second):
+    return first + [value for value in second if value not in first]
+
+
+def value_at(row, path):
+    for key in path:
+        row = row.get(key) if isinstance(row, dict) else None
+    return row
+
+
+def replaced(row, path, value):
+    key, *rest = path
+    return {**row, key: replaced(row[key], rest, value) if rest else value}
