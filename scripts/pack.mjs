@@ -3,9 +3,6 @@ import { join } from "node:path";
 import { root } from "./setup/paths.mjs";
 import { run } from "./setup/run.mjs";
 
-/** The targets that have a package of kernels. */
-export const kernelTargets = ["gfx90a", "gfx942", "gfx950"];
-
 /** Packs the main package, built before by its `prepack` script, into `destination`. Returns the tarball's path. */
 export function packMain(destination) {
   return npmPack(root, destination);

@@ -1,12 +1,13 @@
 // `npm run packages`: builds everything that is published and leaves the tarballs in build/packages.
 import { join } from "node:path";
-import { kernelTargets, packKernels, packMain } from "./pack.mjs";
+import { packKernels, packMain } from "./pack.mjs";
 import { kernels } from "./setup/kernels.mjs";
 import { native } from "./setup/native.mjs";
 import { packages } from "./setup/packages.mjs";
 import { root, shown } from "./setup/paths.mjs";
 import { kernelPython } from "./setup/python.mjs";
 import { performSteps } from "./setup/steps.mjs";
+import { packagedTargets } from "./setup/targets.mjs";
 import { toolchain } from "./setup/toolchain.mjs";
 import { typescript } from "./setup/typescript.mjs";
 
@@ -15,9 +16,9 @@ await performSteps([
   typescript,
   kernelPython,
   toolchain,
-  ...kernelTargets.map((target) => kernels(target, "all")),
+  ...packagedTargets.map((target) => kernels(target, "all")),
   native,
 ]);
 const destination = join(root, "build", "packages");
 console.log(shown(await packMain(destination)));
-for (const target of kernelTargets) console.log(shown(await packKernels(target, destination)));
+for (const target of packagedTargets) console.log(shown(await packKernels(target, destination)));

@@ -1,8 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-
-/** Targets that there are kernels for, on a GPU and emulated. */
-const SUPPORTED = ["gfx942", "gfx950", "gfx90a"];
+import { packagedTargets } from "./targets.mjs";
 
 /**
  * The target of the machine's first GPU that there are kernels for, undefined where there is none: read from the
@@ -19,5 +17,5 @@ export function gpuTarget(topology = "/sys/class/kfd/kfd/topology/nodes") {
       const minor = Math.floor(version / 100) % 100;
       return `gfx${Math.floor(version / 10000)}${minor.toString(16)}${(version % 100).toString(16)}`;
     })
-    .find((target) => SUPPORTED.includes(target));
+    .find((target) => packagedTargets.includes(target));
 }
