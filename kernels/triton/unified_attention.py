@@ -52,13 +52,15 @@ def rounded(values, dtype: tl.constexpr):
 
 
 @triton.jit
-def attend_tiles(query, positions, first_key, last_key, end_key, accumulated, largest, sums, alibi_slopes,
-                 key_cache_ptr, value_cache_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block,
-                 stride_slot, PARTS: tl.constexpr, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr,
+def attend_tiles(query, positions, first_key, last_key, end_key, state, cache, scoring,
+                 PARTS: tl.constexpr, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr,
                  WINDOW: tl.constexpr, ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr, MASKED: tl.constexpr):
     """Online softmax over the tiles of keys [first_key, last_key), of which those behind end_key do not exist. `largest`
     is in units of the scores as tl.dot gives them, where nothing is added to them: the scale then costs nothing beside
     the subtraction. `sums` holds one partial sum of weights for each key of a part."""
+    accumulated, largest, sums = state
+    key_cache_ptr, value_cache_ptr, block_table_ptr, block_size, stride_block, stride_slot = cache
+    scale, soft_cap, window, alibi_slopes = scoring
     tl.assume(stride_slot >= 0)
     tl.assume(stride_slot < 1 << 20)  # with this the compiler knows that the lanes' offsets fit into a buffer load's
     in_part = tl.arange(0, PART)
@@ -119,25 +121,20 @@ def attend_tiles(query, positions, first_key, last_key, end_key, accumulated, la
 
 
 @triton.jit
-def attend(query, positions, first_key, full_end, end_key, alibi_slopes,
-           key_cache_ptr, value_cache_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block,
-           stride_slot, BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr,
+def attend(query, positions, first_key, full_end, end_key, cache, scoring,
+           BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr,
            WINDOW: tl.constexpr, ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr):
     """Attends for BLOCK_M rows to keys [first_key, end_key); all rows see those before full_end, whole tiles. Returns the
     unnormalised sum of values, the largest score (base 2) and the sum of weights of each row."""
     largest = tl.full([BLOCK_M], float("-inf"), tl.float32)
     sums = tl.zeros([BLOCK_M, PART], tl.float32)
-    accumulated = tl.zeros([BLOCK_M, HEAD_PADDED], tl.float32)
-    accumulated, largest, sums = attend_tiles(
-        query, positions, first_key, full_end, end_key, accumulated, largest, sums, alibi_slopes,
-        key_cache_ptr, value_cache_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block, stride_slot,
-        TILE // PART, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP, False)
-    accumulated, largest, sums = attend_tiles(
-        query, positions, full_end, end_key, end_key, accumulated, largest, sums, alibi_slopes,
-        key_cache_ptr, value_cache_ptr, block_table_ptr, scale, soft_cap, window, block_size, stride_block, stride_slot,
-        TILE // PART, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP, True)
+    state = (tl.zeros([BLOCK_M, HEAD_PADDED], tl.float32), largest, sums)
+    state = attend_tiles(query, positions, first_key, full_end, end_key, state, cache, scoring,
+                         TILE // PART, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP, False)
+    accumulated, largest, sums = attend_tiles(query, positions, full_end, end_key, end_key, state, cache, scoring,
+                                              TILE // PART, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP, True)
     if not (ALIBI or SOFT_CAP):
-        largest *= scale
+        largest *= scoring[0]
     return accumulated, largest, tl.sum(sums, 1)
 
 
@@ -226,7 +223,7 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_cache_ptr, value_ca
     elements = tl.arange(0, HEAD_PADDED)
     query = tl.load(query_ptr + tokens.to(tl.int64)[:, None] * stride_query_token + heads.to(tl.int64)[:, None] * stride_query_head
                     + elements[None, :], mask=rows_valid[:, None] & (elements < HEAD_SIZE)[None, :], other=0.0)
-    alibi_slopes = tl.load(alibi_slopes_ptr + heads, mask=rows_valid, other=0.0) if ALIBI else None
+    alibi_slopes = tl.load(alibi_slopes_ptr + heads, mask=rows_valid, other=0.0) if ALIBI else 0.0
     value_scale = 1.0
     if SCALED_CACHE:
         scale *= tl.load(key_scale_ptr)
@@ -238,11 +235,11 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_cache_ptr, value_ca
     if WINDOW:
         first_key = tl.maximum(context + first_row // group - window + 1, 0) // TILE * TILE
     full_end = first_key if WINDOW else (context + first_row // group + 1) // TILE * TILE
-    accumulated, largest, total = attend(
-        query, positions, first_key, full_end, end_key, alibi_slopes,
-        key_cache_ptr + kv_head * stride_head, value_cache_ptr + kv_head * stride_head,
-        block_table_ptr + sequence.to(tl.int64) * stride_table, scale, soft_cap, window, block_size,
-        stride_block, stride_slot, BLOCK_M, TILE, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP)
+    cache = (key_cache_ptr + kv_head * stride_head, value_cache_ptr + kv_head * stride_head,
+             block_table_ptr + sequence.to(tl.int64) * stride_table, block_size, stride_block, stride_slot)
+    scoring = (scale, soft_cap, window, alibi_slopes)
+    accumulated, largest, total = attend(query, positions, first_key, full_end, end_key, cache, scoring,
+                                         BLOCK_M, TILE, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP)
     if SINKS:
         sink = tl.load(sinks_ptr + heads, mask=rows_valid, other=0.0).to(tl.float32) * LOG2_E
         accumulated, largest, total = add_sink(accumulated, largest, total, sink)
@@ -284,17 +281,17 @@ def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_pt
     in_head = (elements < HEAD_SIZE)[None, :]
     query = tl.load(query_ptr + token.to(tl.int64) * stride_query_token + heads.to(tl.int64)[:, None] * stride_query_head
                     + elements[None, :], mask=rows_valid[:, None] & in_head, other=0.0)
-    alibi_slopes = tl.load(alibi_slopes_ptr + heads, mask=rows_valid, other=0.0) if ALIBI else None
+    alibi_slopes = tl.load(alibi_slopes_ptr + heads, mask=rows_valid, other=0.0) if ALIBI else 0.0
     if SCALED_CACHE:
         scale *= tl.load(key_scale_ptr)
     if WINDOW:
         first_key = tl.maximum(first_key, tl.maximum(seq_len - window, 0) // TILE * TILE)
     full_end = first_key if WINDOW else first_key + (end_key - first_key) // TILE * TILE
-    accumulated, largest, total = attend(
-        query, positions, first_key, full_end, end_key, alibi_slopes,
-        key_cache_ptr + kv_head * stride_head, value_cache_ptr + kv_head * stride_head,
-        block_table_ptr + sequence.to(tl.int64) * stride_table, scale, soft_cap, window, block_size,
-        stride_block, stride_slot, BLOCK_M, TILE, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP)
+    cache = (key_cache_ptr + kv_head * stride_head, value_cache_ptr + kv_head * stride_head,
+             block_table_ptr + sequence.to(tl.int64) * stride_table, block_size, stride_block, stride_slot)
+    scoring = (scale, soft_cap, window, alibi_slopes)
+    accumulated, largest, total = attend(query, positions, first_key, full_end, end_key, cache, scoring,
+                                         BLOCK_M, TILE, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP)
 
     part = (sequence.to(tl.int64) * num_heads + heads) * max_segments + segment
     tl.store(partial_max_ptr + part, largest, mask=rows_valid)
