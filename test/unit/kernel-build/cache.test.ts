@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -104,6 +104,14 @@ describe.skipIf(findProgram("clang++-22") === undefined)("the cache of code obje
     expect(() => build(folder)).toThrow("'toy.h' file not found");
     writeFileSync(join(folder, HEADER), "#define VALUE 1\n");
     expect(build(folder)).toEqual([0, original]);
+  });
+
+  it("does not keep what was made from a file that changed meanwhile", () => {
+    const soon = Date.now() / 1000 + 3600;
+    const touched = clone("touched");
+    edit(touched, HEADER, "VALUE 1", "VALUE 4");
+    utimesSync(join(touched, HEADER), soon, soon);
+    expect(() => build(touched)).toThrow(`${HEADER} was changed while it was compiled`);
   });
 
   it("depends on the flags and on the target", () => {
