@@ -87,12 +87,23 @@ describe("kernels/build", () => {
     expect(built()).toBe("0");
   }, 300_000);
 
+  it("writes the catalog of what is published without a compiler", () => {
+    const file = join(scratch, "published.json");
+    const { status } = build(["--catalog", "--out", file], {
+      compilers: false,
+      cache: join(scratch, "empty"),
+    });
+    expect(status).toBe(0);
+    expect(readFileSync(file, "utf8")).toBe(readFileSync(join(root, "lib/catalog/published.json"), "utf8"));
+  });
+
   it.each([
     [["--target", "gfx1234"], "unknown target 'gfx1234': expected gfx90a, gfx942, gfx950"],
     [["--target", "gfx942,gfx1234"], "unknown target 'gfx1234'"],
     [["--target", ""], "unknown target ''"],
     [["--target", "gfx942", "--set", "some"], "invalid choice: 'some'"],
     [[], "--target"],
+    [["--target", "gfx942", "--catalog"], "not allowed with argument"],
   ])("refuses %j", (args, message) => {
     const { status, stderr, stdout } = build([...args, "--out", join(scratch, "none")], { compilers: false });
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
