@@ -27,7 +27,7 @@ def find(name):
     for path in (FOLDER / name).glob("*.json"):
         try:
             entry = json.loads(path.read_text())
-            if all(hash_of(file) == known for file, known in entry["dependencies"].items()):
+            if all(known_hash(file) == stored for file, stored in entry["dependencies"].items()):
                 code = (FOLDER / f"{entry['sha256']}.co").read_bytes()
                 if sha256(code) == entry["sha256"]:
                     return Made(code, entry["facts"], tuple(entry["dependencies"]))
@@ -41,7 +41,7 @@ def store(name, made, since):
     for path in made.dependencies:
         if absolute(portable(path)).stat().st_mtime >= since:
             raise BuildError(f"{portable(path)} was changed while it was compiled: build again")
-    dependencies = {file: hash_of(file) for file in sorted(map(portable, made.dependencies))}
+    dependencies = {file: current_hash(file) for file in sorted(map(portable, made.dependencies))}
     entry = {"dependencies": dependencies, "sha256": sha256(made.code), "facts": made.facts}
     (FOLDER / name).mkdir(parents=True, exist_ok=True)
     write(FOLDER / f"{entry['sha256']}.co", made.code)
@@ -62,10 +62,13 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
-@functools.lru_cache(maxsize=None)
-def hash_of(file):
+def current_hash(file):
     """The hash of a file by its portable name, or None where it is not there any more."""
     try:
         return sha256(absolute(file).read_bytes())
     except OSError:
         return None
+
+
+# Hundreds of headers are looked at for each of many kernels, and one build sees one state of them.
+known_hash = functools.lru_cache(maxsize=None)(current_hash)
