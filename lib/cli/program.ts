@@ -1,14 +1,33 @@
 import { readFileSync } from "node:fs";
-import { Command } from "commander";
+import { Command, type CommanderError } from "commander";
+import { RocmAttentionError } from "../errors.js";
+import { failureOf } from "../selection/failure.js";
+import { nearestName } from "../selection/registry.js";
 import { demoCommand } from "./demo/options.js";
 import { doctorCommand } from "./doctor.js";
+import { plainWords } from "./explain/words.js";
 import { explainCommand } from "./explain.js";
 import { profileCommand } from "./profile/options.js";
 
-/** Everything that `rocm-attention` can be told. */
-export function buildProgram(): Command {
+/**
+ * Runs the command that `words` ask for. A failure is printed, as one JSON object where they have --json, and becomes
+ * the process's exit status.
+ */
+export async function runCommand(words: readonly string[]): Promise<void> {
+  try {
+    const program = buildProgram();
+    await program.parseAsync(checkedWords(program, words), { from: "user" });
+  } catch (error) {
+    if (!(error instanceof RocmAttentionError)) throw error;
+    if (words.includes("--json")) console.log(JSON.stringify({ error: failureOf(error) }, null, 2));
+    else console.error(`${error.code}: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
+
+function buildProgram(): Command {
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return new Command("rocm-attention")
+  const program = new Command("rocm-attention")
     .description("The attention layer of an LLM server on AMD GPUs.")
     .version(version)
     .addCommand(explainCommand())
@@ -17,9 +36,54 @@ export function buildProgram(): Command {
     .addCommand(
       profileCommand(async (...words) => (await import("./profile/profile.js")).runProfile(...words)),
     );
+  for (const command of [program, ...program.commands]) {
+    command
+      .showSuggestionAfterError(false)
+      .configureOutput({ outputError: () => {} })
+      .exitOverride((error) => throwWrongWords(command, error));
+  }
+  return program;
 }
 
-/** vLLM takes `-tp 8`, which commander reads as -t with the value "p". */
-export function withLongOptions(words: readonly string[]): string[] {
-  return words.map((word) => word.replace(/^(-tp|--tensor-parallel-size)(?==|$)/, "--tp"));
+/** Refuses a command that there is not, which --help would pass over, and spells vLLM's options in one way. */
+function checkedWords(program: Command, words: readonly string[]): string[] {
+  const [first, ...rest] = words;
+  if (first === undefined || first.startsWith("-")) return [...words];
+  const commands = [...program.commands.map((command) => command.name()), "help"];
+  if (!commands.includes(first)) {
+    throw wrongWords(`unknown command '${first}'`, "command", first, commands);
+  }
+  if (first !== "explain") return [...words];
+  const { options } = program.commands.find((command) => command.name() === first)!;
+  return [first, ...plainWords(rest, ["--help", ...options.map(({ long }) => long!)])];
+}
+
+/** Commander's complaint as this package's error; its --help and --version are no complaints. */
+function throwWrongWords(command: Command, { exitCode, code, message }: CommanderError): void {
+  if (exitCode === 0 || code === "commander.help") return;
+  const text = message.replace(/^error: /, "").replace(/\.$/, "");
+  const unknown = /^unknown option '(.*)'/.exec(text)?.[1];
+  if (unknown !== undefined) {
+    throw wrongWords(
+      text,
+      unknown,
+      unknown,
+      command.options.map(({ long }) => long!),
+    );
+  }
+  const [, word = "", choices = ""] = /'([^']*)' is invalid.*Allowed choices are (.*)$/.exec(text) ?? [];
+  const argument = /^(?:option|command-argument value .* for argument) '([\w-]+)/.exec(text)?.[1];
+  throw wrongWords(text, argument, word, choices.split(", "));
+}
+
+function wrongWords(
+  message: string,
+  argument: string | undefined,
+  word: string,
+  names: readonly string[],
+): RocmAttentionError {
+  const nearest = nearestName(word, names);
+  const hint = nearest === null ? "" : ` Did you mean ${nearest}?`;
+  const details = argument === undefined ? {} : { argument };
+  return new RocmAttentionError("ERR_INVALID_ARGUMENT", `${message}.${hint}`, details);
 }

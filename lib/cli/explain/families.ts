@@ -1,4 +1,4 @@
-import type { Json } from "./model-fields.js";
+import type { Json } from "./json.js";
 
 /** A family of models: whatever its config.json leaves unsaid about attention. */
 export interface Family {

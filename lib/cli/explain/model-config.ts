@@ -1,9 +1,9 @@
 import type { AttentionConfig, ComputeDType, KvCacheDType, MlaAttentionConfig } from "../../config.js";
 import { invalidArgument, type RocmAttentionError } from "../../errors.js";
 import { COMPOSITES, FAMILIES, type Family } from "./families.js";
+import type { Json } from "./json.js";
 import {
   integer,
-  type Json,
   modelError,
   object,
   optionalInteger,
@@ -236,7 +236,7 @@ function dtypeOf(dtype: unknown): ComputeDType {
 
 function divided(heads: number, parts: number): number {
   if (heads % parts === 0) return heads / parts;
-  throw invalidArgument("--tp", `a divisor of the model's ${heads} query heads`, parts);
+  throw invalidArgument("--tensor-parallel-size", `a divisor of the model's ${heads} query heads`, parts);
 }
 
 /** With more GPUs than key-value heads each head is on several of them. */
@@ -244,7 +244,7 @@ function replicated(numKvHeads: number, tensorParallel: number): number {
   if (numKvHeads % tensorParallel === 0) return numKvHeads / tensorParallel;
   if (tensorParallel % numKvHeads === 0) return 1;
   throw invalidArgument(
-    "--tp",
+    "--tensor-parallel-size",
     `a divisor or a multiple of the model's ${numKvHeads} key-value heads`,
     tensorParallel,
   );

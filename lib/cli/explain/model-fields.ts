@@ -1,7 +1,5 @@
 import { RocmAttentionError } from "../../errors.js";
-
-/** A JSON object: a model's config.json, or an object in it. */
-export type Json = Readonly<Record<string, unknown>>;
+import { isObject, type Json } from "./json.js";
 
 /** One name for what families call differently: the first of the names that has a value. */
 const ALIASES: Readonly<Record<string, readonly string[]>> = {
@@ -92,7 +90,7 @@ export function optionalNumber(config: Json, name: string): number | undefined {
 
 /** An object within a config.json; empty where there is none. */
 export function object(value: unknown): Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
+  return isObject(value) ? value : {};
 }
 
 /** Makes the error for a model that this package cannot answer for. */

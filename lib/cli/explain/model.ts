@@ -2,10 +2,11 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { RocmAttentionError } from "../../errors.js";
 import { nearestName } from "../../selection/registry.js";
+import { isObject, type Json } from "./json.js";
 import { MODEL_PRESETS } from "./presets.js";
 
 /** The config.json of a model: a preset by its repo id, or a file, or the folder that has it. */
-export function readModel(model: string): Readonly<Record<string, unknown>> {
+export function readModel(model: string): Json {
   if (Object.hasOwn(MODEL_PRESETS, model)) return MODEL_PRESETS[model]!;
   const file = existsSync(model) && statSync(model).isDirectory() ? join(model, "config.json") : model;
   if (!existsSync(file)) throw file === model ? unknownModel(model) : withoutConfig(model);
@@ -19,12 +20,8 @@ export function readModel(model: string): Readonly<Record<string, unknown>> {
       cause,
     });
   }
-  if (typeof config !== "object" || config === null || Array.isArray(config)) {
-    throw new RocmAttentionError("ERR_INVALID_ARGUMENT", `${file} holds no JSON object`, {
-      argument: "model",
-    });
-  }
-  return config as Record<string, unknown>;
+  if (isObject(config)) return config;
+  throw new RocmAttentionError("ERR_INVALID_ARGUMENT", `${file} holds no JSON object`, { argument: "model" });
 }
 
 function withoutConfig(folder: string): RocmAttentionError {

@@ -8,6 +8,7 @@ import {
 import { kernelName } from "../../selection/phases.js";
 import { effectText, reasonsText, sourceText } from "../../selection/text.js";
 import { columns, type Paint, painter, type Row, type TextStyle, wrap } from "../terminal.js";
+import type { OptionReport } from "./option-report.js";
 
 /** The explanation for people: the choice, then why, then the rest. Ends without a line break. */
 export function explanationText(explanation: Explanation, { width, color }: TextStyle): string {
@@ -111,4 +112,18 @@ function variableLines(
   const text = effectText(effect, note);
   const lines = wrap(effect === null ? paint("dim", text) : text, width - 6);
   return [`  ${mark} ${name}=${value}`, ...lines.map((line) => `      ${line}`)];
+}
+
+/** The section of the options that were given, as one text or none. */
+export function optionsText(options: readonly OptionReport[], { width, color }: TextStyle): string[] {
+  const paint = painter(color);
+  const words = ({ name, value }: OptionReport) => (value === null ? name : `${name} ${value}`);
+  const indented = (text: string) => wrap(text, width - 6).map((line) => `      ${line}`);
+  const acting = options.flatMap((option) =>
+    option.effect === null ? [] : [`    ${words(option)}`, ...indented(option.effect)],
+  );
+  const idle = options.filter(({ effect }) => effect === null).map(words);
+  const without = idle.length === 0 ? [] : ["    without effect", ...indented(paint("dim", idle.join(", ")))];
+  const lines = [...acting, ...without];
+  return lines.length === 0 ? [] : [`${[paint("bold", "Options"), ...lines].join("\n")}\n`];
 }

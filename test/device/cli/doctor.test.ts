@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { buildProgram } from "../../../lib/cli/program.js";
+import { runCommand } from "../../../lib/cli/program.js";
 import { kernelFolders } from "../../../lib/kernels/store.js";
 import { VARIABLE_NAMES } from "../../../lib/selection/variables.js";
 
@@ -26,7 +26,7 @@ afterEach(() => {
 async function doctor(env: Record<string, string>, ...options: string[]) {
   for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
   const print = vi.spyOn(console, "log").mockImplementation(() => {});
-  await buildProgram().parseAsync(["doctor", ...options], { from: "user" });
+  await runCommand(["doctor", ...options]);
   return { text: print.mock.calls.map(([line]) => line).join("\n"), exitCode: process.exitCode ?? 0 };
 }
 

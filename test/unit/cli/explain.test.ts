@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { buildProgram, withLongOptions } from "../../../lib/cli/program.js";
+import { runCommand } from "../../../lib/cli/program.js";
 import { terminal } from "../../../lib/cli/terminal.js";
 import type { DeviceInfo } from "../../../lib/device/context.js";
 import { Device } from "../../../lib/device/device.js";
@@ -22,23 +22,25 @@ afterEach(() => {
   process.exitCode = undefined;
 });
 
-/** Types `rocm-attention explain`; gives what it prints and its exit code. */
-function explain(...words: string[]) {
+/** Types `rocm-attention explain`; gives its output, its complaint and its exit code. */
+async function explain(...words: string[]) {
   const print = vi.spyOn(console, "log").mockImplementation(() => {});
-  buildProgram().parse(withLongOptions(["explain", ...words]), { from: "user" });
-  return { text: String(print.mock.lastCall?.[0]), exitCode: process.exitCode ?? 0 };
+  const complain = vi.spyOn(console, "error").mockImplementation(() => {});
+  await runCommand(["explain", ...words]);
+  const [text, complaint] = [print, complain].map(({ mock }) => String(mock.lastCall?.[0]));
+  return { text: text!, complaint: complaint!, exitCode: process.exitCode ?? 0 };
 }
 
 describe("explain --json prints one object with the backend at its top", () => {
-  it("for a choice", () => {
-    const { text, exitCode } = explain("--json");
+  it("for a choice", async () => {
+    const { text, exitCode } = await explain("--json");
     expect(Object.entries(JSON.parse(text))[0]).toEqual(["backend", "TRITON_ATTN"]);
     expect(JSON.parse(text)).toMatchObject({ error: null, model: "meta-llama/Llama-3.1-8B-Instruct" });
     expect(exitCode).toBe(0);
   });
 
-  it("for each kind of layer, and at the top for one that fails", () => {
-    const { text, exitCode } = explain("openai/gpt-oss-120b", "-tp", "8", "--json");
+  it("for each kind of layer, and at the top for one that fails", async () => {
+    const { text, exitCode } = await explain("openai/gpt-oss-120b", "-tp", "8", "--json");
     const { backend, config, layers } = JSON.parse(text);
     expect([backend, exitCode]).toEqual(["TRITON_ATTN", 0]);
     expect(config).toMatchObject({ numHeads: 8, numKvHeads: 1, slidingWindow: 128, sinks: true });
@@ -51,11 +53,11 @@ describe("explain --json prints one object with the backend at its top", () => {
   it.each<[string, string, ...string[]]>([
     ["ERR_NO_BACKEND", "", "--block-size", "24"],
     ["ERR_INVALID_ARGUMENT", "arch", "--arch", "mi300"],
-    ["ERR_INVALID_ARGUMENT", "--tp", "--tp", "3"],
+    ["ERR_INVALID_ARGUMENT", "--tensor-parallel-size", "--tp", "3"],
     ["ERR_INVALID_ARGUMENT", "model", "meta-llama/Llama-4"],
     ["ERR_NO_DEVICE", "--device", "--device", "0"],
-  ])("and exit code 1 for a failure: %s %s", (code, argument, ...words) => {
-    const { text, exitCode } = explain(...words, "--json");
+  ])("and exit code 1 for a failure: %s %s", async (code, argument, ...words) => {
+    const { text, exitCode } = await explain(...words, "--json");
     const { backend, error } = JSON.parse(text);
     expect([backend, error.code, error.argument ?? "", exitCode]).toEqual([null, code, argument, 1]);
     expect(text).toMatch(/^\{\n {2}"backend": null,/);
@@ -68,30 +70,38 @@ describe("explain on a machine with GPUs", () => {
     vi.mocked(Device.list).mockReturnValue(gpus);
   });
 
-  const answer = (...words: string[]) => {
-    const { target, catalog } = JSON.parse(explain(...words, "--json").text);
+  const answer = async (...words: string[]) => {
+    const { target, catalog } = JSON.parse((await explain(...words, "--json")).text);
     return [target.arch, target.from, catalog];
   };
 
-  it("answers for the first and the kernels of this machine", () => {
-    expect(answer()).toEqual(["gfx90a", "device", "installed"]);
+  it("answers for the first and the kernels of this machine", async () => {
+    expect(await answer()).toEqual(["gfx90a", "device", "installed"]);
   });
 
-  it("answers for the one that is named, and the kernels that are asked for", () => {
-    expect(answer("--device", "1")).toEqual(["gfx942", "device", "installed"]);
-    expect(answer("--device", "1", "--catalog", "published")).toEqual(["gfx942", "device", "published"]);
+  it("answers for the one that is named, and the kernels that are asked for", async () => {
+    expect(await answer("--device", "1")).toEqual(["gfx942", "device", "installed"]);
+    expect(await answer("--device", "1", "--catalog", "published")).toEqual([
+      "gfx942",
+      "device",
+      "published",
+    ]);
   });
 
-  it("answers for a target that is named, and the published kernels", () => {
-    expect(answer("--arch", "gfx950")).toEqual(["gfx950", "arch", "published"]);
-    expect(answer("--arch", "gfx950", "--catalog", "installed")).toEqual(["gfx950", "arch", "installed"]);
+  it("answers for a target that is named, and the published kernels", async () => {
+    expect(await answer("--arch", "gfx950")).toEqual(["gfx950", "arch", "published"]);
+    expect(await answer("--arch", "gfx950", "--catalog", "installed")).toEqual([
+      "gfx950",
+      "arch",
+      "installed",
+    ]);
   });
 });
 
 describe("explain for people", () => {
-  it("says under one title what holds for several kinds of layers", () => {
+  it("says under one title what holds for several kinds of layers", async () => {
     vi.stubEnv("VLLM_ATTENTION_BACKEND", "ROCM_ATTN");
-    const { text, exitCode } = explain("google/gemma-2-9b-it");
+    const { text, exitCode } = await explain("google/gemma-2-9b-it");
     expect(text).toMatch(
       /^google\/gemma-2-9b-it, 21 of 42 layers: sliding window 4096; 21 of 42 layers: full attention\n\n {2}backend {2}none\n/,
     );
@@ -99,12 +109,14 @@ describe("explain for people", () => {
     expect(exitCode).toBe(1);
   });
 
-  it("names the target that was asked for, though it is none", () => {
-    expect(explain("--arch", "mi300").text).toMatch(/^ {2}target {3}mi300$/m);
+  it("names the target that was asked for, though it is none", async () => {
+    expect((await explain("--arch", "mi300")).text).toMatch(/^ {2}target {3}mi300$/m);
   });
 
-  it("says what a folder lacks", () => {
-    expect(() => explain(empty)).toThrow(`the folder ${empty} has no config.json`);
+  it("says what a folder lacks", async () => {
+    const { complaint, exitCode } = await explain(empty);
+    expect(complaint).toBe(`ERR_INVALID_ARGUMENT: the folder ${empty} has no config.json`);
+    expect(exitCode).toBe(1);
   });
 });
 

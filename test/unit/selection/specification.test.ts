@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { buildProgram, withLongOptions } from "../../../lib/cli/program.js";
+import { runCommand } from "../../../lib/cli/program.js";
 import { Device } from "../../../lib/device/device.js";
 import { VARIABLE_NAMES } from "../../../lib/selection/variables.js";
 
@@ -62,7 +62,7 @@ afterEach(() => {
 });
 
 /** Types a line, with `rocm-attention explain --json` in place of `vllm serve`; answers what it prints. */
-function type(line: string) {
+async function type(line: string) {
   const words = line.split(/[ \n]+/);
   const start = words.indexOf("vllm");
   expect(words[start + 1]).toBe("serve");
@@ -71,7 +71,7 @@ function type(line: string) {
     vi.stubEnv(name!, value!.replaceAll('"', ""));
   }
   const print = vi.spyOn(console, "log").mockImplementation(() => {});
-  buildProgram().parse(withLongOptions(["explain", ...words.slice(start + 2), "--json"]), { from: "user" });
+  await runCommand(["explain", ...words.slice(start + 2), "--json"]);
   return JSON.parse(print.mock.calls.map(([text]) => text).join("\n"));
 }
 
@@ -82,8 +82,8 @@ describe("the specification's examples, typed with explain in place of vllm serv
       .split("\n")
       .filter((line) => line !== "" && !line.startsWith("#"));
     for (const line of lines) {
-      it(`${line}: ${backend}`, () => {
-        expect(type(line)).toMatchObject({
+      it(`${line}: ${backend}`, async () => {
+        expect(await type(line)).toMatchObject({
           backend,
           rule: backend,
           error: null,
@@ -94,7 +94,7 @@ describe("the specification's examples, typed with explain in place of vllm serv
     }
   }
 
-  it("are all there", () => {
+  it("are all there", async () => {
     expect(
       Object.values(EXAMPLES)
         .join("")
@@ -114,8 +114,8 @@ describe("the specification's rules", () => {
 
   it.each(["TRITON_ATTN", "ROCM_ATTN", "ROCM_AITER_FA", "ROCM_AITER_UNIFIED_ATTN", "FLEX_ATTENTION"])(
     "VLLM_ATTENTION_BACKEND takes the highest precedence. If set, other flags are ignored: %s",
-    (backend) => {
-      const { variables, ...explanation } = type(
+    async (backend) => {
+      const { variables, ...explanation } = await type(
         `${ON.join(" ")} VLLM_ATTENTION_BACKEND=${backend} ${LLAMA}`,
       );
       expect(explanation).toMatchObject({ backend, source: "VLLM_ATTENTION_BACKEND", error: null });
@@ -131,19 +131,21 @@ describe("the specification's rules", () => {
     ["Priority 3: ROCM_ATTN", ON.slice(2), "ROCM_ATTN"],
     ["UNIFIED needs VLLM_ROCM_USE_AITER=1", ON.slice(1), "ROCM_ATTN"],
     ["Default: falls back to TRITON_ATTN", [], "TRITON_ATTN"],
-  ])("%s", (_, flags, backend) => {
-    expect(type([...flags, LLAMA].join(" "))).toMatchObject({ backend, rule: backend });
+  ])("%s", async (_, flags, backend) => {
+    expect(await type([...flags, LLAMA].join(" "))).toMatchObject({ backend, rule: backend });
   });
 
-  it("ROCM_AITER_FA requires gfx9 architecture: named", () => {
-    expect(type(`VLLM_ATTENTION_BACKEND=ROCM_AITER_FA ${LLAMA} --arch gfx1100`)).toMatchObject({
+  it("ROCM_AITER_FA requires gfx9 architecture: named", async () => {
+    expect(await type(`VLLM_ATTENTION_BACKEND=ROCM_AITER_FA ${LLAMA} --arch gfx1100`)).toMatchObject({
       backend: null,
       error: { code: "ERR_BACKEND_UNSUPPORTED" },
     });
   });
 
-  it("ROCM_AITER_FA requires gfx9 architecture: by its flag", () => {
-    expect(type(`VLLM_ROCM_USE_AITER=1 ${LLAMA} --arch gfx1100`)).toMatchObject({ backend: "TRITON_ATTN" });
+  it("ROCM_AITER_FA requires gfx9 architecture: by its flag", async () => {
+    expect(await type(`VLLM_ROCM_USE_AITER=1 ${LLAMA} --arch gfx1100`)).toMatchObject({
+      backend: "TRITON_ATTN",
+    });
   });
 
   it.each([
@@ -151,13 +153,13 @@ describe("the specification's rules", () => {
     [64, "TRITON_MLA"],
     [8, null],
     [1, null],
-  ])("TRITON_MLA requires block_size >= 16: %i", (blockSize, backend) => {
-    const explanation = type(`VLLM_ATTENTION_BACKEND=TRITON_MLA ${R1} --block-size ${blockSize}`);
+  ])("TRITON_MLA requires block_size >= 16: %i", async (blockSize, backend) => {
+    const explanation = await type(`VLLM_ATTENTION_BACKEND=TRITON_MLA ${R1} --block-size ${blockSize}`);
     expect(explanation.backend).toBe(backend);
   });
 
-  it.each([16, 1])("ROCM_AITER_MLA supports block_size %i", (blockSize) => {
+  it.each([16, 1])("ROCM_AITER_MLA supports block_size %i", async (blockSize) => {
     const line = `VLLM_ATTENTION_BACKEND=ROCM_AITER_MLA ${R1} --block-size ${blockSize}`;
-    expect(type(line).backend).toBe("ROCM_AITER_MLA");
+    expect((await type(line)).backend).toBe("ROCM_AITER_MLA");
   });
 });

@@ -1,0 +1,49 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { runCommand } from "../../../lib/cli/program.js";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+async function type(...words: string[]) {
+  const print = vi.spyOn(console, "log").mockImplementation(() => {});
+  const complain = vi.spyOn(console, "error").mockImplementation(() => {});
+  await runCommand(words);
+  return {
+    output: print.mock.calls.map(([text]) => text).join("\n"),
+    complaint: complain.mock.calls.map(([text]) => text).join("\n"),
+    exitCode: process.exitCode,
+  };
+}
+
+/** Wrong words of every command, with a part of the complaint. */
+const WRONG: [string[], string][] = [
+  [["explian"], "unknown command 'explian'. Did you mean explain?"],
+  [["bench", "--help"], "unknown command 'bench'."],
+  [["explain", "--josn"], "Did you mean --json?"],
+  [["doctor", "--jsno"], "Did you mean --json?"],
+  [["doctor", "gfx942"], "too many arguments"],
+  [["demo", "--sequence", "2"], "Did you mean --sequences?"],
+  [["demo", "--tokens", "0"], "from 1 to 4096"],
+  [["demo", "--device", "tpu"], "expected a GPU's ordinal or one of emulator:"],
+  [["profile", "decod"], "Did you mean decode?"],
+  [["profile", "decode", "--arch", "gfx943"], "Did you mean gfx942?"],
+  [["profile"], "missing required argument 'example'"],
+];
+
+describe("wrong words", () => {
+  it.each(WRONG)("%j are refused in a line, with the nearest right ones", async (words, message) => {
+    const { output, complaint, exitCode } = await type(...words);
+    expect(complaint).toMatch(/^ERR_INVALID_ARGUMENT: .*$/);
+    expect(complaint).toContain(message);
+    expect([output, exitCode]).toEqual(["", 1]);
+  });
+
+  it.each(WRONG)("%j are refused in JSON", async (words, message) => {
+    const { output, complaint, exitCode } = await type(...words, "--json");
+    expect(JSON.parse(output).error).toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
+    expect(JSON.parse(output).error.message).toContain(message);
+    expect([complaint, exitCode]).toEqual(["", 1]);
+  });
+});
