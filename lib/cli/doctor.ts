@@ -23,7 +23,12 @@ type Checks = Awaited<ReturnType<typeof import("./doctor/checks.js").runChecks>>
 function toText(checks: Checks, version: string): string {
   const { color, width } = terminal();
   const paint = painter(color);
-  const marks = { ok: paint("green", "ok"), info: "--", problem: paint("red", "no") };
+  const marks = {
+    ok: paint("green", "ok"),
+    info: "--",
+    warning: paint("yellow", " !"),
+    problem: paint("red", "no"),
+  };
   const rows = checks.map(({ title, state, text, details }) => ({
     name: `${marks[state]}  ${title}`,
     text,

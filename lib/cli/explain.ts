@@ -97,12 +97,13 @@ function deviceInfo(wanted: number | undefined): DeviceInfo | undefined {
   );
 }
 
-/** Explaining needs no addon: without one there is no GPU to explain for, unless somebody has named one. */
+/** Explaining needs neither addon nor driver: without them there is no GPU to explain for, unless somebody has named one. */
 function listDevices(wanted: number | undefined): DeviceInfo[] {
   try {
     return Device.list();
   } catch (error) {
-    if (wanted === undefined && error instanceof RocmAttentionError && error.code === "ERR_ADDON") return [];
+    const isMissing = error instanceof RocmAttentionError && ["ERR_ADDON", "ERR_HIP"].includes(error.code);
+    if (wanted === undefined && isMissing) return [];
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 #include <napi.h>
 
+#include "../hip/constants.h"
 #include "../hip/runtime.h"
 #include "device_object.h"
 #include "environment.h"
@@ -48,9 +49,15 @@ Napi::Value listDevices(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     Napi::Array devices = Napi::Array::New(info.Env());
     const hip::Runtime* runtime = hip::loadedRuntime();
+    if (runtime == nullptr) return devices;
     int count = 0;
-    // Without a GPU HIP answers hipErrorNoDevice; that is no failure here.
-    if (runtime == nullptr || runtime->functions.hipGetDeviceCount(&count) != 0) return devices;
+    const hipError_t state = runtime->functions.hipGetDeviceCount(&count);
+    // Without a GPU HIP answers so; that is no failure here.
+    if (state == hip::errorNoDevice) return devices;
+    if (state != hip::success) {
+      const std::string name = runtime->functions.hipGetErrorName(state);
+      throw Failure("ERR_HIP", "hipGetDeviceCount failed: " + name, name, "hipGetDeviceCount");
+    }
     for (int ordinal = 0; ordinal < count; ordinal++) {
       devices.Set(ordinal,
                   infoObject(info.Env(), readDeviceInfo(*runtime, ordinal), ordinal, runtime->emulated()));

@@ -10,6 +10,7 @@ namespace hip {
 enum Error : int {
   success = 0,
   errorOutOfMemory = 2,
+  errorNoDevice = 100,
   errorContextIsDestroyed = 709,
   errorEccNotCorrectable = 214,
   errorNotReady = 600,

@@ -14,13 +14,27 @@ import { hasAiter } from "../../selection/decide.js";
 import { explain } from "../../selection/explain.js";
 import { variableText } from "../../selection/text.js";
 import { PROBE_BOUND, probeAttention } from "./attention-probe.js";
-import { afterAttentionFailure, GET_ADDON, gpuAccess, replaceKernels, USE_EMULATOR } from "./remedies.js";
+import { cpuLevel, readCpuinfo } from "./cpu.js";
+import { type Driver, driverVariables, readDriver } from "./driver.js";
+import {
+  afterAttentionFailure,
+  GET_ADDON,
+  listingFailed,
+  type NoGpu,
+  noneListed,
+  replaceKernels,
+  USE_EMULATOR,
+  withoutHip,
+} from "./remedies.js";
 
 /** One thing that was looked at. */
 export interface Check {
   title: string;
-  /** "info": as it should be, or of no consequence here. "problem": attention would not work because of it. */
-  state: "ok" | "info" | "problem";
+  /**
+   * "info": as it should be, or of no consequence here. "warning": attention works, and this is amiss. "problem":
+   * attention would not work because of it.
+   */
+  state: "ok" | "info" | "warning" | "problem";
   text: string;
   details: string[];
   /** What to type next, where it is a problem. */
@@ -31,10 +45,12 @@ export interface Check {
 export async function runChecks(): Promise<Check[]> {
   const addon = checkAddon();
   if (addon.state === "problem") return [addon];
-  const gpus = Device.list();
   const requested = process.env.ROCM_ATTENTION_DEVICE || null;
+  const { gpus, failure } = listGpus();
+  const driver = readDriver();
   const catalogs = new Map(PACKAGED_TARGETS.map((target) => [target as string, checkKernels(target)]));
-  const checks = [addon, checkHip(), checkDevices(gpus, requested)];
+  const checks = [addon, checkHip(), checkDriver(driver), checkDevices(gpus, requested, failure, driver)];
+  if (requested !== null || gpus.some(({ emulated }) => emulated)) checks.push(checkEmulator());
   checks.push(...[...catalogs.values()].map(({ check }) => check), checkAiter(catalogs), ...checkVariables());
   const openers = [
     ...gpus.map(
@@ -46,6 +62,15 @@ export async function runChecks(): Promise<Check[]> {
   ];
   for (const open of openers) checks.push(await checkAttention(open));
   return checks;
+}
+
+/** HIP's GPUs; where it fails to list them, none, so that the rest of the report can be given. */
+function listGpus(): { gpus: DeviceInfo[]; failure: RocmAttentionError | null } {
+  try {
+    return { gpus: Device.list(), failure: null };
+  } catch (error) {
+    return { gpus: [], failure: coded(error) };
+  }
 }
 
 function checkAddon(): Check {
@@ -73,21 +98,52 @@ function hipVersion(version: number): string {
   return [Math.floor(version / 1e7), Math.floor(version / 1e5) % 100, version % 1e5].join(".");
 }
 
-function checkDevices(gpus: readonly DeviceInfo[], requested: string | null): Check {
+/** The driver's GPUs and files, which say nothing about a problem where an emulator is used. */
+function checkDriver({ targets, files }: Driver): Check {
+  const gpus = targets.length === 0 ? "no GPU" : targets.join(", ");
+  const details = files.map(({ path, opens }) => `${path} ${opens ? "may" : "may not"} be opened`);
+  return check(
+    "driver",
+    files.length > 0 && files.every(({ opens }) => opens) ? "ok" : "info",
+    gpus,
+    details,
+  );
+}
+
+function checkDevices(
+  gpus: readonly DeviceInfo[],
+  requested: string | null,
+  failure: RocmAttentionError | null,
+  driver: Driver,
+): Check {
   const lines = gpus.map(
     ({ ordinal, name, gcnArchName, computeUnits, totalMemory }) =>
       `GPU ${ordinal}: ${name}, ${gcnArchName}, ${computeUnits} compute units, ${(totalMemory / 2 ** 30).toFixed(0)} GiB`,
   );
   if (requested !== null) lines.push(`ROCM_ATTENTION_DEVICE=${requested}: what Device.open() opens`);
+  const variables = driverVariables(process.env);
   const [text, ...details] = lines;
-  if (text !== undefined) return check("devices", "ok", text, details);
-  const none = "no GPU, and ROCM_ATTENTION_DEVICE asks for no emulated one";
-  if (hipLibrary().path !== null) {
-    const { text, next } = gpuAccess();
-    return { ...check("devices", "problem", none, [text]), next };
+  if (failure !== null && text !== undefined) {
+    return check("devices", "warning", text, [...details, listingFailed(failure).text, ...variables]);
   }
-  const next = process.env.ROCM_ATTENTION_HIP_LIBRARY ? "unset ROCM_ATTENTION_HIP_LIBRARY" : USE_EMULATOR;
-  return { ...check("devices", "problem", none), next };
+  if (text !== undefined) return check("devices", "ok", text, [...details, ...variables]);
+  const none = "no GPU, and ROCM_ATTENTION_DEVICE asks for no emulated one";
+  const { text: reason, next } = noGpu(failure, driver);
+  return { ...check("devices", "problem", none, [reason, ...variables]), next };
+}
+
+function noGpu(failure: RocmAttentionError | null, driver: Driver): NoGpu {
+  if (failure !== null) return listingFailed(failure);
+  return hipLibrary().path === null ? withoutHip(driver, process.env) : noneListed(driver, process.env);
+}
+
+/** The level of this processor at which the emulator runs. */
+function checkEmulator(): Check {
+  const level = cpuLevel(readCpuinfo(), process.env.ROCM_EMULATOR_CPU);
+  if (level !== "x86_64") return check("emulator", "ok", `runs at the processor's level ${level}`);
+  const slow =
+    "runs at the level x86_64, some 20 times slower: without AVX2 and FMA it rounds products in software";
+  return check("emulator", "warning", slow);
 }
 
 interface KernelCheck {
@@ -129,7 +185,7 @@ function checkAiter(catalogs: ReadonlyMap<string, KernelCheck>): Check {
   return check("AITER", lines.length > 0 ? "ok" : "info", text, details);
 }
 
-/** What the variables that are set do to an ordinary model. */
+/** Effects of the variables that are set on an ordinary model. */
 function checkVariables(): Check[] {
   const llama = { numHeads: 32, numKvHeads: 8, headSize: 128, dtype: "bfloat16" } as const;
   const { error, variables } = explain(llama);
@@ -182,7 +238,7 @@ function check(title: string, state: Check["state"], text: string, details: stri
   return { title, state, text, details };
 }
 
-/** What is no error of this package is a bug, and ends the command with its stack. */
+/** An error of this package; any other is a bug, and ends the command with its stack. */
 function coded(error: unknown): RocmAttentionError {
   if (error instanceof RocmAttentionError) return error;
   throw error;

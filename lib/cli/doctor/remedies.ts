@@ -1,17 +1,21 @@
-import { accessSync, constants, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { ErrorCode } from "../../errors.js";
+import type { ErrorCode, RocmAttentionError } from "../../errors.js";
 import { kernelSources } from "../../kernels/sources.js";
 import { installedKernels } from "../../kernels/store.js";
 import { packageRoot } from "../../native.js";
+import { type Driver, hidingVariables } from "./driver.js";
 
-/** What to type next, by what is wrong. */
+/** Commands to type next, by the trouble that they end. */
 
 export const USE_EMULATOR = "ROCM_ATTENTION_DEVICE=emulator:gfx942 npx rocm-attention doctor";
 
 const isClone = existsSync(join(packageRoot, "kernels", "build"));
 
 export const GET_ADDON = isClone ? "npx cmake-js build" : "npm install --force rocm-attention";
+
+const JOIN_GROUPS = "sudo usermod -aG render,video $USER";
+const PASS_GPUS = "docker run --device=/dev/kfd --device=/dev/dri --group-add video --group-add render ...";
 
 /** For a target that has no kernels. */
 export function getKernels(target: string): string {
@@ -25,17 +29,54 @@ export function replaceKernels(target: string): string {
   return isClone ? getKernels(target) : `npm install --force @rocm-attention/kernels-${target}`;
 }
 
-/** Where the HIP runtime is loaded and sees no GPU: what the driver lets this process do. */
-export function gpuAccess(): { text: string; next: string } {
-  const driver = "/dev/kfd";
-  if (!existsSync(driver))
-    return { text: `there is no ${driver}: the amdgpu driver has no GPU`, next: USE_EMULATOR };
-  try {
-    accessSync(driver, constants.R_OK | constants.W_OK);
-    return { text: `${driver} may be opened`, next: "rocminfo" };
-  } catch {
-    return { text: `${driver} may not be opened`, next: "sudo usermod -aG render,video $USER" };
+/** A reason why there is no GPU to use, and the command that changes it. */
+export interface NoGpu {
+  text: string;
+  next: string;
+}
+
+/** Where no HIP runtime could be loaded. */
+export function withoutHip({ targets }: Driver, env: NodeJS.ProcessEnv): NoGpu {
+  if (env.ROCM_ATTENTION_HIP_LIBRARY) {
+    return { text: "the HIP library that is named is none", next: "unset ROCM_ATTENTION_HIP_LIBRARY" };
   }
+  return targets.length === 0
+    ? { text: "the amdgpu driver has no GPU, and there is no HIP runtime", next: USE_EMULATOR }
+    : {
+        text: `the driver has ${targets.join(", ")}, but there is no HIP runtime of ROCm 6 or 7`,
+        next: "sudo apt-get install hip-runtime-amd",
+      };
+}
+
+/** Where HIP fails to list its GPUs. */
+export function listingFailed({ hipError, message }: RocmAttentionError): NoGpu {
+  return hipError === "hipErrorInsufficientDriver"
+    ? {
+        text: `${message}: the amdgpu driver is too old for this HIP runtime`,
+        next: "sudo apt-get install amdgpu-dkms",
+      }
+    : { text: message, next: "rocminfo" };
+}
+
+/** Where HIP lists no GPU: because of what the driver has and lets this process do, or of variables. */
+export function noneListed(driver: Driver, env: NodeJS.ProcessEnv): NoGpu {
+  const { targets, files, hasKfd, hasRenderNode, inContainer } = driver;
+  if (targets.length === 0 && !hasKfd) {
+    return { text: "there is no /dev/kfd: the amdgpu driver has no GPU", next: USE_EMULATOR };
+  }
+  const absent = [...(hasKfd ? [] : ["/dev/kfd"]), ...(hasRenderNode ? [] : ["/dev/dri/renderD*"])];
+  if (absent.length > 0) {
+    const has = targets.length === 0 ? "" : `the driver has ${targets.join(", ")}, but `;
+    return { text: `${has}there is no ${absent.join(" and no ")} here`, next: PASS_GPUS };
+  }
+  const closed = files.filter(({ opens }) => !opens).map(({ path }) => path);
+  if (closed.length > 0) {
+    return { text: `${closed.join(", ")} may not be opened`, next: inContainer ? PASS_GPUS : JOIN_GROUPS };
+  }
+  const hiding = hidingVariables(env);
+  return hiding.length > 0
+    ? { text: `${hiding.join(" and ")} may hide every GPU`, next: `unset ${hiding.join(" ")}` }
+    : { text: "the driver's files may be opened", next: "rocminfo" };
 }
 
 /** For an attention that could not be made on a device of this target. */
