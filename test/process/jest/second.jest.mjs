@@ -1,0 +1,3 @@
+import { testAttention } from "./attention.mjs";
+
+testAttention();
