@@ -1,6 +1,6 @@
 import { invalidArgument } from "./errors.js";
 
-/** How much a message matters. */
+/** The weight of a message. */
 export type LogLevel = "error" | "warn" | "info" | "debug";
 
 /** Receives what the package has to tell. It must not throw; what it throws is swallowed. */

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters, styleText } from "node:util";
 
-/** How text is laid out: in so many columns, with colours or without. */
+/** The layout of text: so many columns, with colours or without. */
 export interface TextStyle {
   width: number;
   color: boolean;

@@ -36,7 +36,7 @@ export function automaticFor(config: ResolvedConfig): readonly Automatic[] {
   return AUTOMATIC[kindOf(config)];
 }
 
-/** What lets a candidate be considered: its flags, "block size 1" or "default"; null: nothing does. */
+/** The reason for which a candidate is considered: its flags, "block size 1" or "default"; null: none. */
 export function sourceOf(
   { backend, flags, source }: Automatic,
   { blockSize }: ResolvedConfig,
@@ -46,7 +46,7 @@ export function sourceOf(
   return backend === "ROCM_AITER_MLA" && blockSize === 1 ? "block size 1" : null;
 }
 
-/** What to set for a candidate to be considered. */
+/** The flags to set for a candidate to be considered. */
 export function flagsToSet({ flags }: Automatic, values: Flags): string {
   return flags
     .filter((name) => !values[name])
@@ -62,7 +62,7 @@ export function enabled(config: ResolvedConfig, flags: Flags): BuiltinBackendNam
 }
 
 /**
- * What vLLM (v0.12) answers from the same words. It validates next to nothing, so the answer may be unable to run; null
+ * The answer of vLLM (v0.12) to the same words. It validates next to nothing, so the answer may be unable to run; null
  * where it raises an error. It looks for AITER only before ROCM_AITER_MLA.
  */
 export function upstreamRule(

@@ -18,7 +18,7 @@ export function variableText({ name, value, effect, note }: VariableReport): str
   return `${name}=${value}: ${effectText(effect, note)}`;
 }
 
-/** Whatever a variable does, or why it does nothing. */
+/** The effect of a variable, or the reason why it has none. */
 export function effectText(effect: string | null, note: string | undefined): string {
   if (effect === null) return `no effect: ${note}`;
   return note === undefined ? effect : `${effect}; ${note}`;

@@ -2,7 +2,7 @@ import { fromBfloat16 } from "../../dtype.js";
 import type { ModelConfig } from "./model.js";
 import type { Row, Sequence } from "./scheduler.js";
 
-/** How far the sampled rows of attention were from the reference. */
+/** The deviation of the sampled rows of attention from the reference. */
 export interface Deviation {
   /** The largest rms(error) / rms(reference) of a row: one head of one token. */
   readonly largest: number;

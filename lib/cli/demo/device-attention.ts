@@ -16,7 +16,7 @@ import type { Row, Sequence } from "./scheduler.js";
 
 const BLOCK_SIZE = 16;
 
-/** What the steps may need at most. */
+/** The most that a step may need. */
 export interface Limits {
   readonly maxSequences: number;
   readonly maxTokens: number;

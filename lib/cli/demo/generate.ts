@@ -1,7 +1,7 @@
 import type { Attend, LanguageModel, Step } from "./model.js";
 import type { Row, Scheduler, Sequence } from "./scheduler.js";
 
-/** What runs the attention of every layer, and keeps the sequences' keys and values. */
+/** The attention of every layer, with the sequences' keys and values. */
 export interface StepAttention {
   /** Announces a step; its `attend` calls follow, layer by layer. */
   begin(rows: readonly Row[]): Promise<void>;

@@ -1,12 +1,12 @@
 import type { Deviation } from "./deviation.js";
 
-/** What a run of the demo has to tell, as `--json` prints it. */
+/** The report of a run of the demo, as `--json` prints it. */
 export interface DemoReport {
   /** The first sequence's text, prompt included. */
   readonly text: string;
   readonly sequences: readonly { prompt: string; text: string; tokens: number }[];
   readonly backend: string;
-  /** Why it is this backend. */
+  /** The reason for this backend. */
   readonly reason: string;
   readonly device: {
     readonly name: string;

@@ -8,7 +8,7 @@ export interface Sequence {
   /** Bytes in all when it is complete. */
   readonly length: number;
   readonly sample: Sampler;
-  /** How many of `bytes` the KV cache holds already. */
+  /** The number of `bytes` that the KV cache holds already. */
   cached: number;
 }
 
@@ -18,7 +18,7 @@ export function createSequence(id: number, prompt: Uint8Array, tokens: number, s
   return { id, bytes: [...prompt], promptLength, length: promptLength + tokens, sample, cached: 0 };
 }
 
-/** What one sequence does in a step: `queryLength` of its bytes go through the model. */
+/** One sequence's part in a step: `queryLength` of its bytes go through the model. */
 export interface Row {
   readonly sequence: Sequence;
   readonly queryLength: number;

@@ -3,7 +3,7 @@ import { createBatch } from "../../batch/batch.js";
 import type { Device } from "../../device/device.js";
 import { fromBfloat16, toBfloat16 } from "../../dtype.js";
 
-/** What a small run of attention on a device has shown. */
+/** The result of a small run of attention on a device. */
 export interface ProbeResult {
   backend: string;
   milliseconds: number;
@@ -11,7 +11,7 @@ export interface ProbeResult {
   deviation: number;
 }
 
-/** What a bfloat16 kernel has to keep. */
+/** The bound of a bfloat16 kernel's deviation. */
 export const PROBE_BOUND = 4e-3;
 
 const SHAPE = { numHeads: 8, numKvHeads: 2, headSize: 128 } as const;

@@ -37,7 +37,7 @@ export interface Check {
   state: "ok" | "info" | "warning" | "problem";
   text: string;
   details: string[];
-  /** What to type next, where it is a problem. */
+  /** The command to type next, where it is a problem. */
   next?: string;
 }
 

@@ -191,7 +191,7 @@ function byWindow(
   return kinds;
 }
 
-/** How many layers have the window, if there is one. */
+/** The number of layers with the window, if there is one. */
 function windowedLayers(config: Json, family: Family, numLayers: number): number {
   const { layer_types: types } = config;
   if (Array.isArray(types)) return slidingTypes(types, numLayers);

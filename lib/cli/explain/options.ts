@@ -64,7 +64,7 @@ export function explainOptions(): Command {
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      "\nThe other options of `vllm serve` are accepted and named as without effect. The variables of vLLM act as they do there: docs/environment.md lists them.",
+      "\nThe other options of `vllm serve` are accepted and named as without effect.\nThe variables of vLLM act as they do there: docs/environment.md lists them.",
     );
   return addOtherOptions(command);
 }

@@ -31,7 +31,7 @@ export const EXAMPLE_NAMES = Object.keys(EXAMPLES) as ExampleName[];
 const SHAPE = { numHeads: 8, numKvHeads: 2, headSize: 128 } as const;
 const BLOCK_SIZE = 16;
 
-/** What an example does, in words. */
+/** An example in words. */
 export function describeExample(name: ExampleName): string {
   const { numHeads, numKvHeads, headSize } = SHAPE;
   return `${EXAMPLES[name].description}; ${numHeads} heads on ${numKvHeads} of K and V, ${headSize} elements each, bfloat16`;

@@ -3,7 +3,7 @@ import { INSTRUCTION_CLASSES, type LaunchCounters } from "../../device/emulator.
 import type { DeviceInfo } from "../../index.js";
 import { blocksOf, type HotRow, hottest, pcText, weighed } from "./hottest.js";
 
-/** What `rocm-attention profile --json` prints. */
+/** The object that `rocm-attention profile --json` prints. */
 export interface ProfileReport {
   readonly example: string;
   readonly description: string;
