@@ -1,4 +1,4 @@
-import { realpathSync, type Stats, statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, sep } from "node:path";
@@ -81,7 +81,7 @@ const warned = new Set<string>();
 export function requireTrusted(
   path: string,
   source: KernelSource["source"],
-  stats: Stats = statSync(path),
+  stats: { readonly uid: number; readonly mode: number } = statSync(path),
 ): void {
   if (process.getuid === undefined) return;
   const owners = [process.getuid(), 0, statSync(packageRoot).uid];
