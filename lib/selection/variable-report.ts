@@ -106,7 +106,7 @@ function nearestVariable(name: string): string | null {
   const words = name.split("_").filter(Boolean);
   const longer = VARIABLE_NAMES.filter((candidate) => {
     const parts = candidate.split("_");
-    return words.length > 1 && words.every((word) => parts.includes(word));
+    return words.every((word) => parts.includes(word));
   });
   return (
     longer.sort((a, b) => a.length - b.length)[0] ??

@@ -71,7 +71,7 @@ describe("DeepSeek's scale", () => {
   it("is 1 / sqrt(192) where position is not scaled", () => {
     expect(only(DEEPSEEK_V3).scale).toBeCloseTo(0.0722, 4);
     expect(
-      only({ ...DEEPSEEK_V3, rope_parameters: { rope_type: "default", rope_theta: 1e4 } }).scale,
+      only({ ...DEEPSEEK_V3, rope_parameters: { ...yarn, rope_type: "default", rope_theta: 1e4 } }).scale,
     ).toBeCloseTo(0.0722, 4);
   });
 });
@@ -245,6 +245,26 @@ describe("class defaults", () => {
       [{ layers: 18, config: { slidingWindow: 128, sinks: true } }, { layers: 18 }],
     ],
     [
+      "GPT-2 without a scale",
+      { model_type: "gpt2", scale_attn_weights: false },
+      [{ config: { numHeads: 12, headSize: 64, scale: 1 } }],
+    ],
+    [
+      "MPT's own scale and key-value heads",
+      { model_type: "mpt", attn_config: { softmax_scale: 0.5, kv_n_heads: 4 } },
+      [{ config: { scale: 0.5, numKvHeads: 4 } }],
+    ],
+    [
+      "a dtype that stands outside of text_config",
+      { model_type: "llava", torch_dtype: "float16", text_config: { model_type: "llama" } },
+      [{ config: { dtype: "float16" } }],
+    ],
+    [
+      "Gemma 3's pattern under its newer name",
+      { model_type: "gemma3_text", _sliding_window_pattern: 2 },
+      [{ layers: 13 }, { layers: 13 }],
+    ],
+    [
       "MPT's ALiBi",
       { model_type: "mpt", attn_config: {} },
       [{ config: { numHeads: 16, alibiSlopes: expect.anything() } }],
@@ -269,6 +289,38 @@ describe("class defaults", () => {
     ],
   ])("answer for %s", (_, config, expected) => {
     expect(kinds(config)).toMatchObject(expected);
+  });
+
+  it.each([
+    ["mixtral", { numHeads: 32, numKvHeads: 8, headSize: 128 }],
+    ["starcoder2", { numHeads: 24, numKvHeads: 2, headSize: 128 }],
+    ["glm4", { numHeads: 32, numKvHeads: 2, headSize: 128 }],
+    ["seed_oss", { numHeads: 80, numKvHeads: 8, headSize: 128 }],
+    ["smollm3", { numHeads: 16, numKvHeads: 4, headSize: 128 }],
+    ["granite", { numHeads: 32, numKvHeads: 32, scale: 1 }],
+    ["falcon", { numHeads: 71, numKvHeads: 1, headSize: 64 }],
+    ["gpt_bigcode", { numHeads: 12, numKvHeads: 1, headSize: 64 }],
+    ["qwen3_moe", { numHeads: 32, numKvHeads: 4, headSize: 64 }],
+    ["deepseek_v2", { numHeads: 32, kvLoraRank: 512, vHeadDim: 128 }],
+  ])("of %s are those of its class", (type, expected) => {
+    expect(only({ model_type: type })).toMatchObject(expected);
+  });
+
+  it("of Command R7B leave every fourth layer without a window", () => {
+    expect(kinds({ model_type: "cohere2" })).toMatchObject([
+      { layers: 30, config: { slidingWindow: 4096 } },
+      { layers: 10 },
+    ]);
+  });
+
+  it.each([
+    ["n_embd", { n_embd: 1024, n_head: 16 }],
+    ["n_embed", { n_embed: 1024, num_attention_heads: 16 }],
+    ["d_model", { d_model: 1024, n_heads: 16 }],
+    ["n_embd beside a hidden_size of null", { hidden_size: null, n_embd: 1024, num_heads: 16 }],
+    ["kv_channels", { hidden_size: 4096, num_attention_heads: 16, kv_channels: 64 }],
+  ])("give way to %s", (_, fields) => {
+    expect(only({ model_type: "gptj", ...fields })).toMatchObject({ numHeads: 16, headSize: 64 });
   });
 
   it("fill up what is absent, and give way to what is there", () => {

@@ -47,3 +47,17 @@ describe("wrong words", () => {
     expect([complaint, exitCode]).toEqual(["", 1]);
   });
 });
+
+it("no words at all get the help, and --version the version", async () => {
+  const exit = vi.spyOn(process, "exit").mockImplementation((status) => {
+    throw new Error(`exit ${status}`);
+  });
+  const [output, errors] = [process.stdout, process.stderr].map((stream) =>
+    vi.spyOn(stream, "write").mockReturnValue(true),
+  );
+  await expect(runCommand([])).rejects.toThrow("exit 1");
+  expect(errors!.mock.lastCall![0]).toMatch(/^Usage: rocm-attention /);
+  await expect(runCommand(["--version"])).rejects.toThrow("exit 0");
+  expect(output!.mock.lastCall![0]).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(exit).toHaveBeenCalledTimes(2);
+});

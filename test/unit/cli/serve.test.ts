@@ -168,6 +168,13 @@ describe("the backend that newer versions take as an option", () => {
     });
   });
 
+  it("is the default where use_prefill_decode_attention is false, whatever the variable says", async () => {
+    vi.stubEnv("VLLM_V1_USE_PREFILL_DECODE_ATTENTION", "1");
+    expect(await answer()).toMatchObject({ backend: "ROCM_ATTN" });
+    const words = ["--attention-config", '{"use_prefill_decode_attention": false}'];
+    expect(await answer(...words)).toMatchObject({ backend: "TRITON_ATTN", source: "default" });
+  });
+
   it.each<[string[], string]>([
     [["--attention-backend", "ROCM_ATTENTION"], "ROCM_ATTN"],
     [["--attention-config", '{"backends": "ROCM_ATTN"}'], "did you mean backend?"],
@@ -189,19 +196,8 @@ describe("other options", () => {
   it("are accepted and named as without effect", async () => {
     const words = [
       ...["--port", "8000", "--max_num_seqs", "256", "--enforce-eager", "--no-enable-prefix-caching", "-O3"],
-      ...[
-        "--served-model-name",
-        "a",
-        "b",
-        "--seed",
-        "-1",
-        "-q",
-        "fp8",
-        "-cc.mode=3",
-        "-dp",
-        "2",
-        "--hf-token",
-      ],
+      ...["--served-model-name", "a", "b", "--seed", "-1", "-q", "fp8", "-cc.mode=3", "-dp", "2"],
+      ...["--swap-space", "-0.5", "--hf-token"],
     ];
     const { options, backend } = await answer(MIXTRAL, ...words);
     expect(backend).toBe("TRITON_ATTN");
@@ -218,6 +214,7 @@ describe("other options", () => {
       "--compilation-config": '{"mode":3}',
       "--data-parallel-size": "2",
       "--hf-token": null,
+      "--swap-space": "-0.5",
     });
     expect(options.every(({ effect }: { effect: unknown }) => effect === null)).toBe(true);
     expect(await explain([MIXTRAL, ...words])).toMatch(

@@ -43,6 +43,15 @@ describe("flags", () => {
     expect(VLLM_ROCM_USE_AITER!.note).toContain("counts as off");
   });
 
+  it("may act by a word that counts as off, and still give a warning", () => {
+    const reports = report({ VLLM_ROCM_USE_AITER: "1", VLLM_ROCM_USE_AITER_MHA: "yes" });
+    expect(reports.VLLM_ROCM_USE_AITER_MHA).toEqual({
+      level: "warning",
+      acts: true,
+      note: '"yes" is neither 1 or true nor 0 or false, and counts as off',
+    });
+  });
+
   it("are read once each, and nothing else is", () => {
     const reads: unknown[] = [];
     const env = new Proxy({}, { get: (_, name) => void reads.push(name) });
@@ -153,6 +162,7 @@ describe("a variable that vLLM does not have", () => {
     ["VLLM_USE_AITER", "VLLM_ROCM_USE_AITER"],
     ["VLLM_ATTENTION_BACKENDS", "VLLM_ATTENTION_BACKEND"],
     ["VLLM_ROCM_USE_ATIER_MLA", "VLLM_ROCM_USE_AITER_MLA"],
+    ["VLLM_ROCM_PAGED_ATTN", "VLLM_ROCM_CUSTOM_PAGED_ATTN"],
     ["VLLM_USE_AITER_UNIFIED_ATTENTION", "VLLM_ROCM_USE_AITER_UNIFIED_ATTENTION"],
     ["VLLM_LOGING_LEVEL", "VLLM_LOGGING_LEVEL"],
   ])("%s is warned of with the nearest name: %s", (name, nearest) => {
