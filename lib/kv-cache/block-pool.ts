@@ -1,12 +1,16 @@
-import { createHash } from "node:crypto";
+import { checkInteger, checkOptions, isArray } from "../arguments.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 import type { BlockCopy } from "./cache.js";
+import { Int32List } from "./int32-list.js";
+import { checkTokenIds, prefixHash, type TokenIds } from "./prefix-hash.js";
 
 /** What a program calls a sequence by. */
 export type SequenceId = string | number;
 
 /** What a step needs to know of its sequences: the input of `batch.update`. */
 export interface BatchInput {
+  /** Tokens of a block. */
+  readonly blockSize: number;
   /** int32 [sequences + 1]: where each sequence's query tokens begin. */
   readonly queryStartLoc: Int32Array;
   /** int32 [sequences]: tokens in the cache when the step has been written, context + query. */
@@ -15,110 +19,127 @@ export interface BatchInput {
   readonly blockTable: readonly Int32Array[];
 }
 
+const LARGEST = 2 ** 31 - 1;
+
 interface Sequence {
   /** Tokens that have a place. */
   length: number;
-  readonly blocks: number[];
+  readonly blocks: Int32List;
+  /** Of the blocks whose tokens are known, first to last, the hash of all tokens up to the block's end. */
+  readonly hashes: string[];
 }
 
 /**
  * Hands out the blocks of a KV cache to sequences. Blocks can be shared (`fork`, prefix hits) and are then copied before
- * they are written to. The pool knows nothing of devices: it says what to do.
+ * they are written to. The pool knows nothing of devices: it says what to do. Blocks that were never used cost nothing.
  */
 export class BlockPool {
   readonly numBlocks: number;
   readonly blockSize: number;
   readonly #sequences = new Map<SequenceId, Sequence>();
-  readonly #references: Int32Array;
-  /** Free blocks without contents worth keeping; the last one is handed out next. */
-  readonly #free: number[];
+  /** By block: how many sequences have it. As long as blocks have ever been used, lowest first. */
+  readonly #references = new Int32List();
+  /** Used and free blocks without contents worth keeping; the last one is handed out next. */
+  readonly #free = new Int32List();
   /** Free blocks whose contents may be found again, least recently used first. */
-  readonly #cached = new Map<number, string>();
+  readonly #cached = new Set<number>();
   readonly #byHash = new Map<string, number>();
   readonly #hashes = new Map<number, string>();
+  #copies: BlockCopy[] = [];
 
   constructor(options: { numBlocks: number; blockSize?: number }) {
-    const { numBlocks, blockSize = 16 } = options ?? {};
-    for (const [name, value] of Object.entries({ numBlocks, blockSize })) {
-      if (!Number.isSafeInteger(value) || value < 1 || value >= 2 ** 31) {
-        throw invalidArgument(name, "an integer between 1 and 2^31 - 1", value);
-      }
-    }
-    this.numBlocks = numBlocks;
-    this.blockSize = blockSize;
-    this.#references = new Int32Array(numBlocks);
-    this.#free = Array.from({ length: numBlocks }, (_, i) => numBlocks - 1 - i);
+    const { numBlocks, blockSize = 16 } = checkOptions(options, ["numBlocks", "blockSize"]);
+    this.numBlocks = checkInteger(numBlocks, "numBlocks", 1, LARGEST);
+    this.blockSize = checkInteger(blockSize, "blockSize", 1, LARGEST);
   }
 
   /** Blocks that `append` could hand out now. */
   get freeBlocks(): number {
-    return this.#free.length + this.#cached.size;
+    return this.numBlocks - this.#references.length + this.#free.length + this.#cached.size;
   }
 
   /** Tokens that a sequence has places for; 0 for an unknown one. */
   length(id: SequenceId): number {
-    return this.#sequences.get(id)?.length ?? 0;
+    return this.#sequences.get(checkId(id, "id"))?.length ?? 0;
   }
 
   /**
    * Gives `numTokens` more tokens of a sequence (a new one, if its id is new) a place. All or nothing: ERR_OUT_OF_BLOCKS
-   * leaves the pool as it was. Returns the copies to run before the tokens are written: of a shared block that they go to.
+   * leaves the pool as it was. Where they go to a shared block, that must be copied first: see `takeCopies`.
    */
-  append(id: SequenceId, numTokens: number): BlockCopy[] {
-    checkId(id);
-    if (!Number.isSafeInteger(numTokens) || numTokens < 0) {
-      throw invalidArgument("numTokens", "an integer >= 0", numTokens);
-    }
-    const sequence = this.#sequences.get(id) ?? { length: 0, blocks: [] };
-    const needed = Math.ceil((sequence.length + numTokens) / this.blockSize) - sequence.blocks.length;
-    const last = sequence.blocks.at(-1);
-    const writesLast = numTokens > 0 && sequence.length % this.blockSize !== 0;
-    const shared = writesLast && this.#references[last!]! > 1;
-    if (needed + Number(shared) > this.freeBlocks) {
+  append(id: SequenceId, numTokens: number): void {
+    const sequence = this.#sequences.get(checkId(id, "id")) ?? {
+      length: 0,
+      blocks: new Int32List(),
+      hashes: [],
+    };
+    const { length, blocks } = sequence;
+    checkInteger(numTokens, "numTokens", 0, LARGEST - length);
+    const added = Math.ceil((length + numTokens) / this.blockSize) - blocks.length;
+    const last = blocks.length - 1;
+    const writesLast = numTokens > 0 && length % this.blockSize !== 0;
+    const copies = writesLast && this.#references.at(blocks.at(last)) > 1;
+    const needed = added + Number(copies);
+    if (needed > this.freeBlocks) {
       throw new RocmAttentionError(
         "ERR_OUT_OF_BLOCKS",
-        `${numTokens} more tokens of sequence ${id} need ${needed + Number(shared)} blocks of ${this.blockSize} tokens, ` +
+        `${numTokens} more tokens of sequence ${id} need ${needed} blocks of ${this.blockSize} tokens, ` +
           `${this.freeBlocks} of ${this.numBlocks} are free: free or truncate sequences, or make a larger pool`,
       );
     }
+    // So that nothing can fail halfway, nor when the blocks are given back.
+    const unused = Math.max(0, needed - this.#free.length);
+    blocks.reserve(added);
+    this.#references.reserve(unused);
+    this.#free.reserve(this.#references.length + unused - this.#free.length);
     this.#sequences.set(id, sequence);
-    const copies: BlockCopy[] = [];
-    if (shared) {
+    if (copies) {
+      const from = blocks.at(last);
       const to = this.#take();
-      copies.push({ from: last!, to });
-      this.#release(last!);
-      sequence.blocks[sequence.blocks.length - 1] = to;
+      this.#copies.push({ from, to });
+      this.#release(from);
+      blocks.set(last, to);
     } else if (writesLast) {
-      this.#forget(last!); // its contents change
+      this.#forget(blocks.at(last)); // its contents change
     }
-    for (let i = 0; i < needed; i++) sequence.blocks.push(this.#take());
+    for (let i = 0; i < added; i++) blocks.push(this.#take());
     sequence.length += numTokens;
+  }
+
+  /**
+   * The copies that `append` has made necessary since the last call. They run in this order, one after the other, before
+   * anything else is written: `cache.copyBlocks(pool.takeCopies())`, for every cache that the pool's blocks are of.
+   */
+  takeCopies(): BlockCopy[] {
+    const copies = this.#copies;
+    this.#copies = [];
     return copies;
   }
 
-  /** Makes a new sequence with the same tokens; the two share their blocks until one of them grows. */
+  /**
+   * Makes a new sequence with the same tokens, which have been written; the two share their blocks until one of them
+   * grows.
+   */
   fork(from: SequenceId, to: SequenceId): void {
-    checkId(to);
-    const source = this.#known(from);
-    if (this.#sequences.has(to)) throw invalidArgument("to", "the id of no sequence", to);
-    for (const block of source.blocks) this.#references[block]!++;
-    this.#sequences.set(to, { length: source.length, blocks: [...source.blocks] });
+    const { length, blocks, hashes } = this.#known(from, "from");
+    if (this.#sequences.has(checkId(to, "to"))) throw invalidArgument("to", "the id of no sequence", to);
+    const copy = { length, blocks: blocks.copy(), hashes: [...hashes] };
+    for (const block of blocks) this.#references.set(block, this.#references.at(block) + 1);
+    this.#sequences.set(to, copy);
   }
 
   /** Drops a sequence's last tokens, so that `length` remain. */
   truncate(id: SequenceId, length: number): void {
-    const sequence = this.#known(id);
-    if (!Number.isSafeInteger(length) || length < 0 || length > sequence.length) {
-      throw invalidArgument("length", `an integer between 0 and ${sequence.length}`, length);
-    }
-    sequence.length = length;
+    const sequence = this.#known(id, "id");
+    sequence.length = checkInteger(length, "length", 0, sequence.length);
     const kept = Math.ceil(length / this.blockSize);
     while (sequence.blocks.length > kept) this.#release(sequence.blocks.pop()!);
+    sequence.hashes.length = Math.min(sequence.hashes.length, Math.floor(length / this.blockSize));
   }
 
   /** Ends a sequence; blocks that nobody else has become free. */
   free(id: SequenceId): void {
-    const { blocks } = this.#known(id);
+    const { blocks } = this.#known(id, "id");
     this.#sequences.delete(id);
     while (blocks.length > 0) this.#release(blocks.pop()!);
   }
@@ -127,74 +148,106 @@ export class BlockPool {
    * Begins sequence `id` with the longest prefix of `tokenIds` whose blocks are still in the cache, and returns its length:
    * a multiple of the block size, less than all tokens, so that the last one is still computed.
    */
-  match(id: SequenceId, tokenIds: ArrayLike<number>): number {
-    checkId(id);
-    if (this.#sequences.has(id)) throw invalidArgument("id", "the id of no sequence", id);
-    const blocks: number[] = [];
-    for (const hash of this.#prefixHashes(tokenIds, Math.max(0, tokenIds.length - 1))) {
+  match(id: SequenceId, tokenIds: TokenIds): number {
+    if (this.#sequences.has(checkId(id, "id"))) throw invalidArgument("id", "the id of no sequence", id);
+    const tokens = checkTokenIds(tokenIds);
+    const sequence: Sequence = { length: 0, blocks: new Int32List(), hashes: [] };
+    for (let end = this.blockSize; end < tokens.length; end += this.blockSize) {
+      const hash = prefixHash(sequence.hashes.at(-1) ?? "", tokens, sequence.length, end);
       const block = this.#byHash.get(hash);
       if (block === undefined) break;
-      blocks.push(block);
+      sequence.blocks.push(block);
+      sequence.hashes.push(hash);
+      sequence.length = end;
     }
-    for (const block of blocks) {
-      if (this.#references[block]!++ === 0) this.#cached.delete(block);
+    for (const block of sequence.blocks) {
+      if (this.#references.at(block) === 0) this.#cached.delete(block);
+      this.#references.set(block, this.#references.at(block) + 1);
     }
-    this.#sequences.set(id, { length: blocks.length * this.blockSize, blocks });
-    return blocks.length * this.blockSize;
+    this.#sequences.set(id, sequence);
+    return sequence.length;
   }
 
-  /** Notes what a sequence's full blocks hold, once their tokens have been written, so that `match` finds them. */
-  commit(id: SequenceId, tokenIds: ArrayLike<number>): void {
-    const sequence = this.#known(id);
-    if (tokenIds.length > sequence.length) {
-      throw invalidArgument("tokenIds", `at most the sequence's ${sequence.length} tokens`, tokenIds.length);
+  /**
+   * Notes what a sequence's full blocks hold, once their tokens have been written, so that `match` finds them. `tokenIds`
+   * are those of the sequence from its beginning; what has been noted before is not looked at again.
+   */
+  commit(id: SequenceId, tokenIds: TokenIds): void {
+    const { length, blocks, hashes } = this.#known(id, "id");
+    const tokens = checkTokenIds(tokenIds, hashes.length * this.blockSize);
+    if (tokens.length > length) {
+      throw invalidArgument("tokenIds", `at most the sequence's ${length} tokens`, tokens.length);
     }
-    for (const [index, hash] of this.#prefixHashes(tokenIds, tokenIds.length).entries()) {
-      const block = sequence.blocks[index]!;
+    while ((hashes.length + 1) * this.blockSize <= tokens.length) {
+      const start = hashes.length * this.blockSize;
+      const block = blocks.at(hashes.length);
+      const hash = prefixHash(hashes.at(-1) ?? "", tokens, start, start + this.blockSize);
+      hashes.push(hash);
       if (this.#byHash.has(hash) || this.#hashes.has(block)) continue;
       this.#byHash.set(hash, block);
       this.#hashes.set(block, hash);
     }
   }
 
-  /** The metadata of a step in which each sequence's last `queryLength` tokens are computed. */
+  /**
+   * The metadata of a step in which each sequence's last `queryLength` tokens are computed. Refused while copies are
+   * pending: the step would write to blocks whose contents they move.
+   */
   batch(rows: readonly { id: SequenceId; queryLength: number }[]): BatchInput {
-    const queryStartLoc = new Int32Array(rows.length + 1);
-    const seqLens = new Int32Array(rows.length);
-    const blockTable = rows.map(({ id, queryLength }, row) => {
-      const { length, blocks } = this.#known(id);
-      if (!Number.isSafeInteger(queryLength) || queryLength < 0 || queryLength > length) {
-        throw invalidArgument(`rows[${row}].queryLength`, `an integer between 0 and ${length}`, queryLength);
-      }
-      queryStartLoc[row + 1] = queryStartLoc[row]! + queryLength;
-      seqLens[row] = length;
-      return Int32Array.from(blocks);
-    });
-    return { queryStartLoc, seqLens, blockTable };
+    if (!isArray(rows)) throw invalidArgument("rows", "an array of { id, queryLength }", rows);
+    if (this.#copies.length > 0) {
+      throw new RocmAttentionError(
+        "ERR_INVALID_ARGUMENT",
+        `${this.#copies.length} copies of shared blocks are pending: run cache.copyBlocks(pool.takeCopies()) before batch()`,
+      );
+    }
+    const starts = [0];
+    const lengths: number[] = [];
+    const blockTable: Int32Array[] = [];
+    const seen = new Set<unknown>();
+    for (let row = 0; row < rows.length; row++) {
+      const name = `rows[${row}]`;
+      const { id, queryLength } = checkOptions(rows[row], ["id", "queryLength"], name);
+      const { length, blocks } = this.#known(id, `${name}.id`);
+      if (seen.has(id)) throw invalidArgument(`${name}.id`, "each sequence once", id);
+      seen.add(id);
+      const start = starts[row]!;
+      const most = Math.min(length, LARGEST - start);
+      starts.push(start + checkInteger(queryLength, `${name}.queryLength`, 0, most));
+      lengths.push(length);
+      blockTable.push(blocks.toArray());
+    }
+    const [queryStartLoc, seqLens] = [Int32Array.from(starts), Int32Array.from(lengths)];
+    return { blockSize: this.blockSize, queryStartLoc, seqLens, blockTable };
   }
 
-  #known(id: SequenceId): Sequence {
-    const sequence = this.#sequences.get(id);
-    if (sequence === undefined) throw invalidArgument("id", "the id of a sequence of this pool", id);
+  #known(id: unknown, argument: string): Sequence {
+    const sequence = this.#sequences.get(checkId(id, argument));
+    if (sequence === undefined) throw invalidArgument(argument, "the id of a sequence of this pool", id);
     return sequence;
   }
 
   #take(): number {
     let block = this.#free.pop();
+    if (block === undefined && this.#references.length < this.numBlocks) {
+      block = this.#references.length;
+      this.#references.push(0);
+    }
     if (block === undefined) {
-      block = this.#cached.keys().next().value!;
+      block = this.#cached.values().next().value!;
       this.#cached.delete(block);
       this.#forget(block);
     }
-    this.#references[block] = 1;
+    this.#references.set(block, 1);
     return block;
   }
 
   #release(block: number): void {
-    if (--this.#references[block]! > 0) return;
-    const hash = this.#hashes.get(block);
-    if (hash === undefined) this.#free.push(block);
-    else this.#cached.set(block, hash);
+    const references = this.#references.at(block) - 1;
+    this.#references.set(block, references);
+    if (references > 0) return;
+    if (this.#hashes.has(block)) this.#cached.add(block);
+    else this.#free.push(block);
   }
 
   /** The block's contents are not what its hash says any more. */
@@ -204,24 +257,9 @@ export class BlockPool {
     this.#hashes.delete(block);
     this.#byHash.delete(hash);
   }
-
-  /** A hash for every full block within the first `length` tokens, each of all tokens up to the block's end. */
-  #prefixHashes(tokenIds: ArrayLike<number>, length: number): string[] {
-    const hashes: string[] = [];
-    let before = "";
-    for (let end = this.blockSize; end <= length; end += this.blockSize) {
-      const tokens = Float64Array.from(
-        { length: this.blockSize },
-        (_, i) => tokenIds[end - this.blockSize + i]!,
-      );
-      before = createHash("sha256").update(before).update(tokens).digest("base64");
-      hashes.push(before);
-    }
-    return hashes;
-  }
 }
 
-function checkId(id: unknown): void {
-  if (typeof id !== "string" && typeof id !== "number")
-    throw invalidArgument("id", "a string or a number", id);
+function checkId(id: unknown, argument: string): SequenceId {
+  if (typeof id === "string" || Number.isFinite(id)) return id as SequenceId;
+  throw invalidArgument(argument, "a string or a number", id);
 }

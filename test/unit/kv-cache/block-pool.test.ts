@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BlockPool } from "../../../lib/kv-cache/block-pool.js";
@@ -5,24 +6,54 @@ import { coded } from "../../support/coded.js";
 
 const [NUM_BLOCKS, BLOCK_SIZE] = [12, 4];
 
-/** What the pool should know, and a cache that holds one number per slot, written as the pool says. */
+interface Sequence {
+  readonly tokens: readonly number[];
+  /** How many of them have been written to the cache. */
+  readonly written: number;
+}
+
+/** What the pool should know, and a cache that holds one number per slot, copied and written as the pool says. */
 class Model {
-  readonly sequences = new Map<number, number[]>();
+  readonly sequences = new Map<number, Sequence>();
   readonly slots = new Array<number>(NUM_BLOCKS * BLOCK_SIZE).fill(Number.NaN);
   #token = 0;
 
   newTokens(count: number): number[] {
     return Array.from({ length: count }, () => this.#token++);
   }
+
+  /** Runs the pending copies, then the step of some sequences: each writes what it has not written. */
+  step(pool: BlockPool, ids: number[]): void {
+    const rows = ids.map((id) => {
+      const { tokens, written } = this.sequences.get(id)!;
+      return { id, queryLength: tokens.length - written };
+    });
+    const copies = pool.takeCopies();
+    for (const { from, to } of copies) {
+      for (let i = 0; i < BLOCK_SIZE; i++)
+        this.slots[to * BLOCK_SIZE + i] = this.slots[from * BLOCK_SIZE + i]!;
+    }
+    const { blockTable, queryStartLoc, seqLens } = pool.batch(rows);
+    for (const [row, id] of ids.entries()) {
+      const { tokens, written } = this.sequences.get(id)!;
+      expect(queryStartLoc[row + 1]! - queryStartLoc[row]!).toBe(tokens.length - written);
+      expect(seqLens[row]).toBe(tokens.length);
+      for (let at = written; at < tokens.length; at++) this.slots[slotOf(blockTable[row]!, at)] = tokens[at]!;
+      this.sequences.set(id, { tokens, written: tokens.length });
+    }
+  }
 }
 
-const blocksOf = (pool: BlockPool, id: number) => [...pool.batch([{ id, queryLength: 0 }]).blockTable[0]!];
+const slotOf = (blocks: Int32Array, position: number) =>
+  blocks[Math.floor(position / BLOCK_SIZE)]! * BLOCK_SIZE + (position % BLOCK_SIZE);
 
-/** What has to be true after every step. */
+const blocksOf = (pool: BlockPool, id: number | string) =>
+  pool.batch([{ id, queryLength: 0 }]).blockTable[0]!;
+
+/** What has to be true after a step. */
 function checkPool({ sequences, slots }: Model, pool: BlockPool): void {
   const inUse = new Set<number>();
-  for (const [id, tokens] of sequences) {
-    expect(pool.length(id)).toBe(tokens.length);
+  for (const [id, { tokens, written }] of sequences) {
     const blocks = blocksOf(pool, id);
     expect(blocks).toHaveLength(Math.ceil(tokens.length / BLOCK_SIZE));
     expect(new Set(blocks).size).toBe(blocks.length);
@@ -30,10 +61,8 @@ function checkPool({ sequences, slots }: Model, pool: BlockPool): void {
       expect(block >= 0 && block < NUM_BLOCKS).toBe(true);
       inUse.add(block);
     }
-    const found = tokens.map(
-      (_, i) => slots[blocks[Math.floor(i / BLOCK_SIZE)]! * BLOCK_SIZE + (i % BLOCK_SIZE)],
-    );
-    expect(found).toEqual(tokens); // nobody else has written there
+    const found = Array.from({ length: written }, (_, at) => slots[slotOf(blocks, at)]);
+    expect(found).toEqual(tokens.slice(0, written)); // nobody else has written there
   }
   expect(pool.freeBlocks).toBe(NUM_BLOCKS - inUse.size);
 }
@@ -43,7 +72,7 @@ const check = (name: string, run: (model: Model, pool: BlockPool) => void): Comm
   check: () => true,
   run(model, pool) {
     run(model, pool);
-    checkPool(model, pool);
+    for (const [id, { tokens }] of model.sequences) expect(pool.length(id)).toBe(tokens.length);
   },
   toString: () => name,
 });
@@ -57,51 +86,34 @@ function refused(pool: BlockPool, run: () => void): void {
 
 const append = (id: number, count: number) =>
   check(`append(${id}, ${count})`, (model, pool) => {
-    const tokens = model.sequences.get(id) ?? [];
-    const blocks = tokens.length > 0 ? blocksOf(pool, id) : [];
-    const last = blocks.at(-1);
-    const others = [...model.sequences.keys()].filter((other) => other !== id);
-    const shared = others.some((other) => last !== undefined && blocksOf(pool, other).includes(last));
-    const copied = count > 0 && tokens.length % BLOCK_SIZE !== 0 && shared ? 1 : 0;
-    const needed = Math.ceil((tokens.length + count) / BLOCK_SIZE) - blocks.length + copied;
-    if (needed > pool.freeBlocks) {
-      const free = pool.freeBlocks;
-      expect(() => pool.append(id, count)).toThrow(
-        coded(
-          "ERR_OUT_OF_BLOCKS",
-          `${count} more tokens`,
-          `need ${needed} blocks`,
-          `${free} of ${NUM_BLOCKS}`,
-        ),
+    const { tokens, written } = model.sequences.get(id) ?? { tokens: [], written: 0 };
+    const added = Math.ceil((tokens.length + count) / BLOCK_SIZE) - Math.ceil(tokens.length / BLOCK_SIZE);
+    const free = pool.freeBlocks;
+    try {
+      expect(pool.append(id, count)).toBeUndefined();
+    } catch (error) {
+      // One more for the copy of a shared block, which only the pool knows of.
+      expect(added + 1).toBeGreaterThan(free);
+      const room = `${free} of ${NUM_BLOCKS}`;
+      expect(error).toEqual(
+        coded("ERR_OUT_OF_BLOCKS", `${count} more tokens`, `need ${added}|${added + 1}`, room),
       );
       expect(pool.freeBlocks).toBe(free);
       if (!model.sequences.has(id)) refused(pool, () => pool.free(id)); // and no empty sequence is left
       return;
     }
-    const copies = pool.append(id, count);
-    expect(copies).toHaveLength(copied);
-    for (const { from, to } of copies) {
-      for (let i = 0; i < BLOCK_SIZE; i++)
-        model.slots[to * BLOCK_SIZE + i] = model.slots[from * BLOCK_SIZE + i]!;
-    }
-    const added = model.newTokens(count);
-    const now = count + tokens.length > 0 ? blocksOf(pool, id) : [];
-    expect(now.slice(0, blocks.length - copied)).toEqual(blocks.slice(0, blocks.length - copied));
-    for (const [i, token] of added.entries()) {
-      const position = tokens.length + i;
-      model.slots[now[Math.floor(position / BLOCK_SIZE)]! * BLOCK_SIZE + (position % BLOCK_SIZE)] = token;
-    }
-    model.sequences.set(id, [...tokens, ...added]);
+    model.sequences.set(id, { tokens: [...tokens, ...model.newTokens(count)], written });
   });
 
 const truncate = (id: number, share: number) =>
   check(`truncate(${id}, ${share})`, (model, pool) => {
-    const tokens = model.sequences.get(id);
-    if (tokens === undefined) return refused(pool, () => pool.truncate(id, 0));
+    const sequence = model.sequences.get(id);
+    if (sequence === undefined) return refused(pool, () => pool.truncate(id, 0));
+    const { tokens, written } = sequence;
     refused(pool, () => pool.truncate(id, tokens.length + 1));
     const length = Math.floor(share * tokens.length);
     pool.truncate(id, length);
-    model.sequences.set(id, tokens.slice(0, length));
+    model.sequences.set(id, { tokens: tokens.slice(0, length), written: Math.min(written, length) });
   });
 
 const free = (id: number) =>
@@ -113,49 +125,71 @@ const free = (id: number) =>
 
 const fork = (from: number, to: number) =>
   check(`fork(${from}, ${to})`, (model, pool) => {
-    const tokens = model.sequences.get(from);
-    if (tokens === undefined || model.sequences.has(to)) return refused(pool, () => pool.fork(from, to));
+    const source = model.sequences.get(from);
+    if (source === undefined || model.sequences.has(to)) return refused(pool, () => pool.fork(from, to));
     pool.fork(from, to);
-    model.sequences.set(to, tokens);
+    model.sequences.set(to, source);
   });
 
-const commit = (id: number) =>
-  check(`commit(${id})`, (model, pool) => {
-    const tokens = model.sequences.get(id);
-    if (tokens === undefined) return refused(pool, () => pool.commit(id, []));
-    pool.commit(id, tokens);
+/** Forks a sequence and lets the fork grow at once, so that copies follow each other within one step. */
+const branch = (from: number, to: number) =>
+  check(`branch(${from}, ${to})`, (model, pool) => {
+    fork(from, to).run(model, pool);
+    if (model.sequences.has(to)) append(to, 1).run(model, pool);
+  });
+
+const commit = (id: number, share: number) =>
+  check(`commit(${id}, ${share})`, (model, pool) => {
+    const sequence = model.sequences.get(id);
+    if (sequence === undefined) return refused(pool, () => pool.commit(id, []));
+    pool.commit(id, sequence.tokens.slice(0, Math.ceil(share * sequence.written)));
   });
 
 /** Asks for the tokens that sequence `like` has, and some more. */
 const match = (id: number, like: number) =>
   check(`match(${id}, ${like})`, (model, pool) => {
-    const tokens = [...(model.sequences.get(like) ?? []), -1, -2];
+    const tokens = [...(model.sequences.get(like)?.tokens ?? []), -1, -2];
     if (model.sequences.has(id)) return refused(pool, () => pool.match(id, tokens));
     const length = pool.match(id, tokens);
     expect(length % BLOCK_SIZE).toBe(0);
-    model.sequences.set(id, tokens.slice(0, length)); // checkPool compares it with what the blocks hold
+    model.sequences.set(id, { tokens: tokens.slice(0, length), written: length }); // checkPool looks into the blocks
+  });
+
+const step = (share: number) =>
+  check(`step(${share})`, (model, pool) => {
+    const ids = [...model.sequences.keys()];
+    model.step(pool, ids.slice(0, Math.ceil(share * ids.length)));
+    checkPool(model, pool);
   });
 
 describe("a block pool", () => {
-  it("keeps every sequence's tokens, whatever the others do", () => {
+  it("keeps every sequence's tokens, whatever the others do before their step and its copies", () => {
     const id = fc.nat(4);
+    const share = fc.double({ min: 0, max: 1, noNaN: true });
     const commands = fc.commands(
       [
         fc.tuple(id, fc.nat(2 * BLOCK_SIZE + 1)).map(([id, count]) => append(id, count)),
-        fc.tuple(id, fc.double({ min: 0, max: 1, noNaN: true })).map(([id, share]) => truncate(id, share)),
+        fc.tuple(id, fc.nat(2)).map(([id, count]) => append(id, count)),
+        fc.tuple(id, share).map(([id, share]) => truncate(id, share)),
         id.map(free),
         fc.tuple(id, id).map(([from, to]) => fork(from, to)),
-        id.map(commit),
+        fc.tuple(id, id).map(([from, to]) => branch(from, to)),
+        fc.tuple(id, share).map(([id, share]) => commit(id, share)),
         fc.tuple(id, id).map(([id, like]) => match(id, like)),
+        share.map(step),
+        fc.constant(step(1)),
       ],
-      { maxCommands: 60, size: "max" },
+      { maxCommands: 80, size: "max" },
     );
     fc.assert(
       fc.property(commands, (commands) => {
         const real = new BlockPool({ numBlocks: NUM_BLOCKS, blockSize: BLOCK_SIZE });
-        fc.modelRun(() => ({ model: new Model(), real }), commands);
+        const model = new Model();
+        fc.modelRun(() => ({ model, real }), commands);
+        model.step(real, [...model.sequences.keys()]);
+        checkPool(model, real);
       }),
-      { numRuns: 50 },
+      { numRuns: 200 },
     );
   });
 
@@ -165,7 +199,7 @@ describe("a block pool", () => {
     pool.append("b", 32);
     expect(pool.freeBlocks).toBe(0);
     expect(() => pool.append("a", 16)).toThrow(coded("ERR_OUT_OF_BLOCKS", "sequence a", "0 of 5"));
-    expect(pool.append("a", 15)).toEqual([]); // its last block has room
+    pool.append("a", 15); // its last block has room
     const rows = () =>
       pool.batch([
         { id: "a", queryLength: 1 },
@@ -200,7 +234,9 @@ describe("a block pool", () => {
     expect([...step.queryStartLoc]).toEqual([0, 1, 1, 41]);
     expect([...step.seqLens]).toEqual([3, 0, 40]);
     expect(step.blockTable.map((row) => row.length)).toEqual([1, 0, 3]);
+    expect(step.blockSize).toBe(16);
     expect(pool.batch([])).toEqual({
+      blockSize: 16,
       queryStartLoc: Int32Array.of(0),
       seqLens: new Int32Array(),
       blockTable: [],
@@ -243,7 +279,27 @@ describe("a block pool", () => {
     expect(() => pool.append("b", 1)).toThrow(coded("ERR_OUT_OF_BLOCKS", "need 1 blocks", "0 of 2"));
     expect(pool.length("b")).toBe(6);
     pool.free("a");
-    expect(pool.append("b", 1)).toEqual([]);
+    pool.append("b", 1);
+    expect(pool.takeCopies()).toEqual([]);
+  });
+
+  it("refuses a step while copies are pending, and hands each out once, in order", () => {
+    const pool = new BlockPool({ numBlocks: 8, blockSize: 4 });
+    const rows = [{ id: "b", queryLength: 1 }];
+    pool.append("a", 6);
+    const [, shared] = blocksOf(pool, "a");
+    pool.fork("a", "b");
+    pool.append("b", 1);
+    pool.fork("b", "c");
+    pool.append("c", 1); // copies the copy
+    expect(() => pool.batch(rows)).toThrow(coded("ERR_INVALID_ARGUMENT", "2 copies", "takeCopies"));
+    const copies = pool.takeCopies();
+    expect(copies).toEqual([
+      { from: shared, to: blocksOf(pool, "b")[1] },
+      { from: blocksOf(pool, "b")[1], to: blocksOf(pool, "c")[1] },
+    ]);
+    expect(pool.takeCopies()).toEqual([]);
+    expect(pool.batch(rows).seqLens).toEqual(Int32Array.of(7));
   });
 
   it("gives up the prefix that was least recently used first", () => {
@@ -284,7 +340,16 @@ describe("a block pool", () => {
       [() => pool.fork("a", "a"), "to"],
       [() => pool.fork("b", "c"), "id"],
       [() => pool.commit("a", new Array(21).fill(0)), "tokenIds"],
+      [() => pool.commit("a", ["a", "b"] as never), "tokenIds\\[0\\]"],
       [() => pool.match("a", [1]), "id"],
+      [() => pool.length(Symbol("a") as never), "id"],
+      [() => pool.append(Number.NaN, 1), "id"],
+      [() => pool.append("a", 2 ** 31), "numTokens"],
+      [() => pool.batch("a" as never), "rows"],
+      [() => pool.batch([null] as never), "rows\\[0\\]"],
+      [() => pool.batch(new Array(2 ** 32 - 1)), "rows\\[0\\].id"],
+      [() => pool.batch([{ id: "a", queryLength: 1, length: 1 } as never]), "rows\\[0\\]"],
+      [() => pool.batch([1, 2].map((queryLength) => ({ id: "a", queryLength }))), "each sequence once"],
       [() => pool.batch([{ id: "a", queryLength: 21 }]), "rows\\[0\\].queryLength"],
       [
         () =>
@@ -298,5 +363,99 @@ describe("a block pool", () => {
     for (const [run, argument] of wrong) expect(run).toThrow(coded("ERR_INVALID_ARGUMENT", argument));
     expect(pool.freeBlocks).toBe(2);
     expect(pool.length("a")).toBe(20);
+  });
+
+  it.each<[string, unknown]>([
+    ["words", ["the", "cat"]],
+    ["null", [null, 1]],
+    ["NaN", [Number.NaN]],
+    ["fractions", [1.5]],
+    ["floats", Float32Array.of(1)],
+    ["bigints of more than 64 bits", [2n ** 64n]],
+    ["gaps", new Array(3)],
+    ["an endless length", { length: Number.POSITIVE_INFINITY }],
+    ["a vast length", { length: 2 ** 40 }],
+    ["a string", "abc"],
+  ])("refuses %s as token ids", (_, tokens) => {
+    const pool = new BlockPool({ numBlocks: 4, blockSize: 2 });
+    pool.append("a", 3);
+    expect(() => pool.match("b", tokens as never)).toThrow(coded("ERR_INVALID_ARGUMENT", "tokenIds"));
+    expect(() => pool.commit("a", tokens as never)).toThrow(coded("ERR_INVALID_ARGUMENT", "tokenIds"));
+    expect(pool.freeBlocks).toBe(2);
+  });
+
+  it("takes token ids as numbers or bigints, in arrays of any kind and realm, and tells all apart", () => {
+    const pool = new BlockPool({ numBlocks: 64, blockSize: 2 });
+    const big = 2n ** 60n;
+    const prompts = [
+      [1, 2],
+      [1, 3],
+      [0, -1],
+      [2 ** 53 - 1, 0],
+      [big, 0n],
+      [big + 1n, 0n],
+      [2n ** 64n - 1n, 5n],
+    ];
+    for (const [index, prompt] of prompts.entries()) {
+      pool.append(index, 2);
+      pool.commit(index, prompt);
+      expect(prompts.filter((other, i) => pool.match(`${index} ${i}`, [...other, 0]) > 0)).toEqual(
+        prompts.slice(0, index + 1),
+      );
+      for (const i of prompts.keys()) pool.free(`${index} ${i}`);
+    }
+    const typed = [Int32Array.of(1, 2, 0), BigInt64Array.of(1n, 2n, 0n), BigUint64Array.of(1n, 2n, 0n)];
+    for (const tokens of [...typed, [1n, 2, -0], runInNewContext("[1, 2n, 3]")]) {
+      expect(pool.match("again", tokens)).toBe(2);
+      pool.free("again");
+    }
+    expect(pool.match("zero", [-0, -1, 0])).toBe(2);
+  });
+
+  it("goes on with a commit where the last one ended", () => {
+    const pool = new BlockPool({ numBlocks: 8, blockSize: 2 });
+    pool.append("a", 6);
+    pool.commit("a", [1, 2]);
+    const looked: PropertyKey[] = [];
+    const tokens = new Proxy([1, 2, 3, 4, 5, 6], {
+      get(target, key) {
+        looked.push(key);
+        return Reflect.get(target, key);
+      },
+    });
+    pool.commit("a", tokens);
+    expect(looked).not.toContain("0");
+    expect(looked).toContain("5");
+    expect(pool.match("b", [1, 2, 3, 4, 5, 6, 7])).toBe(6);
+    pool.free("b");
+    pool.truncate("a", 3);
+    pool.append("a", 3);
+    pool.commit("a", [1, 2, 3, 9, 8, 7]);
+    expect(pool.match("b", [1, 2, 3, 9, 8, 7, 0])).toBe(6);
+    expect(pool.match("c", [1, 2, 3, 4, 5, 6, 7])).toBe(2);
+    for (const id of ["b", "c"]) pool.free(id);
+    pool.truncate("a", 2);
+    pool.fork("a", "b"); // each goes on for itself
+    for (const [id, token] of [
+      ["a", 5],
+      ["b", 6],
+    ] as const) {
+      pool.append(id, 2);
+      pool.commit(id, [1, 2, token, token]);
+      expect(pool.match("c", [1, 2, token, token, 0])).toBe(4);
+      pool.free("c");
+    }
+  });
+
+  it("costs nothing for blocks that were never used, and absurd sizes fail at once", () => {
+    const pool = new BlockPool({ numBlocks: 2 ** 31 - 1, blockSize: 1 });
+    expect(pool.freeBlocks).toBe(2 ** 31 - 1);
+    pool.append("a", 100);
+    expect(() => pool.append("a", 2 ** 31 - 101)).toThrow(coded("ERR_OUT_OF_MEMORY", "block ids"));
+    expect(() => pool.append("b", 2 ** 30)).toThrow(coded("ERR_OUT_OF_MEMORY"));
+    expect(() => pool.append("a", 2 ** 40)).toThrow(coded("ERR_INVALID_ARGUMENT", "numTokens"));
+    expect([pool.freeBlocks, pool.length("a"), pool.length("b")]).toEqual([2 ** 31 - 101, 100, 0]);
+    const small = new BlockPool({ numBlocks: 10, blockSize: 1 });
+    expect(() => small.append("a", 2 ** 31 - 1)).toThrow(coded("ERR_OUT_OF_BLOCKS"));
   });
 });

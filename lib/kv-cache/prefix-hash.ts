@@ -1,0 +1,42 @@
+import { hash } from "node:crypto";
+import { isArray, typedArrayName } from "../arguments.js";
+import { invalidArgument } from "../errors.js";
+
+/** A prompt as tokenizers give it: safe integers, or bigints of 64 bits; 1 and 1n are the same token. */
+export type TokenIds = ArrayLike<number | bigint>;
+
+/** Checks token ids from `start` on: an array, or a typed array of integers, of any realm. */
+export function checkTokenIds(value: unknown, start = 0): TokenIds {
+  if (/^(Big)?(Int|Uint)/.test(typedArrayName(value) ?? "")) return value as TokenIds;
+  if (!isArray(value)) throw invalidArgument("tokenIds", "an array of integers", value);
+  for (let index = start; index < value.length; index++) {
+    if (!isTokenId(value[index])) {
+      throw invalidArgument(`tokenIds[${index}]`, "a safe integer or a bigint of 64 bits", value[index]);
+    }
+  }
+  return value as TokenIds;
+}
+
+function isTokenId(value: unknown): boolean {
+  return typeof value === "bigint" ? value >= -(2n ** 63n) && value < 2n ** 64n : Number.isSafeInteger(value);
+}
+
+const HASH_BYTES = 32;
+
+/**
+ * The hash of all tokens before `end`, from that of those before `start` ("" where there are none). Tokens are hashed as
+ * doubles, or, where one is too large for that, as text, which is no run of integers as doubles.
+ */
+export function prefixHash(before: string, tokenIds: TokenIds, start: number, end: number): string {
+  const words = new Float64Array(HASH_BYTES / 8 + end - start);
+  Buffer.from(words.buffer).write(before, "binary");
+  for (let index = start; index < end; index++) {
+    const token = Number(tokenIds[index]) + 0; // -0 is 0
+    if (!Number.isSafeInteger(token)) {
+      const tokens = Array.from({ length: end - start }, (_, i) => tokenIds[start + i]);
+      return hash("sha256", [before, ...tokens].join(), "binary");
+    }
+    words[HASH_BYTES / 8 + index - start] = token;
+  }
+  return hash("sha256", words, "binary");
+}
