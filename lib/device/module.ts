@@ -5,8 +5,8 @@ import type { CodeObject, KernelFacts } from "./code-object.js";
 import { type DeviceContext, DeviceObject } from "./context.js";
 
 /**
- * A code object on a device, made by `device.loadModule(bytes)`. It stays loaded until dispose() or close(); its kernels
- * cannot be launched after that.
+ * A code object on a device, made by `device.loadModule(bytes)`. It stays loaded until dispose(), close(), or the
+ * collection of it and its kernels, which cannot be launched after that.
  */
 export class Module extends DeviceObject<NativeModule> {
   readonly #codeObject: CodeObject;

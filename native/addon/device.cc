@@ -210,12 +210,13 @@ void Device::close(std::function<void(napi_env, const Failure*)> settle) {
 }
 
 void Device::abandon(bool freeAll) {
-  if (closed_ && !created_) return;
   closed_ = true;
   if (created_) {
+    if (destroyed_.exchange(true)) return;
     hip().rocmEmulatorDestroyDevice(ordinal_);
-    std::lock_guard<std::mutex> lock(mutex_);
-    owned_.clear();
+    memoryGone_ = true;
+    staging_->forget();
+    if (freeAll) freeHandles();
   } else if (freeAll) {
     hip().hipSetDevice(ordinal_);
     hip().hipDeviceSynchronize();
@@ -224,11 +225,17 @@ void Device::abandon(bool freeAll) {
 }
 
 void Device::destroy() {
+  if (destroyed_.exchange(true)) return;
   hip().hipSetDevice(ordinal_);
+  staging_->close();
+  freeHandles();
+  if (created_) hip().rocmEmulatorDestroyDevice(ordinal_);
+}
+
+void Device::freeHandles() {
   for (const auto& stream : streams_) {
     if (!stream->external && stream->last == nullptr) hip().hipStreamDestroy(stream->handle);
   }
-  staging_->close();
   std::map<Resource, std::function<void()>> owned;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -236,7 +243,6 @@ void Device::destroy() {
     eventPool_.clear();
   }
   for (auto next = owned.rbegin(); next != owned.rend(); ++next) next->second();
-  if (created_) hip().rocmEmulatorDestroyDevice(ordinal_);
 }
 
 }  // namespace addon

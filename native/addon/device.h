@@ -113,7 +113,7 @@ class Device : public std::enable_shared_from_this<Device> {
   /// Refuses work from now on, waits for the enqueued work, frees everything, then settles.
   void close(std::function<void(napi_env, const Failure*)> settle);
   /// At the environment's end: an emulated device's work is cancelled. With `freeAll` (the process lives on)
-  /// a GPU's work is waited for and everything is freed.
+  /// a GPU's work is waited for, and everything is freed that is not yet.
   void abandon(bool freeAll);
 
   /// Polling thread.
@@ -125,7 +125,10 @@ class Device : public std::enable_shared_from_this<Device> {
   void mark(Fence& fence, const std::shared_ptr<Stream>& stream);
   bool capturing() const;
   void waitForFrees();
+  /// Frees everything, once. Any thread.
   void destroy();
+  /// Frees what HIP made for this device.
+  void freeHandles();
 
   const hip::Runtime& runtime_;
   const int ordinal_;
@@ -135,6 +138,9 @@ class Device : public std::enable_shared_from_this<Device> {
   DeviceInfo info_;
   std::atomic<bool> lost_{false};
   bool closed_ = false;
+  std::atomic<bool> destroyed_{false};
+  /// The emulated device is no more, and its memory with it: the addresses may be another device's by now.
+  std::atomic<bool> memoryGone_{false};
 
   std::vector<std::shared_ptr<Stream>> streams_;
   std::shared_ptr<Fence> lastFence_;

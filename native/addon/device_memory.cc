@@ -38,7 +38,7 @@ Device::Memory Device::allocate(uint64_t bytes, uint32_t category) {
   peak_ = std::max(peak_, allocated_);
   byCategory_[category] += bytes;
   const Resource resource = own([this, pointer, bytes] {
-    hip().hipFree(pointer);
+    if (!memoryGone_) hip().hipFree(pointer);
     reserved_ -= bytes;
   });
   return {resource, reinterpret_cast<uint64_t>(pointer), bytes, category};

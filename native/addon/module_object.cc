@@ -10,6 +10,8 @@ Napi::Function ModuleObject::define(Napi::Env env) {
       {InstanceMethod<&ModuleObject::kernel>("kernel"), InstanceMethod<&ModuleObject::dispose>("dispose")});
 }
 
+ModuleObject::~ModuleObject() { end(); }
+
 Napi::Value ModuleObject::kernel(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     if (core_->disposed) throw Failure("ERR_DISPOSED", "the module was used after its dispose()");
@@ -25,8 +27,10 @@ Napi::Value ModuleObject::kernel(const Napi::CallbackInfo& info) {
   });
 }
 
-void ModuleObject::dispose(const Napi::CallbackInfo&) {
-  if (core_->disposed) return;
+void ModuleObject::dispose(const Napi::CallbackInfo&) { end(); }
+
+void ModuleObject::end() {
+  if (core_ == nullptr || core_->disposed) return;
   core_->disposed = true;
   core_->device->freeLater(core_->resource);
 }

@@ -21,10 +21,12 @@ class ModuleObject : public Object<ModuleObject, std::shared_ptr<Module>> {
 
   static Napi::Function define(Napi::Env env);
   using Object::Object;
+  ~ModuleObject();
 
  private:
   Napi::Value kernel(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
+  void end();
 };
 
 }  // namespace addon

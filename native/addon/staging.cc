@@ -41,6 +41,7 @@ void Staging::giveBack(uint8_t* block, size_t bytes) {
       return;
     }
     held_ -= bytes;
+    if (gone_) return;
   }
   hip_.hipHostFree(block);
 }
@@ -56,6 +57,13 @@ void Staging::close() {
   for (const auto& [size, list] : blocks) {
     for (uint8_t* block : list) hip_.hipHostFree(block);
   }
+}
+
+void Staging::forget() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  closed_ = gone_ = true;
+  for (const auto& [size, list] : free_) held_ -= size * list.size();
+  free_.clear();
 }
 
 size_t Staging::held() const {

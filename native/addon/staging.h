@@ -23,6 +23,9 @@ class Staging : public std::enable_shared_from_this<Staging> {
   /// Frees the blocks that nobody holds; those that are held free themselves. Any thread.
   void close();
 
+  /// Lets go of all blocks without freeing them, because the device has gone with them. Any thread.
+  void forget();
+
   /// Bytes held of the host, in use or not.
   size_t held() const;
 
@@ -34,6 +37,7 @@ class Staging : public std::enable_shared_from_this<Staging> {
   std::map<size_t, std::vector<uint8_t*>> free_;
   size_t held_ = 0;
   bool closed_ = false;
+  bool gone_ = false;
 };
 
 }  // namespace addon

@@ -20,4 +20,9 @@ describe.skipIf(noCompiler)("worker threads", () => {
     const stdout = "gate 0\nfault ERR_DEVICE_FAULT\npassed 1\n";
     expect(await runProgram("worker-ends.mjs")).toEqual({ status: 0, stdout, stderr: "" });
   });
+
+  it("leave nothing of their device behind, whenever they end", async () => {
+    const stdout = "left\npassed 0 0\n";
+    expect(await runProgram("worker-leaves.mjs")).toEqual({ status: 0, stdout, stderr: "" });
+  });
 });

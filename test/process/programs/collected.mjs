@@ -1,17 +1,20 @@
 // What nobody disposes of is freed by the garbage collector (--expose-gc), and loops leave nothing behind.
+import { readdirSync, readFileSync } from "node:fs";
+import { emulatorCalls } from "../../../dist/device/emulator.js";
 import { openDevice } from "./gate.mjs";
 
 const device = openDevice();
 const tick = () => new Promise((resolve) => setTimeout(resolve, 5));
 
-async function settled(what, expected) {
-  for (let round = 0; round < 200; round++) {
+async function until(condition) {
+  for (let round = 0; round < 200 && !condition(); round++) {
     globalThis.gc();
     await tick();
-    if (device.memory()[what] === expected) return;
   }
-  console.log(`${what} stayed at ${device.memory()[what]}`);
+  if (!condition()) console.log(`never: ${condition}`);
 }
+
+const settled = (what, expected) => until(() => device.memory()[what] === expected);
 
 async function use(round) {
   const tensor = await device.upload(new Float32Array(1024).fill(round), { shape: [1024], dtype: "float32" });
@@ -31,17 +34,29 @@ await settled("reserved", 0);
 const { peak, staging } = device.memory();
 console.log("peak", peak <= 100 * 4096, "staging", staging <= 16 * 4096);
 
-// Graphs with what their captures own, and captures that become none.
+// Graphs with what their captures own, and captures that become none; their streams with them, modules and events.
 let ends = 0;
 function capture(end) {
   const stream = device.createStream();
+  const kernel = device.loadModule(readFileSync(process.env.KERNELS)).kernel("add");
+  const tensor = device.zeros([64], "float32", { stream });
+  const kernargs = new BigUint64Array([tensor.pointer, 0n]);
   stream.beginCapture();
   stream.capture.own({ dispose: () => ends++ });
   stream.capture.own(device.empty([1024], "float32"));
-  return end ? stream.endCapture() : undefined;
+  stream.launch(kernel, { grid: [1], block: 64, kernargs });
+  if (!end) return;
+  const graph = stream.endCapture();
+  graph.launch(stream);
+  stream.record();
 }
-for (let round = 0; round < 20; round++) capture(round % 2 === 0);
+const streams = () => emulatorCalls("hipStreamCreateWithFlags") - emulatorCalls("hipStreamDestroy");
+const modules = () => emulatorCalls("hipModuleLoadData") - emulatorCalls("hipModuleUnload");
+const threads = () => readdirSync("/proc/self/task").length;
+for (let round = 0; round < 100; round++) capture(round % 2 === 0);
 await settled("reserved", 0);
+await until(() => streams() === 1 && modules() === 0);
+await until(() => threads() < 50);
 console.log("captures ended", ends);
 
 // Devices too: whoever forgets close() loses nothing for ever.
