@@ -2,6 +2,7 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BlockPool } from "../../../lib/kv-cache/block-pool.js";
+import { tryAnyArguments } from "../../support/any-arguments.js";
 import { coded } from "../../support/coded.js";
 
 const [NUM_BLOCKS, BLOCK_SIZE] = [12, 4];
@@ -457,5 +458,20 @@ describe("a block pool", () => {
     expect([pool.freeBlocks, pool.length("a"), pool.length("b")]).toEqual([2 ** 31 - 101, 100, 0]);
     const small = new BlockPool({ numBlocks: 10, blockSize: 1 });
     expect(() => small.append("a", 2 ** 31 - 1)).toThrow(coded("ERR_OUT_OF_BLOCKS"));
+  });
+
+  it("answers any arguments rightly or with a coded error", async () => {
+    const pool = new BlockPool({ numBlocks: 50, blockSize: 4 });
+    pool.append("a", 30);
+    await tryAnyArguments([
+      ["new", (options) => new BlockPool(options), { numBlocks: 50, blockSize: 4 }],
+      ["append", pool.append.bind(pool), "a", 1],
+      ["fork", (from, to) => [pool.fork(from, to), pool.free(to)], "a", "b"],
+      ["truncate", pool.truncate.bind(pool), "a", 8],
+      ["match", (id, tokens) => [pool.match(id, tokens), pool.free(id)], "c", [1, 2, 3, 4, 5]],
+      ["commit", pool.commit.bind(pool), "a", [1n, 2n, 3n, 4n]],
+      ["batch", pool.batch.bind(pool), [{ id: "a", queryLength: 1 }]],
+      ["length", pool.length.bind(pool), "a"],
+    ]);
   });
 });
