@@ -1,7 +1,6 @@
 #include "counting/count_access.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "counting/lds_clocks.h"
 #include "wave/tally.h"
@@ -9,43 +8,38 @@
 namespace emulator {
 namespace {
 
-bool startsWith(const char* text, const char* prefix) {
-  return std::strncmp(text, prefix, std::strlen(prefix)) == 0;
-}
-
 uint64_t lanesIn(uint64_t lanes) { return static_cast<uint64_t>(__builtin_popcountll(lanes)); }
 
 /// LDS takes 32 lanes of a dword at a time.
 constexpr uint64_t kLdsBytesPerClock = 128;
 
-void countScalar(Tally& tally, MemoryCounts& counts, const Access& access) {
+void countScalar(Tally& tally, MemoryCounts& counts, const Instruction& instruction, const Access& access) {
   const uint64_t bytes = 4 * uint64_t{access.validDwords[0]};
   if (!bytes) return;
-  counts.scalarBytesRead += bytes;
+  const bool reads = instruction.opcode->reads, writes = instruction.opcode->writes;
+  if (reads) counts.scalarBytesRead += bytes;
+  if (writes) counts.bytesWritten += bytes;
   const uint64_t last = (access.address[0] + bytes - 1) / kLineBytes;
   for (uint64_t line = access.address[0] / kLineBytes; line <= last; line++) {
-    tally.linesRead.add(line, tally.xcd);
+    if (reads) tally.linesRead.add(line, tally.xcd);
+    if (writes) tally.linesWritten.add(line, tally.xcd);
   }
 }
 
 void countLds(const Wave& wave, MemoryCounts& counts, const Instruction& instruction, const Access& access) {
-  const char* name = instruction.opcode->mnemonic;
-  if (startsWith(name, "ds_swizzle") || startsWith(name, "ds_permute") || startsWith(name, "ds_bpermute")) {
+  const bool reads = instruction.opcode->reads, writes = instruction.opcode->writes;
+  if (!reads && !writes) {
     counts.ldsClocks += 4 * kLanes / kLdsBytesPerClock;  // through the crossbar alone, past the banks
     return;
   }
-  const LdsAccess kind = startsWith(name, "ds_read")    ? LdsAccess::read
-                         : startsWith(name, "ds_write") ? LdsAccess::write
-                                                        : LdsAccess::atomic;
+  const LdsAccess kind = !writes ? LdsAccess::read : !reads ? LdsAccess::write : LdsAccess::atomic;
   const auto count = [&](const uint32_t(&offset)[kLanes]) {
     const LdsClocks clocks = ldsClocks(wave.group->target, kind, instruction.bytes, offset, access.lanes);
     counts.ldsBytes += instruction.bytes * lanesIn(access.lanes) * (kind == LdsAccess::atomic ? 2 : 1);
     counts.ldsClocks += clocks.clocks;
     counts.ldsConflictClocks += clocks.conflicts;
   };
-  const bool two =
-      startsWith(name, "ds_read2") || startsWith(name, "ds_write2") || startsWith(name, "ds_wrxchg2");
-  if (!two) return count(access.ldsOffset);
+  if (!instruction.memory.twoAddresses) return count(access.ldsOffset);
   for (const int32_t offset : {instruction.offset, instruction.offset1}) {
     uint32_t moved[kLanes];
     for (int lane = 0; lane < kLanes; lane++) {
@@ -58,8 +52,8 @@ void countLds(const Wave& wave, MemoryCounts& counts, const Instruction& instruc
 /// Whether the access is to private memory by the instruction itself: SCRATCH, or a buffer that addresses by
 /// lane (the compilers' scratch on gfx90a).
 bool isPrivate(const Wave& wave, const Instruction& instruction) {
-  if (instruction.format == Format::mubuf) return wave.scalar[instruction.extra[1] + 3] >> 23 & 1;
-  return startsWith(instruction.opcode->mnemonic, "scratch_");
+  if (instruction.format == Format::mubuf) return wave.scalar[instruction.memory.descriptor + 3] >> 23 & 1;
+  return instruction.memory.isPrivate;
 }
 
 /// The bytes of a lane's access that are in range of its buffer: bit i for dword i.
@@ -70,8 +64,7 @@ unsigned validDwords(const Instruction& instruction, const Access& access, int l
 
 void countVector(const Wave& wave, Tally& tally, MemoryCounts& counts, const Instruction& instruction,
                  const Access& access) {
-  const bool atomic = std::strstr(instruction.opcode->mnemonic, "atomic") != nullptr;
-  const bool reads = atomic || instruction.results || instruction.toLds, writes = atomic || !reads;
+  const bool reads = instruction.opcode->reads, writes = instruction.opcode->writes;
   if (isPrivate(wave, instruction)) {
     counts.scratchBytes += instruction.bytes * lanesIn(access.lanes) * (reads + writes);
     return;
@@ -119,7 +112,7 @@ void countAccess(const Wave& wave, const Instruction& instruction, const Access&
   MemoryCounts& counts = tally.memory[wave.current];
   switch (instruction.format) {
     case Format::smem:
-      return countScalar(tally, counts, access);
+      return countScalar(tally, counts, instruction, access);
     case Format::ds:
       return countLds(wave, counts, instruction, access);
     default:

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <initializer_list>
 
-#include "execute/matrix.h"
+#include "isa/matrix_shape.h"
 
 // How long instructions keep their SIMD's ALU busy. Vector instructions take 64 lanes through 16 in 4 clocks;
 // transcendental ones and full 32-bit integer products have a quarter of that rate. Matrix instructions take
@@ -43,7 +43,7 @@ bool isFullProduct(const char* mnemonic) {
 uint32_t clocks(Target target, const Instruction& instruction) {
   switch (instruction.opcode->cls) {
     case InstructionClass::matrix:
-      return kPass * matrixPasses(target, unpackShape(instruction.extra[0]));
+      return kPass * matrixPasses(target, instruction.matrix.shape);
     case InstructionClass::transcendental:
       return kQuarterRate;
     case InstructionClass::vector:

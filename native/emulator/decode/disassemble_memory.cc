@@ -23,9 +23,9 @@ void writeData(Writer* out, const Instruction& i) {
 }
 
 void writeScalarMemory(Writer* out, const Instruction& i) {
-  writeResult(out, i);
+  i.operands ? writeData(out, i) : writeResult(out, i);
   if (!i.bytes) return;  // s_memtime, s_dcache_*
-  operand(out, i.source[0].code, std::strstr(i.opcode->mnemonic, "buffer") ? 4 : 2);
+  operand(out, i.source[0].code, i.memory.isBuffer ? 4 : 2);
   if (i.source[2].code != kNoScalar) operand(out, i.source[2].code, 1);
   if (i.source[2].code == kNoScalar) {
     out->separate();
@@ -33,14 +33,7 @@ void writeScalarMemory(Writer* out, const Instruction& i) {
   } else if (i.offset) {
     out->write(" offset:0x%x", static_cast<unsigned>(i.offset));
   }
-}
-
-/// ds_read2, ds_write2, ds_wrxchg2: two addresses, by offsets in units of the data.
-bool isTwofold(const char* name) {
-  for (const char* prefix : {"ds_read2", "ds_write2", "ds_wrxchg2"}) {
-    if (std::strncmp(name, prefix, std::strlen(prefix)) == 0) return true;
-  }
-  return false;
+  if (i.returns) out->write(" glc");
 }
 
 void writeLds(Writer* out, const Instruction& i) {
@@ -50,7 +43,7 @@ void writeLds(Writer* out, const Instruction& i) {
   if (addresses) operand(out, i.source[0].code, 1);
   writeData(out, i);
   if (i.operands1) operand(out, i.source[2].code, i.operands1);
-  if (!isTwofold(name)) {
+  if (!i.memory.twoAddresses) {
     if (i.offset) out->write(" offset:%d", i.offset);
     return;
   }
@@ -93,7 +86,7 @@ void writeBuffer(Writer* out, const Instruction& i) {
     out->separate();
     out->write("off");
   }
-  operand(out, static_cast<int>(i.extra[1]), 4);
+  operand(out, i.memory.descriptor, 4);
   operand(out, i.source[2].code, 1);
   if (i.indexEnable) out->write(" idxen");
   if (i.offsetEnable) out->write(" offen");
@@ -119,7 +112,7 @@ void writeMemory(Writer* out, const Instruction& i) {
 void writeMatrix(Writer* out, const Instruction& i) {
   operand(out, i.destination, i.results);
   if (i.opcode->cls != InstructionClass::matrix) return operand(out, i.source[0].code, 1);  // v_accvgpr_*
-  const MatrixShape shape = unpackShape(i.extra[0]);
+  const MatrixShape& shape = i.matrix.shape;
   const uint32_t elements = shape.depth * shape.rows * shape.blocks / kLanes;
   operand(out, i.source[0].code, static_cast<int>((elements * elementBits(shape.a) + 31) / 32));
   operand(out, i.source[1].code, static_cast<int>((elements * elementBits(shape.b) + 31) / 32));

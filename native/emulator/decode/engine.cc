@@ -87,15 +87,30 @@ bool applyGprIndex(const Wave& wave, Instruction* instruction) {
   return !(enables >> 3 & 1) || !writesVector || move(&instruction->destination);
 }
 
-/// One instruction under s_set_gpr_idx; false where it could not be executed.
-bool stepIndexed(Wave& wave, uint64_t* counts) {
+/// What s_setvskip passes over: VOP*, DS, FLAT and MUBUF.
+bool isSkipped(const Instruction& instruction) {
+  switch (instruction.opcode->cls) {
+    case InstructionClass::vector:
+    case InstructionClass::transcendental:
+    case InstructionClass::matrix:
+    case InstructionClass::lds:
+    case InstructionClass::vectorMemory:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// One instruction under s_set_gpr_idx or s_setvskip; false where it could not be executed.
+bool stepModified(Wave& wave, uint64_t* counts) {
   const uint64_t index = wave.pc;
   wave.current = index;
   if (!handlerOf(wave, wave.code[index])) return false;
   Instruction moved = wave.code[index];
   wave.pc = index + moved.dwords;
+  if (wave.skipsVector && isSkipped(moved)) return true;
   if (counts) counts[index]++;
-  if (!applyGprIndex(wave, &moved)) {
+  if (wave.gprIndex && !applyGprIndex(wave, &moved)) {
     raiseFault(wave, FaultKind::illegalInstruction, -1, 0, 0, "s_set_gpr_idx leaves the vector registers");
     return false;
   }
@@ -105,18 +120,18 @@ bool stepIndexed(Wave& wave, uint64_t* counts) {
 
 uint64_t run(Wave& wave, uint64_t budget, uint64_t* counts) {
   const ScopedMxcsr floatMode(mxcsr32(wave.mode));
-  if (wave.gprIndex && wave.status == WaveStatus::running) wave.status = WaveStatus::indexing;
+  if (!wave.isPlain() && wave.status == WaveStatus::running) wave.status = WaveStatus::modified;
   uint64_t executed = 0;
   while (executed < budget) {
     if (wave.status == WaveStatus::running)
       executed += counts ? runPlain<true>(wave, budget - executed, counts)
                          : runPlain<false>(wave, budget - executed, counts);
-    else if (wave.status == WaveStatus::indexing && stepIndexed(wave, counts))
+    else if (wave.status == WaveStatus::modified && stepModified(wave, counts))
       executed++;
     else
       break;
   }
-  if (wave.status == WaveStatus::indexing) wave.status = WaveStatus::running;
+  if (wave.status == WaveStatus::modified) wave.status = WaveStatus::running;
   return executed;
 }
 

@@ -53,7 +53,7 @@ bool bind(const Opcode& opcode, Instruction* out) {
     }
     handlers = handlers->saturating;
   }
-  if (handlers->resultBits == 1) out->extra[0] = isComparisonOfExec(opcode);
+  if (handlers->resultBits == 1) out->writesExec = isComparisonOfExec(opcode);
   bool restAreVectors = true;
   for (int k = 1; k < handlers->sources; k++) restAreVectors &= out->source[k].isVector();
   if (isModified(*out))
@@ -220,7 +220,7 @@ bool decodeVop3(Target target, const uint32_t* words, uint64_t available, Instru
   if (hasScalarDestination(opcode)) {
     out->scalarDestination = static_cast<uint16_t>(field(word, 8, 14));
   } else if (opcode == 563 || opcode == 564) {  // v_bitop3: the truth table is where modifiers would be
-    out->extra[0] = field(second, 27, 28) << 6 | field(word, 8, 10) << 3 | field(second, 29, 31);
+    out->truthTable = field(second, 27, 28) << 6 | field(word, 8, 10) << 3 | field(second, 29, 31);
     out->outputModifier = 0;
     for (Operand& source : out->source) source.negate = false;
     out->opSel = static_cast<uint8_t>(field(word, 11, 14));

@@ -10,34 +10,19 @@ namespace emulator {
 namespace EMULATOR_LEVEL {
 namespace {
 
-bool contains(const char* text, const char* part) { return std::strstr(text, part) != nullptr; }
-
-/// What the instruction being executed does to the memory that it addresses, by the ISA's names. Atomics
-/// read and write.
-struct Effect {
-  bool reads, writes;
-
-  explicit Effect(const Wave& wave) {
-    const char* mnemonic = wave.code[wave.current].opcode->mnemonic;
-    const bool atomic = contains(mnemonic, "atomic");
-    const bool load = !atomic && (contains(mnemonic, "load") || contains(mnemonic, "read"));
-    const bool store = !atomic && (contains(mnemonic, "store") || contains(mnemonic, "write"));
-    reads = !store;
-    writes = !load;
-  }
-};
-
-/// False where bytes are read that have not been written.
-bool account(Effect effect, uint8_t* written, uint64_t bytes) {
-  if (effect.reads && std::memchr(written, 0, bytes)) return false;
-  if (effect.writes) std::memset(written, 1, bytes);
+/// Does with account what the instruction being executed does with memory. False where bytes are read that
+/// have not been written.
+bool account(const Wave& wave, uint8_t* written, uint64_t bytes) {
+  const Opcode& opcode = *wave.code[wave.current].opcode;
+  if (opcode.reads && std::memchr(written, 0, bytes)) return false;
+  if (opcode.writes) std::memset(written, 1, bytes);
   return true;
 }
 
 }  // namespace
 
 bool accountMemory(Wave& wave, const Allocation& allocation, int lane, uint64_t address, uint64_t bytes) {
-  if (account(Effect(wave), allocation.written + (address - allocation.base), bytes)) return true;
+  if (account(wave, allocation.written + (address - allocation.base), bytes)) return true;
   raiseFault(wave, FaultKind::uninitialised, lane, address, bytes, "");
   return false;
 }
@@ -52,7 +37,7 @@ bool accountMemory(Wave& wave, const Allocation& allocation, const Access& acces
 }
 
 bool accountLds(Wave& wave, int lane, uint32_t at, uint32_t bytes) {
-  if (account(Effect(wave), wave.ldsWritten + at, bytes)) return true;
+  if (account(wave, wave.ldsWritten + at, bytes)) return true;
   raiseFault(wave, FaultKind::uninitialised, lane, at, bytes, "LDS");
   return false;
 }

@@ -96,7 +96,7 @@ bool checkClipped(Wave& wave, Access& access, uint32_t bytes) {
 
 Reach prepare(Wave& wave, const Instruction& instruction, uint32_t bytes, Access& access) {
   if (!beginAccess(wave, instruction, kVmCount, access)) return Reach::nothing;
-  const Descriptor descriptor(wave, instruction.extra[1]);
+  const Descriptor descriptor(wave, instruction.memory.descriptor);
   if (descriptor.perLane) return preparePrivate(wave, instruction, descriptor, bytes, access);
   if (descriptor.swizzled && instruction.indexEnable) {
     raiseFault(wave, FaultKind::illegalInstruction, 0, descriptor.base, bytes, "swizzled buffer");

@@ -90,7 +90,7 @@ void performApertureStore(Wave& wave, const Instruction& instruction, const Acce
 
 template <class T>
 void performApertureAtomic(Wave& wave, const Instruction& instruction, const Access& access) {
-  const auto kind = static_cast<Atomic>(instruction.extra[0]);
+  const auto kind = instruction.memory.atomic;
   const ScopedMxcsr floatMode(mxcsrOfMemoryAtomics(wave.group->target, sizeof(T)));
   updateLanes<T>(wave, instruction, access.lanes, access.data, secondData<T>(instruction, access),
                  [&](int lane, T data, T second) {

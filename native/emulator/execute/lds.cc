@@ -83,7 +83,7 @@ void performWrite2(Wave& wave, const Instruction& instruction, const Access& acc
 
 template <class T>
 void performLdsAtomic(Wave& wave, const Instruction& instruction, const Access& access) {
-  const auto kind = static_cast<Atomic>(instruction.extra[0]);
+  const auto kind = instruction.memory.atomic;
   // ds_cmpst has the compare value in its first data register, unlike FLAT and MUBUF.
   const bool compares = kind == Atomic::compareSwap || kind == Atomic::floatCompareSwap;
   const auto data = compares ? access.data1 : access.data;

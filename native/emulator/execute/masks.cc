@@ -103,7 +103,7 @@ void bitOperation3(Wave& wave, const Instruction& i) {
   const uint32_t* b = fetch(wave, i, 1, kU32, &buffers[1]);
   const uint32_t* c = fetch(wave, i, 2, kU32, &buffers[2]);
   // Bit 4a + 2b + c of the table is the result for bits a, b, c.
-  const uint32_t table = i.extra[0];
+  const uint32_t table = i.truthTable;
   uint32_t terms[8];
   for (int k = 0; k < 8; k++) terms[k] = table >> k & 1 ? ~0u : 0;
   EACH_LANE {

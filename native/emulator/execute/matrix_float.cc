@@ -89,9 +89,9 @@ void multiplySmall(int depth, const Source& a, const Source& b, Start start, flo
 
 /// Multiplies each lane's elements by 2^(scale - 127), scale being a byte of the lane's scale operand; 255 is
 /// NaN.
-void applyScale(const Wave& wave, uint32_t operand, int elements, MatrixOperand& matrix) {
-  if (!operand) return;
-  const uint32_t code = operand & 0xffff, shift = 8 * (operand >> kScaleByteShift & 3);
+void applyScale(const Wave& wave, MatrixScale from, int elements, MatrixOperand& matrix) {
+  if (!from.present) return;
+  const int code = from.code, shift = 8 * from.byte;
   alignas(64) float factor[kLanes];
   for (int lane = 0; lane < kLanes; lane++) {
     const uint32_t word = code >= 256 ? wave.vector[code - 256][lane] : wave.scalar[code];
@@ -121,7 +121,7 @@ class MatrixFloatMode {
 };
 
 template <int kRows, class Start>
-void multiplyBlocks(const MatrixShape& shape, uint32_t broadcast, const MatrixOperand& a,
+void multiplyBlocks(const MatrixShape& shape, MatrixBroadcast broadcast, const MatrixOperand& a,
                     const MatrixOperand& b, Start start, float* result) {
   const int lanesPerBlock = kLanes / shape.blocks, elements = shape.depth * kRows / lanesPerBlock;
   for (int block = 0; block < shape.blocks; block++) {
@@ -139,8 +139,8 @@ void multiplyBlocks(const MatrixShape& shape, uint32_t broadcast, const MatrixOp
 
 template <int kRows>
 void matrixFloat(Wave& wave, const Instruction& instruction) {
-  const MatrixShape shape = unpackShape(instruction.extra[0]);
-  const uint32_t broadcast = instruction.extra[1];
+  const MatrixShape shape = instruction.matrix.shape;
+  const MatrixBroadcast broadcast = instruction.matrix.broadcast;
   const Target target = wave.group->target;
   const int elements = shape.depth * kRows * shape.blocks / kLanes;
   const bool flush = target == Target::gfx90a && shape.a != MatrixType::f32;
@@ -153,9 +153,9 @@ void matrixFloat(Wave& wave, const Instruction& instruction) {
     if (isF8f6f4(shape) && elementBits(shape.a) == 8) joinRuns<kRows>(a);
     if (isF8f6f4(shape) && elementBits(shape.b) == 8) joinRuns<kRows>(b);
   }
-  applyScale(wave, instruction.extra[2], elements, a);
-  applyScale(wave, instruction.extra[3], elements, b);
-  if (const unsigned pattern = lanePatternOfB(broadcast)) {
+  applyScale(wave, instruction.matrix.scale[0], elements, a);
+  applyScale(wave, instruction.matrix.scale[1], elements, b);
+  if (const unsigned pattern = broadcast.lanesOfB) {
     for (int i = 0; i < elements; i++) broadcastLanes(b.element[i], pattern);
   }
 

@@ -131,14 +131,10 @@ inline void broadcastLanes(T* lanes, unsigned pattern) {
   }
 }
 
-/// CBSZ and ABID: within each group of 2^CBSZ blocks, all take block ABID of A.
-inline int blockOfA(int block, uint32_t broadcast) {
-  const unsigned size = broadcast & 7, chosen = broadcast >> 3 & 15;
-  return size ? (block >> size << size) + static_cast<int>(chosen) : block;
-}
-inline unsigned lanePatternOfB(uint32_t broadcast) { return broadcast >> 7 & 7; }
-constexpr uint32_t packBroadcast(uint32_t cbsz, uint32_t abid, uint32_t blgp) {
-  return cbsz | abid << 3 | blgp << 7;
+/// The block of A that a block multiplies.
+inline int blockOfA(int block, MatrixBroadcast broadcast) {
+  const int size = broadcast.sizeOfA;
+  return size ? (block >> size << size) + broadcast.blockOfA : block;
 }
 
 }  // namespace EMULATOR_LEVEL

@@ -25,16 +25,16 @@ constexpr int kMostResults = 32;
 }  // namespace
 
 void matrixInteger(Wave& wave, const Instruction& instruction) {
-  const MatrixShape shape = unpackShape(instruction.extra[0]);
+  const MatrixShape shape = instruction.matrix.shape;
   const int lanesPerBlock = kLanes / shape.blocks, elements = shape.depth * shape.rows / lanesPerBlock;
-  const uint32_t broadcast = instruction.extra[1];
+  const MatrixBroadcast broadcast = instruction.matrix.broadcast;
   int32_t a[16][kLanes], b[16][kLanes];
   const uint32_t(*fromA)[kLanes] = registers(wave, instruction.source[0].code);
   const uint32_t(*fromB)[kLanes] = registers(wave, instruction.source[1].code);
   for (int i = 0; i < elements; i++) {
     EACH_LANE a[i][lane] = static_cast<int8_t>(fromA[i / 4][lane] >> 8 * (i % 4));
     EACH_LANE b[i][lane] = static_cast<int8_t>(fromB[i / 4][lane] >> 8 * (i % 4));
-    if (const unsigned pattern = lanePatternOfB(broadcast)) broadcastLanes(b[i], pattern);
+    if (const unsigned pattern = broadcast.lanesOfB) broadcastLanes(b[i], pattern);
   }
   const int c = instruction.source[2].code;
   uint32_t start[kMostResults][kLanes];

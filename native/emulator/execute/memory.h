@@ -13,8 +13,7 @@ namespace EMULATOR_LEVEL {
 /// An operand code that stands for "no scalar offset".
 constexpr uint16_t kNoScalar = 0x7f;
 
-// FLAT, GLOBAL, SCRATCH. `extra[0]` of atomics is the Atomic; `indexEnable` of scratch: it has a vector
-// offset.
+// FLAT, GLOBAL, SCRATCH. `indexEnable` of scratch: it has a vector offset.
 template <int Bytes>
 void globalLoad(Wave& wave, const Instruction& instruction);
 template <int Bytes>
@@ -34,7 +33,7 @@ void scratchLoad(Wave& wave, const Instruction& instruction);
 template <int Bytes>
 void scratchStore(Wave& wave, const Instruction& instruction);
 
-// MUBUF. `extra[1]` is the first register of the buffer descriptor.
+// MUBUF.
 template <int Bytes>
 void bufferLoad(Wave& wave, const Instruction& instruction);
 template <int Bytes>
@@ -63,9 +62,12 @@ void ldsSwizzle(Wave& wave, const Instruction& instruction);
 void ldsPermute(Wave& wave, const Instruction& instruction);
 void ldsBackwardPermute(Wave& wave, const Instruction& instruction);
 
-// SMEM. `results` is the number of dwords, source[0] the base.
+// SMEM. source[0] is the base, source[1] the first data register. An access through a buffer checks its
+// range.
 void scalarLoad(Wave& wave, const Instruction& instruction);
-void scalarBufferLoad(Wave& wave, const Instruction& instruction);
+void scalarStore(Wave& wave, const Instruction& instruction);
+template <class T>
+void scalarAtomic(Wave& wave, const Instruction& instruction);
 void scalarTime(Wave& wave, const Instruction& instruction);
 
 /// Instructions that only order or flush caches, which the emulator does not have.

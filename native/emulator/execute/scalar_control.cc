@@ -221,15 +221,27 @@ void waitCounters(Wave& wave, const Instruction& i) {
   waitForAccesses(wave, (fields & 15) | (fields >> 14 & 3) << 4, fields >> 8 & 15);
 }
 
+namespace {
+
+/// Lets the run loop notice that instructions are modified from now on, or no longer.
+void chooseLoop(Wave& wave) { wave.status = wave.isPlain() ? WaveStatus::running : WaveStatus::modified; }
+
+}  // namespace
+
+void setVectorSkip(Wave& wave, const Instruction& i) {
+  wave.skipsVector = source32(wave, i, 0) >> (source32(wave, i, 1) & 31) & 1;
+  chooseLoop(wave);
+}
+
 void setGprIndexOn(Wave& wave, const Instruction& i) {
   const uint32_t enables = i.source[1].code & 15;
   wave.scalar[reg::m0] = (wave.scalar[reg::m0] & 0xffff0f00) | (source32(wave, i, 0) & 0xff) | enables << 12;
   wave.gprIndex = 1 | enables << 12;
-  wave.status = WaveStatus::indexing;
+  chooseLoop(wave);
 }
 void setGprIndexOff(Wave& wave, const Instruction&) {
   wave.gprIndex = 0;
-  if (wave.status == WaveStatus::indexing) wave.status = WaveStatus::running;
+  chooseLoop(wave);
 }
 void setGprIndexMode(Wave& wave, const Instruction& i) {
   const uint32_t enables = static_cast<uint32_t>(i.offset) & 15;

@@ -55,6 +55,7 @@ void barrier(Wave& wave, const Instruction& instruction);
 void waitCounters(Wave& wave, const Instruction& instruction);
 
 /// s_set_gpr_idx_*: the run loop applies the mode to the instructions that follow.
+void setVectorSkip(Wave& wave, const Instruction& i);
 void setGprIndexOn(Wave& wave, const Instruction& instruction);
 void setGprIndexOff(Wave& wave, const Instruction& instruction);
 void setGprIndexMode(Wave& wave, const Instruction& instruction);

@@ -138,7 +138,7 @@ inline const uint32_t (*secondData(const Instruction& instruction, const Access&
 
 template <class T>
 void performAtomic(Wave& wave, const Instruction& instruction, const Access& access) {
-  const auto kind = static_cast<Atomic>(instruction.extra[0]);
+  const auto kind = instruction.memory.atomic;
   const ScopedMxcsr floatMode(mxcsrOfMemoryAtomics(wave.group->target, sizeof(T)));
   updateLanes<T>(wave, instruction, access.lanes & ~access.outside, access.data,
                  secondData<T>(instruction, access), [&](int lane, T data, T second) {

@@ -119,7 +119,7 @@ struct Operation<F, Result (*)(Arguments...)> {
     // Lanes that are off give 0; v_cmpx writes EXEC, too (marked at decode).
     mask &= lanes;
     wave.setScalar64(i.scalarDestination, mask);
-    if (i.extra[0]) wave.setExec(mask);
+    if (i.writesExec) wave.setExec(mask);
   }
 
   static void general(Wave& wave, const Instruction& i) {

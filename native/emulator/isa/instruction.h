@@ -2,6 +2,9 @@
 
 #include <cstdint>
 
+#include "isa/atomic.h"
+#include "isa/matrix_shape.h"
+
 namespace emulator {
 
 struct Wave;
@@ -67,6 +70,7 @@ struct Opcode {
   uint8_t operandBits;  ///< width of the sources the modifiers act on: 16, 32 or 64
   Execute execute;
   const VectorHandlers* vector = nullptr;  ///< vector ALU operations only; execute is then its `general`
+  bool reads = false, writes = false;      ///< memory instructions only: what they do to memory
 };
 
 /// A source or destination operand. `code` is the ISA's 9-bit operand encoding: 0..127 scalar registers,
@@ -82,6 +86,22 @@ struct Operand {
   bool isVector() const { return code >= 256; }
   bool isLiteral() const { return code == 255; }
   int vectorIndex() const { return code - 256; }  ///< index into Wave::vector
+};
+
+/// What matrix instructions have beyond the common fields.
+struct MatrixFields {
+  MatrixShape shape;
+  MatrixBroadcast broadcast;
+  MatrixScale scale[2];  ///< of A and of B
+};
+
+/// What memory instructions have beyond the common fields.
+struct MemoryFields {
+  Atomic atomic;
+  uint8_t descriptor;  ///< buffers: the descriptor's first scalar register
+  bool twoAddresses;   ///< ds_*2_*
+  bool isPrivate;      ///< SCRATCH
+  bool isBuffer;       ///< SMEM: the base is a buffer descriptor
 };
 
 /// A decoded instruction. Fields that a format has no use for stay zero. What the run loop and plain vector
@@ -124,8 +144,13 @@ struct alignas(64) Instruction {
   uint8_t operands = 0;   ///< data registers that a store or atomic reads, from source[1]
   uint8_t operands1 = 0;  ///< and from source[2] (the second data of DS)
 
-  // Whatever one class needs beyond that (MFMA shape and types, DPP row tables, ...): its file documents it.
-  uint32_t extra[4] = {0, 0, 0, 0};
+  /// What one class has beyond that.
+  union {
+    MatrixFields matrix{};
+    MemoryFields memory;
+    uint32_t truthTable;  ///< v_bitop3
+    bool writesExec;      ///< v_cmpx
+  };
 };
 
 }  // namespace emulator

@@ -130,6 +130,7 @@ void initialise(Wave& wave, const Launch& launch, uint32_t index) {
   wave.mode = initialMode(kernel);
   wave.hardwareId = 0;
   wave.gprIndex = 0;
+  wave.skipsVector = false;
   wave.status = WaveStatus::running;
   wave.scratchBytes = kernel.scratchBytes;
   wave.index = index;

@@ -38,7 +38,7 @@ enum class WaveStatus : uint8_t {
   atBarrier,
   ended,
   faulted,
-  indexing,  ///< running under s_set_gpr_idx; only seen inside Engine::run
+  modified,  ///< running under s_set_gpr_idx or s_setvskip; only seen inside Engine::run
 };
 
 /// One wave of 64 lanes: everything an instruction can see or change.
@@ -57,7 +57,11 @@ struct alignas(64) Wave {
   uint32_t mode;        ///< MODE register, see mode:: below
   uint32_t hardwareId;  ///< what s_getreg_b32 reads as HW_ID: 0 unless a schedule wants to tell waves apart
   uint32_t gprIndex;  ///< s_set_gpr_idx: 0 off, else 1 | M0's enable bits << 12 (source 0, 1, 2, destination)
+  bool skipsVector;   ///< s_setvskip: vector and vector memory instructions are passed over
   WaveStatus status;
+
+  /// Whether instructions are executed as they stand.
+  bool isPlain() const { return !gprIndex && !skipsVector; }
 
   uint8_t* lds;  ///< the workgroup's LDS
   uint32_t ldsBytes;

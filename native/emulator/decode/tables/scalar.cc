@@ -150,7 +150,7 @@ constexpr Row kSopc[] = {
     s(13, "s_bitcmp1_b32", scalarTest<bitIsSet<u32>>),
     s(14, "s_bitcmp0_b64", scalarTest<bitIsClear<u64>>),
     s(15, "s_bitcmp1_b64", scalarTest<bitIsSet<u64>>),
-    s(16, "s_setvskip", notModelled),
+    s(16, "s_setvskip", setVectorSkip),
     s(17, "s_set_gpr_idx_on", setGprIndexOn),
     s(18, "s_cmp_eq_u64", scalarTest<isEqual<u64>>),
     s(19, "s_cmp_lg_u64", scalarTest<isNotEqual<u64>>),
