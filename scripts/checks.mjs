@@ -16,18 +16,22 @@ export function check(name, command, args) {
 }
 
 /**
- * Runs vitest in `folder` and returns its counts; a reason is null where the test does not say why it was skipped.
+ * Runs vitest in `folder`, with `all` the tests that take minutes, too, and returns its counts; a reason is null where the test does not say why it was skipped.
  * Whatever else goes wrong, a vitest that dies too, is one failure.
  * @returns {{ passed: number, failed: number, skipped: { file: string, name: string, reason: string | null }[] }}
  */
-export function runVitest(args = [], { folder = root, stdio = "inherit", device } = {}) {
+export function runVitest(args = [], { folder = root, stdio = "inherit", device, all = false } = {}) {
   const report = join(folder, "build", "test.json");
   rmSync(report, { force: true });
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
   const reporters = ["--reporter=default", `--reporter=${reporter}`];
   const { status } = spawnSync(process.execPath, [vitest, "run", ...reporters, ...args], {
     cwd: folder,
-    env: device === undefined ? env : { ...env, ROCM_ATTENTION_TEST_DEVICE: device },
+    env: {
+      ...env,
+      ...(device !== undefined && { ROCM_ATTENTION_TEST_DEVICE: device }),
+      ...(all && { ROCM_ATTENTION_TEST_ALL: "1" }),
+    },
     stdio,
   });
   if (!existsSync(report)) return { passed: 0, failed: 1, skipped: [] };

@@ -5,7 +5,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, runVitest } from "./checks.mjs";
 import { verificationPage } from "./docs/verification.mjs";
-import { aiter } from "./setup/aiter.mjs";
+import { aiter, everyAiterKernel } from "./setup/aiter.mjs";
 import { gpuTarget } from "./setup/gpu.mjs";
 import { kernels, testKernels } from "./setup/kernels.mjs";
 import { native } from "./setup/native.mjs";
@@ -34,6 +34,7 @@ await performSteps([
   toolchain,
   ...tested.map((target) => kernels(target.name, setOf(target))),
   aiter,
+  ...(everything ? [everyAiterKernel] : []),
   native,
   testKernels,
 ]);
@@ -61,7 +62,7 @@ const runs = [
     failed: checks.length - passedChecks,
     skipped: [],
   },
-  { title: "npm test", ...runVitest() },
+  { title: "npm test", ...runVitest([], { all: everything }) },
 ];
 if (everything) {
   for (const { name: target } of tested.filter(({ ciSet }) => ciSet !== "all")) {

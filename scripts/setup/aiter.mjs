@@ -8,6 +8,7 @@ import { fingerprint } from "./stamp.mjs";
 const requirements = "kernels/aiter/requirements.txt";
 const files = "kernels/aiter/files.txt";
 const folder = join(cache, `aiter-${fingerprint([requirements, files]).slice(0, 16)}`);
+const everyObject = join(cache, `aiter-objects-${fingerprint([requirements]).slice(0, 16)}`);
 
 const EXTRACT = `
 import sys, zipfile
@@ -21,29 +22,53 @@ export function aiterObjects(arch) {
   return join(folder, "aiter_meta", "hsa", arch);
 }
 
+/** Where all of the wheel's code objects for a target are, once that step is done. */
+export function everyAiterObject(arch) {
+  return join(everyObject, "aiter_meta", "hsa", arch);
+}
+
+/** A step that keeps the files of the wheel whose names begin with one of `kept()`. The set-up goes on without it where that fails. */
+function unpacked(title, target, kept) {
+  return {
+    title,
+    isDone: () => existsSync(target),
+    perform: async (progress) => {
+      const made = `${target}.${process.pid}`;
+      const python = join(kernelPython.bin, "python");
+      const options = { onLine: progress };
+      mkdirSync(made, { recursive: true });
+      try {
+        const download = [
+          "-m",
+          "pip",
+          "download",
+          "--disable-pip-version-check",
+          "--no-deps",
+          "--dest",
+          made,
+        ];
+        await run("aiter", python, [...download, "--require-hashes", "-r", requirements], options);
+        const [wheel] = readdirSync(made);
+        await run("aiter-extract", python, ["-c", EXTRACT, join(made, wheel), made, ...kept()], options);
+        rmSync(join(made, wheel));
+        renameSync(made, target);
+      } catch (failure) {
+        rmSync(made, { recursive: true, force: true });
+        return `not available: ${failure.message.split("\n").find((line) => /ERROR/.test(line)) ?? failure.message}\n    The tests that decode and run them are skipped.`;
+      }
+    },
+  };
+}
+
 /**
- * AITER's wheel, of which the assembly kernels for attention are kept, and the templates of kernels that the set-up
- * compiles: 40 MB to download, 16 MB kept. Where it cannot be had the set-up goes on without.
+ * AITER's assembly kernels for attention, which the emulator's tests decode and run, and the templates of those that
+ * the set-up compiles: 40 MB to download, 16 MB kept.
  */
-export const aiter = {
-  title: "AITER's wheel (tests)",
-  isDone: () => existsSync(folder),
-  perform: async (progress) => {
-    const made = `${folder}.${process.pid}`;
-    const python = join(kernelPython.bin, "python");
-    const options = { onLine: progress };
-    mkdirSync(made, { recursive: true });
-    try {
-      const download = ["-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "--dest", made];
-      await run("aiter", python, [...download, "--require-hashes", "-r", requirements], options);
-      const [wheel] = readdirSync(made);
-      const kept = readFileSync(join(root, files), "utf8").match(/^[^#\n].*$/gm);
-      await run("aiter-extract", python, ["-c", EXTRACT, join(made, wheel), made, ...kept], options);
-      rmSync(join(made, wheel));
-      renameSync(made, folder);
-    } catch (failure) {
-      rmSync(made, { recursive: true, force: true });
-      return `not available: ${failure.message.split("\n").find((line) => /ERROR/.test(line)) ?? failure.message}\n    The tests that decode and run them are skipped.`;
-    }
-  },
-};
+export const aiter = unpacked("AITER's wheel (tests)", folder, () =>
+  readFileSync(join(root, files), "utf8").match(/^[^#\n].*$/gm),
+);
+
+/** All 2,501 code objects, 100 MB, which `npm run test:all` decodes. */
+export const everyAiterKernel = unpacked("AITER's code objects (test:all)", everyObject, () => [
+  "aiter_meta/hsa/",
+]);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { Laboratory, lanes, noAssembler, type Snippet } from "../../support/assemble.js";
 import { onGpu, openTestDevice, setOptions } from "../../support/device.js";
-import { memoryContents, memorySnippet } from "../../support/memory-snippets.js";
+import { memoryAfter, memorySnippet } from "../../support/memory-snippets.js";
 
 // Scalar stores and atomics: what they leave in memory and in registers, at once and as late as waits allow.
 
@@ -125,8 +125,7 @@ describe.skipIf(onGpu || noAssembler)("scalar stores and atomics", () => {
       const outputs = await laboratory.run(`scalar_${k}`, contents);
       const given = outputs.slice(0, registers.length).map((register) => register[0]!);
       expect([name, ...given]).toEqual([name, ...registers]);
-      const bytes = memoryContents(outputs.slice(registers.length));
-      const after = new Uint32Array(bytes.buffer, bytes.byteOffset, 64 * 8);
+      const after = new Uint32Array(memoryAfter(outputs).buffer);
       const expected = Array.from(after, (_, index) => memory[index] ?? initial(index));
       expect([name, ...after]).toEqual([name, ...expected]);
     }
