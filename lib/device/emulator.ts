@@ -94,6 +94,8 @@ export interface LaunchCounters {
     /** Different 128-byte lines that were read, by vector and scalar instructions. */
     linesRead: number;
     linesWritten: number;
+    /** A checksum of what those lines held when the launch ended: equal where two runs have left the same bytes. */
+    writtenChecksum: string;
     /** Different lines that the workgroups of each XCD touched (workgroup number modulo the number of XCDs). */
     linesByXcd: number[];
   };

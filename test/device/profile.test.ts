@@ -45,6 +45,15 @@ describe.skipIf(onGpu)("rocm-attention profile", () => {
     expect(attention.memory!.linesRead).toBeLessThan(1.02 * lines);
   });
 
+  it("compares what launches leave under other schedules", () => {
+    const { status, stdout, stderr } = profile("mixed", "--schedules");
+    expect(stderr).toBe("");
+    expect(stdout).toMatch(/^mixed, under 14 orders of waves and delays of memory:\n {2}\S+: the same\n/);
+    expect(stdout).not.toContain("differs");
+    expect(status).toBe(0);
+    expect(profile("mixed", "--schedules", "--svg", "x.svg").stderr).toContain("cannot be used with");
+  });
+
   it("prints a report and draws it", () => {
     const file = join(folder, "prefill.svg");
     const { status, stdout, stderr } = profile("prefill", "--arch", "gfx950", "--svg", file);

@@ -1,6 +1,7 @@
 """A Triton program as anybody would write it, on whatever HIP library TRITON_LIBHIP_PATH names: compiled and launched by
-Triton's own runtime, with a driver of few lines in place of torch. Prints the largest error of each case, relative to
-the sum of the magnitudes of its terms, against sums in binary64, as JSON. Arguments: the cases to run."""
+Triton's own runtime, with a driver of few lines in place of torch. Prints as JSON the largest error of each case,
+relative to the sum of the magnitudes of its terms, against sums in binary64; of cases that may fail, the emulator's
+report. Arguments: the cases to run."""
 
 import ctypes
 import json
@@ -235,7 +236,36 @@ def dot_scaled(first, second):
     return max(errors)
 
 
+@triton.jit
+def printing_kernel(x):
+    tl.device_print("value", tl.load(x + tl.program_id(0)))
+
+
+@triton.jit
+def asserting_kernel(x, expected):
+    tl.device_assert(tl.load(x) == expected, "another value was expected")
+
+
+def report_of(launch):
+    launch()
+    hip.rocmEmulatorLastFault.restype = ctypes.c_char_p
+    return hip.rocmEmulatorLastFault(0).decode() if hip.hipDeviceSynchronize() else ""
+
+
+def printing():
+    x = Buffer("i", [1, 2])
+    return report_of(lambda: printing_kernel[(2,)](x))
+
+
+def asserting(expected):
+    x = Buffer("i", [1, 2])
+    return report_of(lambda: asserting_kernel[(1,)](x, expected, debug=True))
+
+
 CASES = {
+    "printf": printing,
+    "assertion": lambda: asserting(2),
+    "assertion that holds": lambda: asserting(1),
     "softmax": softmax,
     "matmul": matmul,
     "atomics": atomics,

@@ -6,6 +6,7 @@ export interface ProfileOptions {
   readonly arch: EmulatedArch;
   readonly svg?: string;
   readonly json?: true;
+  readonly schedules?: true;
 }
 
 /** `rocm-attention profile`: counts of what an example's kernels do on the emulator; `run` gets the options. */
@@ -18,5 +19,11 @@ export function profileCommand(
     .addOption(new Option("--arch <target>", "the emulated GPU").choices(EMULATED_ARCHS).default("gfx942"))
     .option("--svg <file>", "draw the kernels' program counters to this file")
     .option("--json", "print one JSON object, with every instruction")
+    .addOption(
+      new Option(
+        "--schedules",
+        "run under other orders of waves and delays of memory, and name launches whose results differ",
+      ).conflicts("svg"),
+    )
     .action(run);
 }

@@ -5,12 +5,22 @@ import { Device, setEmulatorOption, takeLaunchCounters } from "../../index.js";
 import { describeExample, type ExampleName, prepareExample } from "./examples.js";
 import type { ProfileOptions } from "./options.js";
 import { formatProfile, type ProfileReport } from "./report.js";
+import { compareSchedules, formatSchedules, isDifferent } from "./schedules.js";
 import { profileSvg } from "./svg.js";
 
 /** Runs an example on an emulated device with all counters and prints what they say. */
-export async function runProfile(example: ExampleName, { arch, svg, json }: ProfileOptions): Promise<void> {
+export async function runProfile(
+  example: ExampleName,
+  { arch, svg, json, schedules }: ProfileOptions,
+): Promise<void> {
   await using device = Device.open({ emulate: arch });
   const { backend, run } = await prepareExample(device, example);
+  if (schedules) {
+    const comparison = await compareSchedules(device, example, run);
+    console.log(json ? JSON.stringify(comparison, null, 2) : formatSchedules(comparison));
+    if (isDifferent(comparison)) process.exitCode = 1;
+    return;
+  }
   setEmulatorOption("COUNTERS", "full");
   await run();
   setEmulatorOption("COUNTERS", "off");

@@ -54,6 +54,24 @@ void add(Json& json, const MemoryCounts& counts) {
       .number("ldsConflictClocks", counts.ldsConflictClocks);
 }
 
+/// A checksum of what the lines that a launch has written hold now (FNV-1a): it differs where two runs of the
+/// launch have left different bytes.
+std::string checksumOfWritten(const Launch& launch, const Tally& tally) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const uint64_t line : tally.linesWritten.numbers()) {
+    const uint64_t first = line * kLineBytes;
+    const bool whole = launch.memory->find(first, kLineBytes);
+    for (uint64_t address = first; address < first + kLineBytes; address++) {
+      // An allocation may begin or end within the line.
+      if (!whole && !launch.memory->find(address, 1)) continue;
+      hash = (hash ^ *reinterpret_cast<const uint8_t*>(address)) * 0x100000001b3;
+    }
+  }
+  char text[17];
+  std::snprintf(text, sizeof text, "%016" PRIx64, hash);
+  return text;
+}
+
 std::string memoryText(const Launch& launch, const Tally& tally) {
   MemoryCounts sum{};
   for (const MemoryCounts& counts : tally.memory) sum += counts;
@@ -63,6 +81,7 @@ std::string memoryText(const Launch& launch, const Tally& tally) {
   add(json, sum);
   json.number("linesRead", tally.linesRead.lines())
       .number("linesWritten", tally.linesWritten.lines())
+      .text("writtenChecksum", checksumOfWritten(launch, tally))
       .list("linesByXcd", touched.linesByXcd(), traits(launch.kernel.target).xcds);
   return json.end();
 }

@@ -186,7 +186,7 @@ void disassemble(const Instruction& i, char* text, size_t size) {
   Writer out(text, size);
   out.write("%s%s", i.opcode->mnemonic, suffix(i));
   writeOperands(&out, i);
-  if (i.execute == notModelled) out.write("  ; not modelled");
+  if (!isModelled(i.execute)) out.write("  ; not modelled");
 }
 
 }  // namespace EMULATOR_LEVEL

@@ -24,8 +24,8 @@ bool decodeDs(Target target, const uint32_t* words, uint64_t available, Instruct
   apply(*row, out);
   out->format = Format::ds;
   const bool gds = field(first, 16, 16), accumulation = field(first, 25, 25);
-  if (gds) out->execute = notModelled;
-  if (out->execute == notModelled || out->execute == noEffect) return true;
+  if (gds) out->execute = modifiersNotModelled;
+  if (!isModelled(out->execute) || out->execute == noEffect) return true;
   out->offset = static_cast<int32_t>(field(first, 0, 15));
   if (row->twoAddresses) {
     const int32_t unit = row->bytes * (hasWideOffsets(code) ? 64 : 1);
@@ -43,7 +43,7 @@ bool decodeDs(Target target, const uint32_t* words, uint64_t available, Instruct
   out->source[2].code = vectorCode(data1, accumulation);
   out->destination = vectorCode(destination, accumulation);
   if (code == kSwizzle) {  // its data register stands in the address field
-    if (out->offset >= 0xe000) out->execute = notModelled;
+    if (out->offset >= 0xe000) out->execute = modifiersNotModelled;
     out->source[1].code = out->source[0].code;
   }
   return true;

@@ -83,7 +83,7 @@ bool decodeMatrix(Target target, const uint32_t* words, uint64_t available, Inst
   out->opcode = !scaled ? &row->opcode : code == kFormats16 ? &kScaled16 : &kScaled32;
   out->execute = out->opcode->execute;
   out->dwords = scaled ? 4 : 2;
-  if (out->execute == notModelled) return true;
+  if (!isModelled(out->execute)) return true;
 
   const uint32_t first = words[0], second = words[1];
   const uint32_t cbsz = field(first, 8, 10), abid = field(first, 11, 14), blgp = field(second, 29, 31);
@@ -95,7 +95,7 @@ bool decodeMatrix(Target target, const uint32_t* words, uint64_t available, Inst
   } else {
     // Not modelled: blocks of A beyond the shape's, BLGP 3 (rotation), and the negations of f64.
     const bool known = (1u << cbsz) <= shape.blocks && abid < (1u << cbsz) && blgp != 3;
-    if (!known || ((cbsz | abid | blgp) && shape.a == MatrixType::f64)) out->execute = notModelled;
+    if (!known || ((cbsz | abid | blgp) && shape.a == MatrixType::f64)) out->execute = modifiersNotModelled;
     out->matrix.broadcast = {static_cast<uint8_t>(cbsz), static_cast<uint8_t>(abid),
                              static_cast<uint8_t>(blgp)};
   }

@@ -37,7 +37,7 @@ bool decodeMubuf(Target target, const uint32_t* words, uint64_t available, Instr
   if (!row) return false;
   apply(*row, out);
   out->format = Format::mubuf;
-  if (row->opcode.execute == noEffect || row->opcode.execute == notModelled) return true;
+  if (!isModelled(out->execute) || out->execute == noEffect) return true;
   const uint32_t address = field(second, 0, 7), data = field(second, 8, 15),
                  descriptor = field(second, 16, 20) * 4, offset = field(second, 24, 31);
   const bool accumulation = field(second, 23, 23);

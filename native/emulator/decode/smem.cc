@@ -16,7 +16,7 @@ bool decodeSmem(Target target, const uint32_t* words, uint64_t available, Instru
   if (!row) return false;
   apply(*row, out);
   out->format = Format::smem;
-  if (out->execute == notModelled || out->execute == noEffect) return true;
+  if (!isModelled(out->execute) || out->execute == noEffect) return true;
   const bool immediate = field(first, 17, 17), registerToo = field(first, 14, 14);
   out->source[0].code = static_cast<uint16_t>(field(first, 0, 5) * 2);
   out->destination = static_cast<uint16_t>(field(first, 6, 12));

@@ -48,7 +48,7 @@ bool bind(const Opcode& opcode, Instruction* out) {
     // Integers saturate; where the ISA document gives clamp no meaning, neither does the emulator.
     out->clamp = false;
     if (!handlers->saturating) {
-      out->execute = notModelled;
+      out->execute = modifiersNotModelled;
       return true;
     }
     handlers = handlers->saturating;

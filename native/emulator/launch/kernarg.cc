@@ -5,7 +5,7 @@
 namespace emulator {
 namespace {
 
-/// The value of a hidden argument, by its name behind "hidden_"; those that need a host service stay zero.
+/// The value of a hidden argument, by its name behind "hidden_"; of others than these it is zero.
 uint64_t hiddenValue(const std::string& name, const Geometry& geometry) {
   const auto axis = [&](const uint32_t(&values)[3]) -> uint64_t { return values[name.back() - 'x']; };
   const auto isPerAxis = [&](const char* stem) {
@@ -19,6 +19,8 @@ uint64_t hiddenValue(const std::string& name, const Geometry& geometry) {
   }
   if (name == "private_base") return kPrivateAperture >> 32;
   if (name == "shared_base") return kSharedAperture >> 32;
+  if (name == "hostcall_buffer" || name == "printf_buffer") return kHostCallBuffer;
+  if (name == "heap_v1") return kDeviceHeap;
   return 0;
 }
 

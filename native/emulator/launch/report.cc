@@ -48,6 +48,12 @@ std::string whatHappened(const Launch& launch, const Fault& fault) {
              (fault.detail.empty() ? format("0x%" PRIx64 " (%s)", fault.address,
                                             launch.memory->describe(fault.address).c_str())
                                    : format("offset %" PRIu64 " of %s", fault.address, fault.detail.c_str()));
+    case FaultKind::trap:
+      return format("trap %" PRIu64 " (%s)", fault.address, fault.detail.c_str());
+    case FaultKind::hostService:
+      return format("call of the host (%s), which the emulator does not model",
+                    fault.address < kDeviceHeap ? "printf, or the message of an assertion that failed"
+                                                : "malloc or free of device code");
     case FaultKind::illegalInstruction:
     case FaultKind::instructionLimit:
       break;

@@ -1,5 +1,7 @@
 #include "wave/tally.h"
 
+#include <algorithm>
+
 namespace emulator {
 
 MemoryCounts& MemoryCounts::operator+=(const MemoryCounts& other) {
@@ -27,6 +29,17 @@ uint64_t LineSet::lines() const {
     for (const uint8_t xcds : row.second) count += xcds != 0;
   }
   return count;
+}
+
+std::vector<uint64_t> LineSet::numbers() const {
+  std::vector<uint64_t> numbers;
+  for (const auto& [key, row] : blocks_) {
+    for (uint64_t i = 0; i < kBlock; i++) {
+      if (row[i]) numbers.push_back(key * kBlock + i);
+    }
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
 }
 
 std::array<uint64_t, 8> LineSet::linesByXcd() const {

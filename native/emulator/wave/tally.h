@@ -36,6 +36,8 @@ class LineSet {
   }
   void add(const LineSet& other);
   uint64_t lines() const;
+  /// Their numbers (address / kLineBytes), in order.
+  std::vector<uint64_t> numbers() const;
   /// How many lines each XCD has touched.
   std::array<uint64_t, 8> linesByXcd() const;
 

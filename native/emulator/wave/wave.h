@@ -17,6 +17,9 @@ struct Tally;            // wave/tally.h
 constexpr uint64_t kSharedAperture = uint64_t{1} << 48, kPrivateAperture = uint64_t{2} << 48;
 constexpr uint64_t kApertureBytes = uint64_t{1} << 32;
 
+/// Where kernels find what the host would serve (hidden arguments): addresses that nothing has.
+constexpr uint64_t kHostCallBuffer = uint64_t{3} << 46, kDeviceHeap = kHostCallBuffer + kApertureBytes;
+
 /// Operand encodings with a name. Wave::scalar is indexed by them.
 namespace reg {
 constexpr int flatScratchLo = 102, vccLo = 106, vccHi = 107, m0 = 124, execLo = 126, execHi = 127;
@@ -95,7 +98,9 @@ enum class FaultKind : uint8_t {
   misaligned,
   ldsOutOfRange,
   uninitialised,
-  instructionLimit
+  instructionLimit,
+  trap,         ///< `address` is its number
+  hostService,  ///< an access to what the host would serve
 };
 
 /// Stops `wave` at the instruction being executed (`wave.current`); the workgroup's run ends and the launch

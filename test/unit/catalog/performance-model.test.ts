@@ -23,6 +23,7 @@ function launch(workgroups: number, clocks: object, memory: object): LaunchCount
     memory: {
       ...{ ...none, ldsBytes: 0, ldsClocks: 0, ldsConflictClocks: 0, linesRead: 0, linesWritten: 0 },
       linesByXcd: [],
+      writtenChecksum: "",
       ...memory,
     },
   };

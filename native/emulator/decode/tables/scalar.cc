@@ -200,7 +200,7 @@ constexpr Row kSopp[] = {
     row(15, "s_setprio", kOther, nothing),
     row(16, "s_sendmsg", kOther, notModelled),
     row(17, "s_sendmsghalt", kOther, notModelled),
-    row(18, "s_trap", kOther, notModelled),
+    row(18, "s_trap", kOther, trap),
     row(19, "s_icache_inv", kOther, nothing),
     row(20, "s_incperflevel", kOther, nothing),
     row(21, "s_decperflevel", kOther, nothing),
