@@ -5,7 +5,7 @@ import {
   kernelsFor,
   type Launch,
 } from "../catalog/choose.js";
-import { FEATURES } from "../catalog/features.js";
+import { FEATURES, type Feature } from "../catalog/features.js";
 import type { KernelNeeds } from "../catalog/serves.js";
 import { bareTarget } from "../catalog/targets.js";
 import type { ResolvedConfig } from "../config.js";
@@ -22,9 +22,15 @@ export interface SelectionContext {
   readonly kernels: KernelIndex;
   /** The kernels of the published packages, to tell what is not installed from what does not exist. */
   readonly published: KernelIndex;
-  readonly needs: Omit<KernelNeeds, "layout">;
-  /** Launches that were looked up, by layout: one is part of many phases, and a selection is to cost microseconds. */
-  readonly reports: Map<string | null, Map<Launch, LaunchReport>>;
+  readonly features: readonly Feature[];
+  /** The kernels that were looked up for each cache layout. */
+  readonly byLayout: Map<string | null, LayoutKernels>;
+}
+
+/** Launches over one layout: each is part of many phases, and a selection is to cost microseconds. */
+export interface LayoutKernels {
+  readonly needs: KernelNeeds;
+  readonly reports: Map<Launch, LaunchReport>;
 }
 
 export function selectionContext(
@@ -39,15 +45,22 @@ export function selectionContext(
     target: bareTarget(arch),
     kernels: kernelsFor(catalog, arch),
     published: kernelsFor(PUBLISHED_CATALOG, arch),
-    needs: {
-      dtype: config.dtype,
-      kvCacheDtype: config.kvCacheDtype,
-      headSize: config.headSize,
-      blockSize: config.blockSize,
-      queriesPerKv: config.numHeads / config.numKvHeads,
-      attentionType: config.attentionType,
-      features: FEATURES.filter((feature) => Boolean(config[feature])),
-    },
-    reports: new Map(),
+    features: FEATURES.filter((feature) => Boolean(config[feature])),
+    byLayout: new Map(),
   };
+}
+
+/** The kernels over a layout, none of them looked up at first. */
+export function kernelsOver(
+  layout: string | null,
+  { config, features, byLayout }: SelectionContext,
+): LayoutKernels {
+  const known = byLayout.get(layout);
+  if (known !== undefined) return known;
+  const { dtype, kvCacheDtype, headSize, blockSize, numHeads, numKvHeads, attentionType } = config;
+  const queriesPerKv = numHeads / numKvHeads;
+  const needs = { dtype, kvCacheDtype, headSize, blockSize, queriesPerKv, layout, attentionType, features };
+  const made = { needs, reports: new Map() };
+  byLayout.set(layout, made);
+  return made;
 }

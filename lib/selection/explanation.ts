@@ -1,4 +1,4 @@
-import type { Launch, Verified } from "../catalog/choose.js";
+import type { Provider, Verified } from "../catalog/choose.js";
 import type { BackendName, ResolvedConfig } from "../config.js";
 import type { ErrorCode } from "../errors.js";
 import type { Capability, Phase } from "./capabilities.js";
@@ -56,7 +56,10 @@ export interface PhaseKernel {
 }
 
 /** One launch of a phase. */
-export interface LaunchReport extends Launch {
+export interface LaunchReport {
+  provider: Provider;
+  operation: string;
+  variant?: string;
   /** Ids of the installed kernels among which the step decides; empty where none is installed. */
   kernels: string[];
   status: KernelStatus;

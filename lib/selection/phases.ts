@@ -2,17 +2,17 @@ import { choose, kernelsOf, type Launch, VERIFIED, type Verified } from "../cata
 import { type KernelNeeds, serves } from "../catalog/serves.js";
 import { joinWithOr } from "../catalog/sizes.js";
 import { type Capabilities, type KernelChoice, layoutOf, PHASES, type Phase } from "./capabilities.js";
-import type { SelectionContext } from "./context.js";
+import { kernelsOver, type LayoutKernels, type SelectionContext } from "./context.js";
 import type { KernelStatus, LaunchReport, PhaseKernel, PhasePlan } from "./explanation.js";
 import { unsupported } from "./unsupported.js";
 
 /** The kernels of a backend that will run each phase, and why others will not. */
 export function kernelsByPhase(capabilities: Capabilities, context: SelectionContext): PhasePlan[] {
-  const layout = layoutOf(capabilities, context.config);
+  const over = kernelsOver(layoutOf(capabilities, context.config), context);
   const plans: PhasePlan[] = [];
   for (const phase of PHASES) {
     if (capabilities[phase].length > 0) {
-      plans.push(kernelsOfPhase(phase, capabilities[phase], layout, context));
+      plans.push(kernelsOfPhase(phase, capabilities[phase], over, context));
     }
   }
   return plans;
@@ -21,12 +21,12 @@ export function kernelsByPhase(capabilities: Capabilities, context: SelectionCon
 function kernelsOfPhase(
   phase: Phase,
   choices: readonly KernelChoice[],
-  layout: string | null,
+  over: LayoutKernels,
   context: SelectionContext,
 ): PhasePlan {
   const tried = choices.map((choice) => {
     const reasons = reasonsAgainst(choice, context);
-    const kernel = reasons.length === 0 ? lookUp(choice, layout, context) : null;
+    const kernel = reasons.length === 0 ? lookUp(choice, over, context) : null;
     return { launches: choice.launches, reasons, kernel };
   });
   const isAnyAvailable = tried.some(({ kernel }) => kernel?.status === "available");
@@ -80,14 +80,14 @@ function absence(kernel: PhaseKernel, target: string): string {
 
 function lookUp(
   { launches, note }: KernelChoice,
-  layout: string | null,
+  over: LayoutKernels,
   context: SelectionContext,
 ): PhaseKernel {
-  const reports = launches.map((launch) => reportOf(launch, layout, context));
-  const status = worst(launches, layout, context);
+  const reports = launches.map((launch) => reportOf(launch, over, context));
+  const status = worst(launches, over, context);
   const kernel: PhaseKernel = { launches: reports, status, lacks: [], verified: leastVerified(reports) };
   if (status === "planned") {
-    kernel.lacks = [...new Set(launches.flatMap((launch) => unmetBy(launch, layout, context)))];
+    kernel.lacks = [...new Set(launches.flatMap((launch) => unmetBy(launch, over, context)))];
   }
   if (note !== undefined) kernel.note = note;
   return kernel;
@@ -98,14 +98,14 @@ function lookUp(
  * all. A backend without phases brings its own.
  */
 export function kernelStatus(capabilities: Capabilities, context: SelectionContext): KernelStatus {
-  const layout = layoutOf(capabilities, context.config);
+  const over = kernelsOver(layoutOf(capabilities, context.config), context);
   let status: KernelStatus = "available";
   for (const phase of PHASES) {
     if (capabilities[phase].length === 0) continue;
     let best: KernelStatus = "planned";
     for (const choice of capabilities[phase]) {
       if (choice.note !== undefined) continue;
-      const found = worst(choice.launches, layout, context);
+      const found = worst(choice.launches, over, context);
       // Whether it fits is the dearer question: it is asked only where the answer matters.
       if (worse(found, best) !== found && reasonsAgainst(choice, context).length === 0) best = found;
     }
@@ -115,25 +115,21 @@ export function kernelStatus(capabilities: Capabilities, context: SelectionConte
   return status;
 }
 
-function reportOf(launch: Launch, layout: string | null, context: SelectionContext): LaunchReport {
-  const ofLayout = context.reports.get(layout) ?? new Map<Launch, LaunchReport>();
-  context.reports.set(layout, ofLayout);
-  const known = ofLayout.get(launch);
+function reportOf(launch: Launch, over: LayoutKernels, context: SelectionContext): LaunchReport {
+  const known = over.reports.get(launch);
   if (known !== undefined) return known;
-  const needs = needsOf(layout, context);
-  const { rows } = choose(context.kernels, launch, needs);
+  const { provider, operation, variant } = launch;
+  const { rows } = choose(context.kernels, launch, over.needs);
   const report: LaunchReport = {
-    ...launch,
-    status: rows !== null ? "available" : isPublished(launch, needs, context) ? "missing" : "planned",
+    provider,
+    operation,
+    status: rows !== null ? "available" : isPublished(launch, over.needs, context) ? "missing" : "planned",
     kernels: (rows ?? []).flatMap(({ id }) => id ?? []),
     verified: leastVerified(rows ?? []),
   };
-  ofLayout.set(launch, report);
+  if (variant !== undefined) report.variant = variant;
+  over.reports.set(launch, report);
   return report;
-}
-
-function needsOf(layout: string | null, context: SelectionContext): KernelNeeds {
-  return { ...context.needs, layout };
 }
 
 function isPublished(launch: Launch, needs: KernelNeeds, { kernels, published }: SelectionContext): boolean {
@@ -141,8 +137,8 @@ function isPublished(launch: Launch, needs: KernelNeeds, { kernels, published }:
   return kernelsOf(published, launch)?.some((row) => serves(row.serves, needs)) ?? false;
 }
 
-function unmetBy(launch: Launch, layout: string | null, context: SelectionContext): readonly string[] {
-  const choice = choose(context.published, launch, needsOf(layout, context));
+function unmetBy(launch: Launch, over: LayoutKernels, context: SelectionContext): readonly string[] {
+  const choice = choose(context.published, launch, over.needs);
   return choice.rows === null ? choice.unmet : [];
 }
 
@@ -151,9 +147,9 @@ function leastVerified(kernels: readonly { readonly verified: Verified }[]): Ver
   return VERIFIED.find((level) => kernels.some(({ verified }) => verified === level)) ?? "none";
 }
 
-function worst(launches: readonly Launch[], layout: string | null, context: SelectionContext): KernelStatus {
+function worst(launches: readonly Launch[], over: LayoutKernels, context: SelectionContext): KernelStatus {
   let status: KernelStatus = "available";
-  for (const launch of launches) status = worse(status, reportOf(launch, layout, context).status);
+  for (const launch of launches) status = worse(status, reportOf(launch, over, context).status);
   return status;
 }
 

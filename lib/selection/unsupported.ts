@@ -10,7 +10,10 @@ import type { Reason } from "./explanation.js";
  * The reasons for which a backend, or a kernel within it, cannot run a configuration on a target; none: it can. A kernel
  * names only the limits in which it is narrower than its backend.
  */
-export function unsupported(limits: Partial<Limits>, { config, target, needs }: SelectionContext): Reason[] {
+export function unsupported(
+  limits: Partial<Limits>,
+  { config, target, features }: SelectionContext,
+): Reason[] {
   const reasons: Reason[] = [];
   const deny = (capability: Capability, message: string) => void reasons.push({ capability, message });
   const among = (
@@ -53,7 +56,7 @@ export function unsupported(limits: Partial<Limits>, { config, target, needs }: 
     among("kvCacheLayouts", limits.kvCacheLayouts, config.kvCacheLayout, "cache layout");
   }
   among("attentionTypes", limits.attentionTypes, config.attentionType, "attention type");
-  for (const feature of needs.features) {
+  for (const feature of features) {
     if (limits[feature] === false) deny(feature, `does not support ${FEATURE_NAMES[feature]}`);
   }
   if (limits.batchInvariant === false && config.batchInvariant) {
