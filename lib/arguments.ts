@@ -118,8 +118,8 @@ function integerBetween(low: number, high: number): string {
 /** A limit as text: large powers of two by their exponents. */
 function power(limit: number): string {
   const exponent = Math.round(Math.log2(limit));
-  if (limit >= 2 ** 16 && limit === 2 ** exponent) return `2^${exponent}`;
-  if (limit >= 2 ** 16 && limit === 2 ** exponent - 1) return `2^${exponent} - 1`;
+  if (limit >= 2 ** 31 && limit === 2 ** exponent) return `2^${exponent}`;
+  if (limit >= 2 ** 31 - 1 && limit === 2 ** exponent - 1) return `2^${exponent} - 1`;
   return `${limit}`;
 }
 
