@@ -59,3 +59,12 @@ export function wrap(text: string, width: number): string[] {
 function visible(text: string): number {
   return stripVTControlCharacters(text).length;
 }
+
+/** Lays cells out in columns under the first row's names: texts, whose names are given, to the left, numbers to the right. */
+export function table(rows: readonly (readonly string[])[], texts: readonly string[]): string[] {
+  const [names = []] = rows;
+  const widths = names.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const cell = (text: string, column: number) =>
+    texts.includes(names[column]!) ? text.padEnd(widths[column]!) : text.padStart(widths[column]!);
+  return rows.map((row) => row.map(cell).join("  ").trimEnd());
+}

@@ -1,7 +1,7 @@
-import { attendOne, vector } from "../../lib/cli/demo/deviation.js";
 import type { StepAttention } from "../../lib/cli/demo/generate.js";
 import type { ModelConfig } from "../../lib/cli/demo/model.js";
 import type { Row, Sequence } from "../../lib/cli/demo/scheduler.js";
+import { attendOne, vector } from "../../lib/cli/reference.js";
 import { toBfloat16 } from "../../lib/dtype.js";
 
 /**

@@ -1,4 +1,4 @@
-import { fromBfloat16 } from "../../dtype.js";
+import { attendOne, relativeError, vector } from "../reference.js";
 import type { ModelConfig } from "./model.js";
 import type { Row, Sequence } from "./scheduler.js";
 
@@ -101,29 +101,4 @@ interface History {
   /** [positions, numKvHeads, headSize], bfloat16. */
   readonly keys: Uint16Array;
   readonly values: Uint16Array;
-}
-
-/** Softmax attention of one query over all keys, in float64, with the scale 1 / sqrt(headSize). */
-export function attendOne(
-  query: Float64Array,
-  keys: readonly Float64Array[],
-  values: readonly Float64Array[],
-): Float64Array {
-  const scores = keys.map(
-    (key) => query.reduce((sum, q, i) => sum + q * key[i]!, 0) / Math.sqrt(query.length),
-  );
-  const largest = Math.max(...scores);
-  const weights = scores.map((score) => Math.exp(score - largest));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return query.map((_, i) => values.reduce((sum, value, n) => sum + weights[n]! * value[i]!, 0) / total);
-}
-
-/** The `index`-th vector of `headSize` bfloat16 elements, widened. */
-export function vector(elements: Uint16Array, index: number, headSize: number): Float64Array {
-  return Float64Array.from(elements.subarray(index * headSize, (index + 1) * headSize), fromBfloat16);
-}
-
-function relativeError(actual: Float64Array, expected: Float64Array): number {
-  const squares = (values: Float64Array) => values.reduce((sum, value) => sum + value * value, 0);
-  return Math.sqrt(squares(actual.map((value, i) => value - expected[i]!)) / squares(expected));
 }

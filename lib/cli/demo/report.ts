@@ -1,3 +1,5 @@
+import { DEVIATION_BOUND } from "../reference.js";
+import { table } from "../terminal.js";
 import type { Deviation } from "./deviation.js";
 
 /** The report of a run of the demo, as `--json` prints it. */
@@ -37,9 +39,6 @@ export function deviceText({ name, arch, emulated, computeUnits }: DemoReport["d
   return `${emulated ? `${arch}, emulated on the CPU` : `${name} (${arch})`}, ${computeUnits} compute units`;
 }
 
-/** The bound that a bfloat16 kernel has to keep: rms(error) / rms(reference) of a row. */
-export const DEVIATION_BOUND = 4e-3;
-
 /** The table below the text. */
 export function formatReport(report: DemoReport): string {
   const { device, deviation } = report;
@@ -62,21 +61,11 @@ export function formatReport(report: DemoReport): string {
   return [
     ...facts.map(([name, value]) => `${name!.padEnd(11)}${value}`),
     "",
-    ...formatColumns([["kernel", "provider", "launches", "time"], ...kernels]),
+    ...table([["kernel", "provider", "launches", "time"], ...kernels], ["kernel", "provider"]),
   ].join("\n");
 }
 
 function formatDeviation({ largest, rows, calls }: Deviation): string {
   const verdict = largest <= DEVIATION_BOUND ? "within" : "BEYOND";
   return `at most ${largest.toExponential(1)} from float64 in ${rows} rows of ${calls} attention calls (${verdict} ${DEVIATION_BOUND})`;
-}
-
-/** Aligns columns: the first two to the left, numbers to the right. */
-function formatColumns(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
-      .join("  "),
-  );
 }

@@ -1,7 +1,8 @@
 import { createAttention } from "../../attention/attention.js";
 import { createBatch } from "../../batch/batch.js";
 import type { Device } from "../../device/device.js";
-import { fromBfloat16, toBfloat16 } from "../../dtype.js";
+import { randomBfloat16, runningSums } from "../inputs.js";
+import { attendOne, relativeError, vector } from "../reference.js";
 
 /** The result of a small run of attention on a device. */
 export interface ProbeResult {
@@ -11,110 +12,93 @@ export interface ProbeResult {
   deviation: number;
 }
 
-/** The bound of a bfloat16 kernel's deviation. */
-export const PROBE_BOUND = 4e-3;
-
 const SHAPE = { numHeads: 8, numKvHeads: 2, headSize: 128 } as const;
-/** Sequences in one batch: a prefill beyond a block's edge, and a decode after a context of its own. */
-const SEQUENCES = [
-  { queryLen: 37, blocks: [4, 1, 2] },
-  { queryLen: 1, blocks: [3] },
-];
 const BLOCK_SIZE = 16;
+/** The tokens that two sequences get in one batch: prefills beyond a block's edge, then a decode after each. */
+const STEPS = [
+  [37, 20],
+  [1, 1],
+];
+const BLOCK_TABLE = [
+  [4, 1, 2],
+  [3, 0],
+];
 
-/** Runs attention as a program would, once, and compares every row with float64. Errors: those of `createAttention`. */
+/** A sequence so far: its keys and its values by head and position. */
+interface Past {
+  readonly keys: Float64Array[][];
+  readonly values: Float64Array[][];
+}
+
+/** Runs attention as a program would and compares every row with float64. Errors: those of `createAttention`. */
 export async function probeAttention(device: Device): Promise<ProbeResult> {
   const { numHeads, numKvHeads, headSize } = SHAPE;
-  const numTokens = SEQUENCES.reduce((sum, { queryLen }) => sum + queryLen, 0);
   const attention = createAttention(device, { ...SHAPE, dtype: "bfloat16", blockSize: BLOCK_SIZE });
   const started = performance.now();
   const cache = attention.createKvCache({ numBlocks: 5 });
-  const batch = createBatch(device, { maxSequences: 2, maxTokens: numTokens, maxBlocksPerSequence: 3 });
-  const starts = SEQUENCES.map((_, index) =>
-    SEQUENCES.slice(0, index).reduce((sum, { queryLen }) => sum + queryLen, 0),
-  );
-  const rows = {
-    query: randomBfloat16(numTokens * numHeads * headSize, 1),
-    key: randomBfloat16(numTokens * numKvHeads * headSize, 2),
-    value: randomBfloat16(numTokens * numKvHeads * headSize, 3),
-  };
+  const batch = createBatch(device, { maxSequences: 2, maxTokens: 57, maxBlocksPerSequence: 3 });
   const upload = (bits: Uint16Array, heads: number) =>
-    device.upload(bits, { shape: [numTokens, heads, headSize], dtype: "bfloat16" });
-  const query = await upload(rows.query, numHeads);
-  const key = await upload(rows.key, numKvHeads);
-  const value = await upload(rows.value, numKvHeads);
-  const output = device.empty([numTokens, numHeads, headSize], "bfloat16");
-  batch.update({
-    queryStartLoc: [...starts, numTokens],
-    seqLens: SEQUENCES.map(({ queryLen }) => queryLen),
-    blockTable: SEQUENCES.map(({ blocks }) => blocks),
-  });
-  attention.forward({ query, key, value, output, cache: cache.layer(0), batch });
-  const result = await output.readFloat32();
-  return {
-    backend: attention.backend,
-    milliseconds: performance.now() - started,
-    deviation: largestDeviation(result, rows, starts),
-  };
-}
-
-/** Attention row by row in float64, from the same rounded inputs. */
-function largestDeviation(
-  result: Float32Array,
-  rows: Record<"query" | "key" | "value", Uint16Array>,
-  starts: readonly number[],
-): number {
-  const { numHeads, numKvHeads, headSize } = SHAPE;
-  const at = (bits: Uint16Array, heads: number, token: number, head: number, index: number) =>
-    fromBfloat16(bits[(token * heads + head) * headSize + index]!);
-  const elements = Array.from({ length: headSize }, (_, index) => index);
-  let largest = 0;
-  for (const [sequence, { queryLen }] of SEQUENCES.entries()) {
-    const start = starts[sequence]!;
-    for (let token = 0; token < queryLen; token++) {
-      for (let head = 0; head < numHeads; head++) {
-        const kvHead = Math.floor((head * numKvHeads) / numHeads);
-        const scores = Array.from({ length: token + 1 }, (_, other) =>
-          elements.reduce(
-            (sum, index) =>
-              sum +
-              at(rows.query, numHeads, start + token, head, index) *
-                at(rows.key, numKvHeads, start + other, kvHead, index),
-            0,
-          ),
-        );
-        const weights = softmax(scores.map((score) => score / Math.sqrt(headSize)));
-        let [error, norm] = [0, 0];
-        for (const index of elements) {
-          const expected = weights.reduce(
-            (sum, weight, other) => sum + weight * at(rows.value, numKvHeads, start + other, kvHead, index),
-            0,
-          );
-          const received = result[((start + token) * numHeads + head) * headSize + index]!;
-          error += (received - expected) ** 2;
-          norm += expected ** 2;
-        }
-        // A NaN must not get lost in a comparison.
-        const deviation = Math.sqrt(error / norm);
-        if (!(deviation <= largest)) largest = deviation;
-      }
+    device.upload(bits, { shape: [bits.length / heads / headSize, heads, headSize], dtype: "bfloat16" });
+  const pasts = BLOCK_TABLE.map(emptyPast);
+  const deviations: number[] = [];
+  for (const [step, queryLens] of STEPS.entries()) {
+    const starts = runningSums(queryLens);
+    const numTokens = starts.at(-1)!;
+    const query = randomBfloat16(numTokens * numHeads * headSize, 3 * step + 1);
+    const key = randomBfloat16(numTokens * numKvHeads * headSize, 3 * step + 2);
+    const value = randomBfloat16(numTokens * numKvHeads * headSize, 3 * step + 3);
+    const output = device.empty([numTokens, numHeads, headSize], "bfloat16");
+    batch.update({
+      queryStartLoc: starts,
+      seqLens: pasts.map(({ keys }, sequence) => keys[0]!.length + queryLens[sequence]!),
+      blockTable: BLOCK_TABLE,
+    });
+    attention.forward({
+      query: await upload(query, numHeads),
+      key: await upload(key, numKvHeads),
+      value: await upload(value, numKvHeads),
+      output,
+      cache: cache.layer(0),
+      batch,
+    });
+    const result = await output.readFloat32();
+    for (let token = 0; token < numTokens; token++) {
+      const past = pasts[starts.findIndex((start) => start > token) - 1]!;
+      append(past, key, value, token);
+      deviations.push(deviationOf(result, query, past, token));
     }
   }
-  return largest;
+  // Where one is NaN, so is the largest.
+  const deviation = Math.max(...deviations);
+  return { backend: attention.backend, milliseconds: performance.now() - started, deviation };
 }
 
-function softmax(scores: readonly number[]): number[] {
-  const most = Math.max(...scores);
-  const weights = scores.map((score) => Math.exp(score - most));
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return weights.map((weight) => weight / sum);
+function emptyPast(): Past {
+  const byHead = () => Array.from({ length: SHAPE.numKvHeads }, (): Float64Array[] => []);
+  return { keys: byHead(), values: byHead() };
 }
 
-/** The same numbers between -1 and 1 at every run. */
-function randomBfloat16(count: number, seed: number): Uint16Array {
-  let state = seed;
-  return Uint16Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return toBfloat16(state / 2 ** 31 - 1);
+function append({ keys, values }: Past, key: Uint16Array, value: Uint16Array, token: number): void {
+  const { numKvHeads, headSize } = SHAPE;
+  for (let head = 0; head < numKvHeads; head++) {
+    keys[head]!.push(vector(key, token * numKvHeads + head, headSize));
+    values[head]!.push(vector(value, token * numKvHeads + head, headSize));
+  }
+}
+
+/** The largest deviation of a token's heads, of which the past ends with it. */
+function deviationOf(
+  result: Float32Array,
+  query: Uint16Array,
+  { keys, values }: Past,
+  token: number,
+): number {
+  const { numHeads, numKvHeads, headSize } = SHAPE;
+  const deviations = Array.from({ length: numHeads }, (_, head) => {
+    const row = token * numHeads + head;
+    const kvHead = Math.floor((head * numKvHeads) / numHeads);
+    const expected = attendOne(vector(query, row, headSize), keys[kvHead]!, values[kvHead]!);
+    return relativeError(Float64Array.from(result.subarray(row * headSize, (row + 1) * headSize)), expected);
   });
+  return Math.max(...deviations);
 }

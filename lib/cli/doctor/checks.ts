@@ -13,7 +13,8 @@ import { BUILTIN_BACKENDS } from "../../selection/backends.js";
 import { hasAiter } from "../../selection/decide.js";
 import { explain } from "../../selection/explain.js";
 import { variableText } from "../../selection/text.js";
-import { PROBE_BOUND, probeAttention } from "./attention-probe.js";
+import { DEVIATION_BOUND } from "../reference.js";
+import { probeAttention } from "./attention-probe.js";
 import { cpuLevel, readCpuinfo } from "./cpu.js";
 import { type Driver, driverVariables, readDriver } from "./driver.js";
 import {
@@ -221,8 +222,8 @@ async function checkAttention(open: () => Device): Promise<Check> {
     where = emulated ? `emulated ${arch}, ` : `GPU ${ordinal} (${arch}), `;
     const { backend, milliseconds, deviation } = await probeAttention(device);
     const text = `${where}${backend}: ${deviation.toExponential(1)} from float64, in ${milliseconds.toFixed(0)} ms`;
-    if (deviation <= PROBE_BOUND) return check("attention", "ok", text);
-    const wrong = `${text}. It must stay below ${PROBE_BOUND}: the numbers are wrong`;
+    if (deviation <= DEVIATION_BOUND) return check("attention", "ok", text);
+    const wrong = `${text}. It must stay below ${DEVIATION_BOUND}: the numbers are wrong`;
     return { ...check("attention", "problem", wrong), next: "npx rocm-attention explain --json" };
   } catch (error) {
     const { code, message } = coded(error);

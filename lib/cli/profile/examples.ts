@@ -1,5 +1,6 @@
-import { toBfloat16 } from "../../dtype.js";
+import { elementCount } from "../../device/layout.js";
 import { createAttention, createBatch, type Device } from "../../index.js";
+import { randomBfloat16, runningSums } from "../inputs.js";
 
 /** A batch to profile: per sequence the tokens in its cache and the tokens that are new. */
 interface Example {
@@ -55,10 +56,7 @@ export async function prepareExample(
     maxBlocksPerSequence: Math.max(...blocks),
   });
   const random = (shape: number[]) =>
-    device.upload(randomBfloat16(shape.reduce((product, size) => product * size)), {
-      shape,
-      dtype: "bfloat16",
-    });
+    device.upload(randomBfloat16(elementCount(shape), 1), { shape, dtype: "bfloat16" });
   const [keys, values] = await Promise.all(
     [0, 1].map(() => random([numBlocks, BLOCK_SIZE, numKvHeads, headSize])),
   );
@@ -83,20 +81,4 @@ export async function prepareExample(
       return device.defaultStream.synchronize();
     },
   };
-}
-
-/** [0, counts[0], counts[0] + counts[1], ...] */
-function runningSums(counts: readonly number[]): number[] {
-  const sums = [0];
-  for (const count of counts) sums.push(sums.at(-1)! + count);
-  return sums;
-}
-
-/** The same numbers between -1 and 1 at every run. */
-function randomBfloat16(count: number): Uint16Array {
-  let state = 1;
-  return Uint16Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return toBfloat16(state / 2 ** 31 - 1);
-  });
 }

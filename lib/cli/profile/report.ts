@@ -1,6 +1,7 @@
 import { type LaunchModel, MODEL_UNITS, type ModelUnit } from "../../catalog/performance-model.js";
 import { INSTRUCTION_CLASSES, type LaunchCounters } from "../../device/emulator.js";
 import type { DeviceInfo } from "../../index.js";
+import { table } from "../terminal.js";
 import { blocksOf, type HotRow, hottest, pcText, weighed } from "./hottest.js";
 
 /** The object that `rocm-attention profile --json` prints. */
@@ -98,7 +99,7 @@ function formatBlocks(rows: readonly HotRow[]): string[] {
       count(executed),
       count(rows.length),
     ]);
-  return table([header, ...blocks]);
+  return indented(table([header, ...blocks], []));
 }
 
 function formatHottest(launchRows: readonly HotRow[]): string[] {
@@ -110,19 +111,10 @@ function formatHottest(launchRows: readonly HotRow[]): string[] {
     count(busy),
     text,
   ]);
-  return table([header, ...rows]);
+  return indented(table([header, ...rows], ["instruction"]));
 }
 
-/** Cells in columns: numbers to the right, an instruction, which comes last, to the left. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const isText = (column: number) => rows[0]![column] === "instruction";
-  return rows.map((row) => {
-    const cells = row.map((cell, column) => (isText(column) ? cell : cell.padStart(widths[column]!)));
-    return `     ${cells.join("  ")}`;
-  });
-}
-
+const indented = (lines: readonly string[]) => lines.map((line) => `     ${line}`);
 const count = (value: number) => value.toLocaleString("en-US");
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 const micro = (value: number) => `${value.toFixed(2)} us`;

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { runCommand } from "../../../lib/cli/program.js";
+import { Tensor } from "../../../lib/device/tensor.js";
 import { kernelFolders } from "../../../lib/kernels/store.js";
 import { VARIABLE_NAMES } from "../../../lib/selection/variables.js";
 
@@ -121,6 +122,22 @@ describe("doctor", () => {
     const result = await checks(env);
     expect(result).toMatchObject({ works: false, next, states: { attention: "problem" } });
     expect(result.text).toContain(code);
+  });
+
+  it.each<[string, (value: number) => number]>([
+    ["a wrong number", (value) => 1.5 * value],
+    ["a NaN", () => Number.NaN],
+  ])("finds %s in the last row of a decode", async (_, change) => {
+    const read = Tensor.prototype.readFloat32;
+    vi.spyOn(Tensor.prototype, "readFloat32").mockImplementation(async function (this: Tensor) {
+      const values = await read.call(this);
+      return this.shape[0] === 2
+        ? values.map((value, i) => (i >= values.length - 128 ? change(value) : value))
+        : values;
+    });
+    const { works, states, text } = await checks({ ROCM_ATTENTION_DEVICE: EMULATED });
+    expect([works, states.attention]).toEqual([false, "problem"]);
+    expect(text).toContain("the numbers are wrong");
   });
 
   it("says what each variable does", async () => {
