@@ -33,7 +33,7 @@ export function reportVariables(
 ): VariableReport[] {
   const known = namesIn(variables).map((name) => {
     const value = variables[name]!;
-    return { name, value, ...judgementOf(name, value, context, requested, decision) };
+    return { name, value, ...effectOf(name, value, context, requested, decision) };
   });
   const unknown = unknownNamesIn(variables).map((name) => {
     const nearest = nearestVariable(name);
@@ -43,35 +43,35 @@ export function reportVariables(
   return [...known, ...unknown];
 }
 
-type Judgement = Omit<VariableReport, "name" | "value">;
+type VariableEffect = Omit<VariableReport, "name" | "value">;
 
-function judgementOf(
+function effectOf(
   name: VariableName,
   value: string,
   context: SelectionContext,
   requested: RequestedBackend | null,
   decision: Decision,
-): Judgement {
-  if (name === "VLLM_ATTENTION_BACKEND") return judgeBackend(value, requested!);
-  if (isFlag(name)) return judgeFlag(name, value, context, requested, decision);
+): VariableEffect {
+  if (name === "VLLM_ATTENTION_BACKEND") return effectOfBackend(value, requested!);
+  if (isFlag(name)) return effectOfFlag(name, value, context, requested, decision);
   return { effect: null, note: "nothing in this package depends on it", level: "warning" };
 }
 
 /** Where the variable does not choose the backend, something stands above it: `requested` is never null. */
-function judgeBackend(value: string, { source }: RequestedBackend): Judgement {
+function effectOfBackend(value: string, { source }: RequestedBackend): VariableEffect {
   if (source === "VLLM_ATTENTION_BACKEND") return { effect: `chooses ${value}`, level: "info" };
   const above = `${source === "override" ? "overrideBackend" : "the option backend"} stands above it`;
   if (capabilitiesOf(value) !== undefined) return { effect: null, note: above, level: "info" };
   return { effect: null, note: `not the name of a backend; ${above}`, level: "warning" };
 }
 
-function judgeFlag(
+function effectOfFlag(
   name: FlagName,
   value: string,
   context: SelectionContext,
   requested: RequestedBackend | null,
   decision: Decision,
-): Judgement {
+): VariableEffect {
   const variable: Variable = VARIABLES[name];
   const effect = actsHere(name, context, requested, decision) ? inSentence(variable.effect!) : null;
   const isDefault = context.flags[name] === variable.default;
