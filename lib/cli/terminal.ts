@@ -6,9 +6,11 @@ export interface TextStyle {
   color: boolean;
 }
 
-/** The terminal's own: colours only where somebody reads it there and has not refused them. */
+/** The terminal's own: colours where somebody reads it there, unless NO_COLOR or FORCE_COLOR says otherwise. */
 export function terminal(): TextStyle {
-  const color = process.stdout.isTTY === true && !process.env.NO_COLOR;
+  const { NO_COLOR, FORCE_COLOR } = process.env;
+  const isForced = FORCE_COLOR !== undefined && FORCE_COLOR !== "0";
+  const color = !NO_COLOR && (isForced || (process.stdout.isTTY === true && FORCE_COLOR === undefined));
   // Some terminals say that they have 0 columns.
   return { color, width: Math.min(process.stdout.columns || 100, 120) };
 }

@@ -9,6 +9,10 @@ import { onGpu } from "../support/device.js";
 
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const EMULATOR = at("build/Release/librocm_emulator.so");
+/** The compiler that has made the addon. */
+const compiler = [process.env.CXX || "c++", "g++", "clang++"].find(
+  (name) => spawnSync(name, ["--version"]).status === 0,
+);
 const folder = mkdtempSync(join(tmpdir(), "doctor-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -92,7 +96,7 @@ describe.skipIf(onGpu)("doctor", () => {
   it("knows an old driver", () => {
     const library = join(folder, "libold.so");
     const linked = ["-Wl,--no-as-needed", EMULATOR, `-Wl,-rpath,${dirname(EMULATOR)}`];
-    execFileSync(process.env.CXX ?? "c++", [
+    execFileSync(compiler!, [
       "-shared",
       "-fPIC",
       at("test/support/old-driver.cpp"),

@@ -135,12 +135,20 @@ describe("the terminal", () => {
   });
 
   it.each([
-    [true, "", true],
-    [true, "1", false],
-    [false, "", false],
-  ])("has colours where it is one (%s), unless NO_COLOR=%j: %s", (isTTY, refused, color) => {
-    vi.stubEnv("NO_COLOR", refused);
-    Object.assign(process.stdout, { isTTY });
-    expect(terminal().color).toBe(color);
-  });
+    [true, "", undefined, true],
+    [true, "1", undefined, false],
+    [false, "", undefined, false],
+    [false, "", "1", true],
+    [false, "", "", true],
+    [true, "", "0", false],
+    [true, "1", "1", false],
+  ])(
+    "has colours where it is one (%s), NO_COLOR=%j and FORCE_COLOR=%j: %s",
+    (isTTY, refused, forced, color) => {
+      vi.stubEnv("NO_COLOR", refused);
+      vi.stubEnv("FORCE_COLOR", forced);
+      Object.assign(process.stdout, { isTTY });
+      expect(terminal().color).toBe(color);
+    },
+  );
 });
