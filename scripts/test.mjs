@@ -7,6 +7,7 @@ import { check, runVitest } from "./checks.mjs";
 import { verificationPage } from "./docs/verification.mjs";
 import { aiter, everyAiterKernel } from "./setup/aiter.mjs";
 import { gpuTarget } from "./setup/gpu.mjs";
+import { jest } from "./setup/jest.mjs";
 import { kernels, testKernels } from "./setup/kernels.mjs";
 import { native } from "./setup/native.mjs";
 import { packages } from "./setup/packages.mjs";
@@ -28,6 +29,7 @@ process.on("exit", () => console.log(verdict));
 
 await performSteps([
   packages,
+  jest,
   typescript,
   kernelPython,
   lintPython,
