@@ -1,4 +1,4 @@
-import { describe, invalidArgument, RocmAttentionError } from "./errors.js";
+import { describe, invalidArgument, RocmAttentionError, withArticle } from "./errors.js";
 
 // What public functions check their arguments with. A program's values may come from another realm (a vm context,
 // Jest), so nothing here asks `instanceof`; what passes is what its checks say, whatever made it.
@@ -38,7 +38,7 @@ export function checkInstance<T extends PackageObject>(
   }
   throw new RocmAttentionError(
     "ERR_INVALID_ARGUMENT",
-    `expected ${article(type.name)} for ${argument}, received ${describeForeign(value) ?? describe(value)}`,
+    `expected ${withArticle(type.name)} for ${argument}, received ${describeForeign(value) ?? describe(value)}`,
     { argument },
   );
 }
@@ -49,8 +49,8 @@ function describeForeign(value: unknown): string | undefined {
     const name = (value as { [CLASS]?: unknown } | null | undefined)?.[CLASS];
     if (typeof name !== "string" || PackageObject.made(value as object)) return undefined;
     return inherits(value as object, PackageObject.prototype)
-      ? `an object with the prototype of ${article(name)} that the package has not made`
-      : `${article(name)} of another copy of rocm-attention (npm ls rocm-attention shows them)`;
+      ? `an object with the prototype of ${withArticle(name)} that the package has not made`
+      : `${withArticle(name)} of another copy of rocm-attention (npm ls rocm-attention shows them)`;
   } catch {
     return undefined;
   }
@@ -58,10 +58,6 @@ function describeForeign(value: unknown): string | undefined {
 
 function inherits(value: object, prototype: unknown): boolean {
   return Object.prototype.isPrototypeOf.call(prototype, value);
-}
-
-function article(name: string): string {
-  return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
 }
 
 /** Checks an argument of named options: undefined, or a plain object with none but `keys`. Their values are unchecked. */

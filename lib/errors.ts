@@ -105,8 +105,13 @@ function shownArray(value: readonly unknown[], depth: number): string {
 function shownObject(value: object): string {
   const name = value.constructor?.name;
   if (typeof name !== "string" || name === "" || name === "Object") return "an object";
-  const article = /^[AEIOU]/.test(name) ? "an" : "a";
-  if (ArrayBuffer.isView(value)) return `${article} ${short(name)} of ${value.byteLength} bytes`;
-  if (value instanceof Error) return `${article} ${short(name)} (${short(String(value.message))})`;
-  return `${article} ${short(name)}`;
+  const one = withArticle(short(name));
+  if (ArrayBuffer.isView(value)) return `${one} of ${value.byteLength} bytes`;
+  if (value instanceof Error) return `${one} (${short(String(value.message))})`;
+  return one;
+}
+
+/** "a Tensor", "an Attention", "a Uint8Array". */
+export function withArticle(name: string): string {
+  return `${/^([AEIO]|U(?!int|ni))/.test(name) ? "an" : "a"} ${name}`;
 }

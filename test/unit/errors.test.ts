@@ -25,6 +25,8 @@ suite("an error's text", () => {
     ["a long array", new Array(2 ** 32 - 1), `[${"(empty), ".repeat(8)}... 4294967295 in all]`],
     ["a circular array", circular(), "[1, [1, [...]]]"],
     ["a typed array", new Float32Array(3), "a Float32Array of 12 bytes"],
+    ["an article by its sound", new Uint8Array(1), "a Uint8Array of 1 bytes"],
+    ["an error", new RangeError("no"), "a RangeError (no)"],
     ["an object", { a: 1 }, "an object"],
     ["an object without a prototype", Object.create(null), "an object"],
     ["an object of a class", new Map(), "a Map"],

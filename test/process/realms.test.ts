@@ -5,6 +5,7 @@ import { jest } from "../../scripts/setup/jest.mjs";
 import { root } from "../../scripts/setup/paths.mjs";
 import { typescript } from "../../scripts/setup/typescript.mjs";
 import { onGpu } from "../support/device.js";
+import { runProgram } from "../support/program.js";
 
 const CONFIG = {
   rootDir: fileURLToPath(new URL("jest", import.meta.url)),
@@ -27,4 +28,12 @@ it.skipIf(onGpu)("the package works under Jest, in two realms after each other",
   );
   expect(stderr).not.toContain("●");
   expect(JSON.parse(stdout)).toMatchObject({ numPassedTests: 8, numTotalTests: 8, success: true });
+});
+
+it("two copies of the package work side by side and name each other's objects", async () => {
+  const { status, stdout, stderr } = await runProgram("second-copy.mjs");
+  const refused = (name: string) => `ERR_INVALID_ARGUMENT a ${name} of another copy of rocm-attention`;
+  const lines = stdout.replaceAll(/ \(npm ls .*\)/g, "").split("\n");
+  expect(lines).toEqual([...["Device", "Tensor", "Stream", "Device"].map(refused), "0 0 0 0", ""]);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
 });
