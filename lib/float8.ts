@@ -42,8 +42,32 @@ export function fromFloat8(dtype: DType, bits: number): number {
   return VALUES[dtype][bits]!;
 }
 
-/** Rounds to the nearest, ties to even; beyond the largest value it saturates, infinities too. NaN stays NaN. */
+const float32 = new Float32Array(1);
+const bits32 = new Uint32Array(float32.buffer);
+
+/** By the upper half of a float32, its 8-bit float; made when a program first needs it. */
+const tables = new Map<Float8, Uint8Array>();
+
+/** Rounds a float32 to the nearest, ties to even; beyond the largest value it saturates, infinities too. NaN stays NaN. */
 export function toFloat8(dtype: Float8, value: number): number {
+  float32[0] = value;
+  const bits = bits32[0]!;
+  // The last bit of the upper half stands for all that follow it: enough, four bits behind the last that is kept.
+  const upper = (bits >>> 16) | (bits & 0xffff ? 1 : 0);
+  return (tables.get(dtype) ?? makeTable(dtype))[upper]!;
+}
+
+function makeTable(dtype: Float8): Uint8Array {
+  const made = new Uint8Array(65_536);
+  for (let upper = 0; upper < made.length; upper++) {
+    bits32[0] = upper << 16;
+    made[upper] = encode(dtype, float32[0]!);
+  }
+  tables.set(dtype, made);
+  return made;
+}
+
+function encode(dtype: Float8, value: number): number {
   const { bias, largest, nan } = ENCODINGS[dtype];
   if (Number.isNaN(value)) return nan;
   const sign = value < 0 || Object.is(value, -0) ? 0x80 : 0;

@@ -5,6 +5,7 @@ import { invalidArgument, RocmAttentionError } from "../errors.js";
 import { emulatorLibrary, type NativeDevice, native } from "../native.js";
 import { readCodeObject } from "./code-object.js";
 import { DeviceContext, type DeviceInfo, deviceInfo } from "./context.js";
+import { elementSource } from "./elements.js";
 import { enqueueFill } from "./enqueue.js";
 import { hipLibrary, requireHipLibrary } from "./hip-library.js";
 import { type HostBytes, hostBytes } from "./host-bytes.js";
@@ -118,7 +119,7 @@ export class Device extends DeviceContext implements DeviceWithStreams {
 
   /**
    * Allocates a tensor and fills it with the bytes of `data`, which must stay unchanged until the Promise settles.
-   * The bytes are those of `dtype`; nothing is converted.
+   * The numbers of a Float32Array are rounded to a float dtype; all else is taken as the bytes of `dtype`.
    */
   async upload(
     data: HostBytes,
@@ -131,20 +132,20 @@ export class Device extends DeviceContext implements DeviceWithStreams {
       "category",
     ]);
     const target = this.streamOf(stream);
-    const bytes = hostBytes(data, "data");
     const sizes = checkShape(shape);
     const type = checkDType(dtype, "dtype");
+    const { byteLength } = elementSource(type, data);
     const expected = elementCount(sizes) * itemSize(type);
-    if (bytes.byteLength !== expected) {
+    if (byteLength !== expected) {
       throw invalidArgument(
         "data",
         `${expected} bytes for shape [${sizes}] of ${type}`,
-        `${bytes.byteLength} bytes`,
+        `${byteLength} bytes`,
       );
     }
     const tensor = this.#allocate(sizes, type, category);
     try {
-      await tensor.write(bytes, { stream: target });
+      await tensor.write(data, { stream: target });
     } catch (error) {
       tensor.dispose();
       throw error;

@@ -2,8 +2,8 @@ import { checkInteger, checkOptions } from "../arguments.js";
 import { checkDType, type DType, itemSize } from "../dtype.js";
 import { describe, invalidArgument, RocmAttentionError } from "../errors.js";
 import { DeviceObject } from "./context.js";
-import { gather, type TypedArray, toFloat32, typedArray } from "./elements.js";
-import { type HostBytes, hostBytes } from "./host-bytes.js";
+import { elementSource, gather, type TypedArray, toFloat32, typedArray } from "./elements.js";
+import type { HostBytes } from "./host-bytes.js";
 import { checkShape, checkStrides, contiguousStrides, isContiguous, spanBytes } from "./layout.js";
 import { NOTHING, Storage } from "./memory.js";
 import { checkDevice, type DeviceWithStreams, type Stream } from "./stream.js";
@@ -193,19 +193,19 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
   }
 
   /**
-   * Overwrites all elements with `data`, their bytes in the order of their indices. `data` must stay unchanged
-   * until the Promise settles. Up to 4 MiB the write takes its place in the stream's order at the call; a longer
+   * Overwrites all elements with `data`, their bytes in the order of their indices; the numbers of a Float32Array are
+   * rounded to the tensor's float dtype (ties to even; fp8 saturates). `data` must stay unchanged until the Promise settles. Up to 4 MiB the write takes its place in the stream's order at the call; a longer
    * one goes in pieces, and until it settles the tensor cannot be used in new work. Contiguous tensors only.
    */
   async write(data: HostBytes, options?: { stream?: Stream }): Promise<void> {
     this.#check();
     const stream = this.device.streamOf(checkOptions(options, ["stream"]).stream);
-    const bytes = hostBytes(data, "data");
+    const source = elementSource(this.dtype, data);
     if (!this.contiguous) throw invalidArgument("tensor", "a contiguous tensor", "one with gaps");
-    if (bytes.byteLength !== this.byteLength) {
-      throw invalidArgument("data", `${this.byteLength} bytes`, `${bytes.byteLength}`);
+    if (source.byteLength !== this.byteLength) {
+      throw invalidArgument("data", `${this.byteLength} bytes`, `${source.byteLength}`);
     }
-    await writePieces(stream, this.#storage, this.#pointer, bytes);
+    await writePieces(stream, this.#storage, this.#pointer, source);
   }
 
   /** What `JSON.stringify` shows: no elements. */

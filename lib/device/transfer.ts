@@ -1,31 +1,27 @@
-import { invalidArgument } from "../errors.js";
+import type { ElementSource } from "./elements.js";
 import type { Storage } from "./memory.js";
 import type { Stream } from "./stream.js";
 
 /** What passes through pinned staging at once, and so how long one piece can occupy the event loop (< 1 ms). */
 export const PIECE_BYTES = 4 << 20;
 
-/** Brings `bytes` to `pointer` through staging; the first piece is enqueued before this returns. */
+/** Brings `source` to `pointer` through staging; the first piece is enqueued before this returns. */
 export async function writePieces(
   stream: Stream,
   storage: Storage,
   pointer: bigint,
-  bytes: Uint8Array,
+  source: ElementSource,
 ): Promise<void> {
-  const length = bytes.byteLength;
+  const length = source.byteLength;
   if (length <= PIECE_BYTES) {
-    if (length > 0) await stream.native.writeThrough(pointer, bytes);
+    if (length > 0) await stream.native.writeThrough(pointer, source.piece(0, length));
     return;
   }
   storage.beginTransfer();
   try {
-    await inPieces(length, (offset, size) => {
-      if (bytes.byteLength !== length) {
-        throw invalidArgument("data", "a buffer that stays until the Promise settles", "a detached one");
-      }
-      const piece = bytes.subarray(offset, offset + size);
-      return stream.native.writeThrough(pointer + BigInt(offset), piece);
-    });
+    await inPieces(length, (offset, size) =>
+      stream.native.writeThrough(pointer + BigInt(offset), source.piece(offset, offset + size)),
+    );
   } finally {
     storage.endTransfer();
   }

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Device } from "../../lib/device/device.js";
 import { Tensor } from "../../lib/device/tensor.js";
 import { PIECE_BYTES } from "../../lib/device/transfer.js";
-import { DTYPES, type DType, itemSize } from "../../lib/dtype.js";
+import { DTYPES, type DType, itemSize, toBfloat16, toFloat16 } from "../../lib/dtype.js";
+import { isFloat8, toFloat8 } from "../../lib/float8.js";
 import { coded } from "../support/coded.js";
 import { onGpu, openTestDevice } from "../support/device.js";
 
@@ -85,6 +86,40 @@ describe("readFloat32", () => {
   it("refuses integers", async () => {
     using tensor = device.zeros([2], "int64");
     await expect(tensor.readFloat32()).rejects.toEqual(coded("ERR_INVALID_ARGUMENT", "int64", "read\\(\\)"));
+  });
+});
+
+describe("a Float32Array", () => {
+  const round = { bfloat16: toBfloat16, float16: toFloat16 } as const;
+  const numbers = Float32Array.of(1, -0.1, 1 / 3, 65_519, 1e30, Number.NaN, -0, 3e-8);
+
+  it.each(["bfloat16", "float16", "float8_e4m3fn", "float8_e4m3fnuz"] as const)(
+    "is rounded to %s by upload and write, whichever part of its buffer it is",
+    async (dtype) => {
+      const part = Float32Array.of(7, ...numbers, 7).subarray(1, 1 + numbers.length);
+      using tensor = await device.upload(part, { shape: [2, 4], dtype });
+      const bits = (number: number) => (isFloat8(dtype) ? toFloat8(dtype, number) : round[dtype](number));
+      expect([...(await tensor.read())]).toEqual([...numbers].map(bits));
+      await tensor.write(part.map((number) => 2 * number));
+      expect([...(await tensor.read())]).toEqual([...numbers].map((number) => bits(2 * number)));
+    },
+  );
+
+  it("is rounded piece by piece where it is long", async () => {
+    const long = Float32Array.from({ length: PIECE_BYTES + 3 }, (_, i) => i % 251);
+    using tensor = await device.upload(long, { shape: [long.length], dtype: "float16" });
+    const mistakes = (await tensor.readFloat32()).filter((number, i) => number !== i % 251);
+    expect(mistakes).toHaveLength(0);
+    const upload = device.upload(long, { shape: [long.length], dtype: "bfloat16" });
+    structuredClone(long.buffer, { transfer: [long.buffer] });
+    await expect(upload).rejects.toEqual(coded("ERR_INVALID_ARGUMENT", "detached"));
+  });
+
+  it("is taken as it lies for other dtypes", async () => {
+    using tensor = await device.upload(Float32Array.of(1), { shape: [1], dtype: "int32" });
+    expect(await tensor.read()).toEqual(Int32Array.of(0x3f800000));
+    const short = device.upload(new Float32Array(3), { shape: [4], dtype: "bfloat16" });
+    await expect(short).rejects.toEqual(coded("ERR_INVALID_ARGUMENT", "8 bytes", "6 bytes"));
   });
 });
 
