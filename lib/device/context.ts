@@ -105,11 +105,15 @@ export abstract class DeviceObject<
 
   /** @internal The handle, for as long as it may be used. */
   get native(): Handle {
-    if (this.#disposed || this.device.closed) {
-      const end = this.#disposed ? "its dispose()" : "its device was closed";
-      throw new RocmAttentionError("ERR_DISPOSED", `the ${this.#noun} was used after ${end}`);
-    }
+    this.check();
     return this.#handle;
+  }
+
+  /** @internal Throws unless it may be used now. */
+  check(): void {
+    if (!this.#disposed && !this.device.closed) return;
+    const end = this.#disposed ? "its dispose()" : "its device was closed";
+    throw new RocmAttentionError("ERR_DISPOSED", `the ${this.#noun} was used after ${end}`);
   }
 
   /** Returns at once; enqueued work that needs it still runs. Idempotent. */

@@ -46,8 +46,8 @@ export class Storage<Owner extends DeviceContext = DeviceContext> extends Device
   }
 
   /** Throws unless work that uses this memory may be enqueued now. */
-  check(): void {
-    void this.native;
+  override check(): void {
+    super.check();
     if (this.#transfers > 0) {
       throw new RocmAttentionError(
         "ERR_INVALID_ARGUMENT",

@@ -124,7 +124,7 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
 
   /** The device address of the first element. Throws ERR_DISPOSED where the memory is gone. */
   get pointer(): bigint {
-    this.#check();
+    this.check();
     return this.#pointer;
   }
 
@@ -142,7 +142,7 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
    * view alone frees nothing.
    */
   view(options: ViewOptions): Tensor {
-    this.#check();
+    this.check();
     const given = checkOptions(options, ["shape", "strides", "byteOffset"]);
     if (options === undefined)
       throw invalidArgument("options", "an object with shape, strides or byteOffset", options);
@@ -173,7 +173,7 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
    * is seen. A read of more than 4 MiB goes in pieces; until it settles the tensor cannot be used in new work.
    */
   async read(options?: { stream?: Stream }): Promise<TypedArray> {
-    this.#check();
+    this.check();
     const stream = this.device.streamOf(checkOptions(options, ["stream"]).stream);
     const bytes = await readPieces(stream, this.#storage, this.#pointer, this.byteLength);
     const array = typedArray(this.dtype, bytes);
@@ -198,7 +198,7 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
    * one goes in pieces, and until it settles the tensor cannot be used in new work. Contiguous tensors only.
    */
   async write(data: HostBytes, options?: { stream?: Stream }): Promise<void> {
-    this.#check();
+    this.check();
     const stream = this.device.streamOf(checkOptions(options, ["stream"]).stream);
     const source = elementSource(this.dtype, data);
     if (!this.contiguous) throw invalidArgument("tensor", "a contiguous tensor", "one with gaps");
@@ -214,8 +214,9 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
     return { shape, strides, dtype, device };
   }
 
-  #check(): void {
-    void this.native;
+  /** @internal Throws unless it may be used now. */
+  override check(): void {
+    super.check();
     this.#storage.check();
   }
 }
