@@ -93,6 +93,15 @@ void Completions::finish(Pending pending, hipError_t state) {
   }
 }
 
+void Completions::later(std::function<void()> reclaim) {
+  Pending pending;
+  pending.reclaim = std::move(reclaim);
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (stopping_) return;
+  reclaims_.emplace_back(std::move(pending), std::nullopt);
+  reclaimable_.notify_one();
+}
+
 void Completions::reclaim() {
   while (true) {
     std::pair<Pending, std::optional<Failure>> next;

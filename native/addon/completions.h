@@ -41,6 +41,9 @@ class Completions {
   /// JavaScript thread.
   void add(Pending pending);
 
+  /// Runs what may wait for a device on the thread that frees. Any thread.
+  void later(std::function<void()> reclaim);
+
   /// JavaScript thread: ends the polling; nothing settles any more.
   void stopPolling();
   /// JavaScript thread: drops what is still to be reclaimed and ends.

@@ -13,7 +13,9 @@ Device::Device(const hip::Runtime& runtime, int ordinal, bool created,
       ordinal_(ordinal),
       created_(created),
       completions_(std::move(completions)),
-      staging_(std::make_shared<Staging>(runtime.functions)),
+      staging_(std::make_shared<Staging>(
+          runtime.functions,
+          [completions = completions_](std::function<void()> free) { completions->later(std::move(free)); })),
       info_(readDeviceInfo(runtime, ordinal)) {}
 
 void Device::enter() const {
@@ -213,9 +215,7 @@ void Device::abandon(bool freeAll) {
   closed_ = true;
   if (created_) {
     if (destroyed_.exchange(true)) return;
-    hip().rocmEmulatorDestroyDevice(ordinal_);
-    memoryGone_ = true;
-    staging_->forget();
+    destroyEmulated();
     if (freeAll) freeHandles();
   } else if (freeAll) {
     hip().hipSetDevice(ordinal_);
@@ -229,7 +229,13 @@ void Device::destroy() {
   hip().hipSetDevice(ordinal_);
   staging_->close();
   freeHandles();
-  if (created_) hip().rocmEmulatorDestroyDevice(ordinal_);
+  if (created_) destroyEmulated();
+}
+
+void Device::destroyEmulated() {
+  hip().rocmEmulatorDestroyDevice(ordinal_);
+  memoryGone_ = true;
+  staging_->forget();
 }
 
 void Device::freeHandles() {

@@ -127,6 +127,8 @@ class Device : public std::enable_shared_from_this<Device> {
   void waitForFrees();
   /// Frees everything, once. Any thread.
   void destroy();
+  /// Ends an emulated device, whatever it does, and its memory with it.
+  void destroyEmulated();
   /// Frees what HIP made for this device.
   void freeHandles();
 

@@ -19,6 +19,7 @@ hipError_t Staging::take(size_t bytes, std::shared_ptr<uint8_t>* taken) {
     if (!blocks.empty()) {
       block = blocks.back();
       blocks.pop_back();
+      freeBytes_ -= size;
     }
   }
   if (block == nullptr) {
@@ -34,36 +35,53 @@ hipError_t Staging::take(size_t bytes, std::shared_ptr<uint8_t>* taken) {
 }
 
 void Staging::giveBack(uint8_t* block, size_t bytes) {
+  bool closed = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (!closed_) {
+    if (!closed_ && freeBytes_ + bytes <= kept) {
       free_[bytes].push_back(block);
+      freeBytes_ += bytes;
       return;
     }
     held_ -= bytes;
     if (gone_) return;
+    surplus_.push_back(block);
+    closed = closed_;
   }
-  hip_.hipHostFree(block);
+  if (closed) {
+    freeSurplus();
+  } else {
+    later_([self = shared_from_this()] { self->freeSurplus(); });
+  }
+}
+
+void Staging::freeSurplus() {
+  std::vector<uint8_t*> blocks;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    blocks.swap(surplus_);
+  }
+  for (uint8_t* block : blocks) hip_.hipHostFree(block);
 }
 
 void Staging::close() {
-  std::map<size_t, std::vector<uint8_t*>> blocks;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     closed_ = true;
-    blocks.swap(free_);
-    for (const auto& [size, list] : blocks) held_ -= size * list.size();
+    for (const auto& [size, list] : free_) {
+      held_ -= size * list.size();
+      surplus_.insert(surplus_.end(), list.begin(), list.end());
+    }
+    free_.clear();
   }
-  for (const auto& [size, list] : blocks) {
-    for (uint8_t* block : list) hip_.hipHostFree(block);
-  }
+  freeSurplus();
 }
 
 void Staging::forget() {
   std::lock_guard<std::mutex> lock(mutex_);
   closed_ = gone_ = true;
-  for (const auto& [size, list] : free_) held_ -= size * list.size();
   free_.clear();
+  surplus_.clear();
 }
 
 size_t Staging::held() const {

@@ -3,6 +3,7 @@ import type { Device } from "../../lib/device/device.js";
 import { enqueue, enqueueCopy, enqueueFill, enqueueWrite } from "../../lib/device/enqueue.js";
 import type { Kernel } from "../../lib/device/module.js";
 import { Stream } from "../../lib/device/stream.js";
+import { PIECE_BYTES } from "../../lib/device/transfer.js";
 import { coded } from "../support/coded.js";
 import { openTestDevice } from "../support/device.js";
 import { kernargs, noCompiler, runtimeKernels } from "../support/runtime-kernels.js";
@@ -198,5 +199,25 @@ describe("fromHandle", () => {
     expect(() => Stream.fromHandle(device, handle as bigint)).toThrow(
       coded("ERR_INVALID_ARGUMENT", "handle"),
     );
+  });
+});
+
+describe.skipIf(noCompiler)("pinned memory", () => {
+  it("that a burst of transfers took is given back, all but 64 MiB", async () => {
+    const stream = device.createStream();
+    using gate = new Gate();
+    await gate.hold(stream);
+    const piece = new Uint8Array(PIECE_BYTES).fill(7);
+    const options = { shape: [PIECE_BYTES], dtype: "uint8", stream } as const;
+    const uploads = Array.from({ length: 24 }, () => device.upload(piece, options));
+    expect(device.memory().staging).toBeGreaterThanOrEqual(24 * PIECE_BYTES);
+    gate.open();
+    const tensors = await Promise.all(uploads);
+    await expect.poll(() => device.memory().staging).toBeLessThanOrEqual(64 * 2 ** 20);
+    const again = await Promise.all(tensors.map((tensor) => tensor.read()));
+    expect(again.every((bytes) => Buffer.from(bytes.buffer as ArrayBuffer).equals(piece))).toBe(true);
+    await expect.poll(() => device.memory().staging).toBeLessThanOrEqual(64 * 2 ** 20);
+    for (const tensor of tensors) tensor.dispose();
+    stream.dispose();
   });
 });
