@@ -1,9 +1,8 @@
-import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Device } from "../../../lib/device/device.js";
 import { setEmulatorOption } from "../../../lib/device/emulator.js";
-import { aiterCodeObjects, noAiter } from "../../support/aiter.js";
-import { onGpu, openTestDevice } from "../../support/device.js";
+import { mergedSplits, noAiter, openAiter, slots } from "../../support/aiter.js";
+import { onGpu } from "../../support/device.js";
 import { attend, isAccurate, Random, round, rowErrors } from "../../support/reference.js";
 import { setWaveOrder, WAVE_ORDERS } from "../../support/wave-order.js";
 
@@ -11,26 +10,6 @@ import { setWaveOrder, WAVE_ORDERS } from "../../support/wave-order.js";
 // arguments are those of aiter's csrc/py_itfs_cu/asm_*.cu and hsa/*/fmha_v3_fwd/codegen.py; each has a slot of 16 bytes.
 
 const targets = ["gfx942", "gfx950"] as const;
-
-type Argument = bigint | number | { float: number };
-
-function slots(bytes: number, values: readonly Argument[]): Uint8Array {
-  const view = new DataView(new ArrayBuffer(bytes));
-  for (const [slot, value] of values.entries()) {
-    if (typeof value === "bigint") view.setBigUint64(16 * slot, value, true);
-    else if (typeof value === "number") view.setUint32(16 * slot, value, true);
-    else view.setFloat32(16 * slot, value.float, true);
-  }
-  return new Uint8Array(view.buffer);
-}
-
-/** A device with one of AITER's code objects. */
-function open(arch: (typeof targets)[number], file: string, symbol: string) {
-  const path = aiterCodeObjects(arch).find((path) => path.endsWith(`/${file}.co`));
-  if (path === undefined) throw new Error(`no code object ${file} for ${arch}`);
-  const device = openTestDevice({ emulate: arch });
-  return { device, kernel: device.loadModule(readFileSync(path)).kernel(symbol) };
-}
 
 const random = (seed: number, count: number) => round("bfloat16", new Random(seed).normals(count));
 const bytes = (device: Device, data: Uint16Array | Int32Array) =>
@@ -55,8 +34,8 @@ describe.skipIf(noAiter || onGpu).each(WAVE_ORDERS)("AITER's fmha forward, $deli
 
   it.each(variants)("$title", async ({ arch, causal, rounding }) => {
     const name = `fwd_hd128_bf16${causal ? "_causal" : ""}${rounding}`;
-    const { device, kernel } = open(arch, name, `_ZN5aiter${name.length + 5}fmha_${name}E`);
-    // The kernels of gfx950 fill LDS that other waves still read: they rely on waves advancing together.
+    const { device, kernel } = openAiter(arch, name, `_ZN5aiter${name.length + 5}fmha_${name}E`);
+    // The kernels of gfx950 fill LDS that other waves still read (racing-objects.test.ts).
     if (arch === "gfx950") setEmulatorOption("SCHEDULE", "turn");
     const [tokens, heads, size, tile] = [300, 2, 128, 256];
     const [query, key, value] = [1, 2, 3].map((seed, i) => random(seed, tokens * (i ? 1 : heads) * size));
@@ -114,7 +93,7 @@ describe.skipIf(noAiter || onGpu).each(WAVE_ORDERS)("AITER's paged decode, $deli
     "$arch, groups of $group heads",
     async ({ arch, group }) => {
       const name = `pa_bf16_noquant_gqa${group}_1tg_4w`;
-      const { device, kernel } = open(arch, name, `_ZN5aiter${name.length}${name}E`);
+      const { device, kernel } = openAiter(arch, name, `_ZN5aiter${name.length}${name}E`);
       const [kvHeads, size, blockSize] = [2, 128, 16];
       const heads = kvHeads * group;
       const lengths = [1, 16, 17, 300];
@@ -182,7 +161,7 @@ describe.skipIf(noAiter || onGpu).each(WAVE_ORDERS)(
       "$arch, splits: $splits",
       async ({ arch, splits }) => {
         const name = "mla_dec_stage1_bf16_a16w16_subQ16_mqa16";
-        const { device, kernel } = open(arch, name, `_ZN5aiter${name.length}${name}E`);
+        const { device, kernel } = openAiter(arch, name, `_ZN5aiter${name.length}${name}E`);
         const [heads, rank, size] = [16, 512, 576];
         const lengths = [37, 130];
         const starts = [0, 37, 167];
@@ -219,17 +198,11 @@ describe.skipIf(noAiter || onGpu).each(WAVE_ORDERS)(
           values: latents.map((x) => x.values),
           scale,
         });
-        const [parts, sums] = [await partial.readFloat32(), await lse.readFloat32()];
-        const merged = Float64Array.from({ length: lengths.length * heads * rank }, (_, i) => {
-          const [s, h, x] = [Math.floor(i / (heads * rank)), Math.floor(i / rank) % heads, i % rank];
-          let [total, weights] = [0, 0];
-          for (let split = 0; split < splits; split++) {
-            const row = (s * splits + split) * heads + h;
-            const weight = Math.exp(sums[row]! - sums[s * splits * heads + h]!);
-            total += weight * parts[row * rank + x]!;
-            weights += weight;
-          }
-          return total / weights;
+        const merged = mergedSplits(await partial.readFloat32(), await lse.readFloat32(), {
+          sequences: lengths.length,
+          splits,
+          heads,
+          rank,
         });
         const values = Float64Array.from(
           { length: merged.length },
