@@ -56,7 +56,7 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     this.device = device;
     this.backend = explanation.backend!;
     this.explanation = explanation;
-    this.config = config;
+    this.config = Object.freeze(config);
     this.#runner = backend;
   }
 

@@ -1,4 +1,5 @@
-import type { Catalog } from "../catalog/choose.js";
+import { checkOptions, isArray } from "../arguments.js";
+import type { Catalog, CatalogRow } from "../catalog/choose.js";
 import {
   type AttentionConfig,
   type BackendName,
@@ -18,7 +19,7 @@ import { upstreamRule } from "./rules.js";
 import { reportVariables } from "./variable-report.js";
 import { readFlags, readVariables, type SetVariables } from "./variables.js";
 
-/** What selection looks at beside the configuration. */
+/** The input of a selection beside the configuration. */
 export interface SelectionOptions {
   /** Where the variables are read when the configuration has no `env`. Default `process.env`. */
   env?: Environment | undefined;
@@ -30,6 +31,8 @@ export interface SelectionOptions {
   catalog?: Catalog | undefined;
 }
 
+const OPTIONS = ["env", "device", "arch", "catalog"] as const;
+
 /**
  * Says which backend runs a configuration, where the choice came from, and everything that was not chosen with its
  * reasons. Never throws: a wrong option or a failed selection stands in `error`.
@@ -38,26 +41,28 @@ export function explain(
   config: AttentionConfig | MlaAttentionConfig,
   options: SelectionOptions = {},
 ): Explanation {
-  const { env: environment = process.env, catalog = PUBLISHED_CATALOG, device, arch } = options ?? {};
   const explanation: Explanation = {
     backend: null,
     rule: null,
     source: "default",
     error: null,
     config: null,
-    target: namedTarget(device, arch) ?? { arch: "gfx942", from: "assumed" },
+    target: { arch: "gfx942", from: "assumed" },
     kvCacheLayout: null,
-    catalog: isCatalog(catalog) ? catalog.name : "none",
+    catalog: "none",
     candidates: [],
     variables: [],
     notes: [],
     phases: [],
   };
   try {
-    if (!isCatalog(catalog)) throw invalidArgument("catalog", "a catalog of kernels", catalog);
+    const { env: environment = process.env, catalog, device, arch } = readOptions(options);
+    const target = namedTarget(device, arch);
+    if (target !== null) explanation.target = target;
+    explanation.catalog = catalog.name;
     checkTarget(device, arch);
-    explanation.config = resolveConfig(config);
-    const { env = environment } = config;
+    const { env = environment, ...given } = readable(config, "config");
+    explanation.config = resolveConfig(given as AttentionConfig);
     select(explanation, readVariables(env), catalog, device?.info.gcnArchName ?? explanation.target.arch);
   } catch (error) {
     if (!(error instanceof RocmAttentionError)) throw error;
@@ -76,8 +81,37 @@ export function selectBackend(
   throw errorOf(error!);
 }
 
-function isCatalog(catalog: Partial<Catalog> | null): boolean {
-  return typeof catalog?.name === "string" && Array.isArray(catalog.kernels);
+/** A copy of an object whose properties can be read: reading a stranger's may throw anything. */
+function readable<T>(value: T, argument: string): T {
+  if (typeof value !== "object" || value === null) throw invalidArgument(argument, "an object", value);
+  try {
+    return { ...value };
+  } catch {
+    throw invalidArgument(argument, "an object whose properties can be read", value);
+  }
+}
+
+function readOptions(options: SelectionOptions): SelectionOptions & { readonly catalog: Catalog } {
+  const copy = readable(options ?? {}, "options");
+  const { env, device, arch, catalog = PUBLISHED_CATALOG } = checkOptions(copy, OPTIONS) as SelectionOptions;
+  if (!isCatalog(catalog)) throw invalidArgument("catalog", "a catalog of kernels", catalog);
+  return { env, device, arch, catalog };
+}
+
+/** Lists of kernels whose rows have been looked at. */
+const checkedKernels = new WeakSet<object>([PUBLISHED_CATALOG.kernels]);
+
+function isCatalog(catalog: Partial<Catalog> | null): catalog is Catalog {
+  const kernels = catalog?.kernels;
+  if (typeof catalog?.name !== "string" || !isArray(kernels)) return false;
+  if (checkedKernels.has(kernels)) return true;
+  const isRow = (row: Partial<CatalogRow> | null | undefined) =>
+    [row?.target, row?.provider, row?.operation].every((word) => typeof word === "string") &&
+    typeof row?.serves?.features === "object" &&
+    row.serves.features !== null;
+  if (!Array.from(kernels).every(isRow)) return false;
+  checkedKernels.add(kernels);
+  return true;
 }
 
 /** The target that the caller has named, right or wrong; null: none. */

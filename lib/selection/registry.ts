@@ -30,10 +30,17 @@ let forced: BackendName | null = null;
 function current(): ReadonlyMap<BackendName, Backend> {
   const builtin = BACKEND_NAMES.map((name) => ({
     name,
-    capabilities: BUILTIN_BACKENDS[name],
+    capabilities: deepFrozen(BUILTIN_BACKENDS[name]),
     origin: "builtin" as const,
   }));
   return new Map([...builtin, ...registrations].map((backend) => [backend.name, backend]));
+}
+
+/** Tables are handed out by listings: nobody may change what selection reads. */
+function deepFrozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  for (const entry of Object.values(value)) deepFrozen(entry);
+  return Object.freeze(value);
 }
 
 function keepRegistrations(kept: readonly Backend[]): void {
@@ -51,7 +58,7 @@ export function registerCapabilities(name: string, capabilities: OwnCapabilities
   }
   const backend: Backend = {
     name,
-    capabilities: completeCapabilities(capabilities),
+    capabilities: deepFrozen(completeCapabilities(capabilities)),
     origin: isBuiltinBackend(name) ? "replaced" : "registered",
   };
   keepRegistrations([...registrations, backend]);

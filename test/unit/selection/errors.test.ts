@@ -183,10 +183,32 @@ describe("wrong options", () => {
     ["env", { env: "VLLM_ROCM_USE_AITER=1" }],
     ["env", { env: null }],
     ["catalog", { catalog: "installed" }],
+    ["catalog", { catalog: { name: "x", kernels: [null] } }],
+    ["catalog", { catalog: { name: "x", kernels: [{ target: "gfx942" }] } }],
+    ["options", { device: undefined, gpu: 0 }],
   ])("%s in the selection's options %j", (argument, options) => {
     expect(failure(LLAMA, options as unknown as SelectionOptions)).toMatchObject({
       code: "ERR_INVALID_ARGUMENT",
       argument,
     });
   });
+});
+
+it("options that cannot be read, or run in a circle, are answered too", () => {
+  const circular: unknown[] = [];
+  circular.push(circular);
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const throwing = Object.defineProperty({}, "dtype", { get: () => Symbol("s"), enumerable: true });
+  for (const config of [
+    { ...LLAMA, alibiSlopes: circular },
+    { ...LLAMA, numHeads: Symbol("s") },
+    proxy,
+    throwing,
+  ]) {
+    expect(failure(config as never)).toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
+  }
+  for (const options of [5, proxy, { arch: circular }, { device: circular }, { catalog: circular }]) {
+    expect(explain(LLAMA, options as never).error).toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
+  }
 });

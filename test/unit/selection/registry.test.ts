@@ -126,3 +126,17 @@ describe("overrideBackend", () => {
     expect(overrideBackend(null)).toBeNull();
   });
 });
+
+it("listings hand out tables that nobody can change", () => {
+  const undo = registerCapabilities("MINE", {
+    kind: "standard",
+    summary: "Mine.",
+    headSizes: { oneOf: [64] },
+  });
+  for (const { capabilities } of listBackends()) {
+    expect(() => Object.assign(capabilities, { lse: false })).toThrow(TypeError);
+    expect(() => (capabilities.dtypes as string[]).push("float8")).toThrow(TypeError);
+    expect(() => Object.assign(capabilities.headSizes, { max: 1 })).toThrow(TypeError);
+  }
+  undo();
+});
