@@ -29,6 +29,8 @@ export interface CaseOptions {
   readonly seed: number;
   /** Multiplies the queries: 4 makes softmax rows that hang on few keys. */
   readonly peak?: number;
+  /** Makes all keys of a sequence equal but the first, whose score stands this many nats above the others'. */
+  readonly nats?: number;
   /** Positions, by sequence, of a key that every query of it is aimed at. */
   readonly needles?: readonly (number | null)[];
   readonly batchInvariant?: boolean;
@@ -66,6 +68,7 @@ export function pagedData(options: CaseOptions, numBlocks?: number): PagedData {
   const queries = lengths.flatMap(([, length], s) => [...rounded(s, length * numHeads * headSize)]);
   const query = Float64Array.from(queries, (x) => peak * x);
   aimAtNeedles(query, keys, lengths, shape, needles);
+  if (options.nats !== undefined) raiseFirstKey(query, keys, shape, options.nats);
   const step = { shape, lengths, query: round(dtype, query).values, keys, values, scale: headSize ** -0.5 };
 
   const blocks = totals.map((total) => Math.ceil(total / blockSize));
@@ -200,4 +203,16 @@ function aimAtNeedles(
       for (let i = 0; i < headSize; i++) query[row * headSize + i] = 2 * keys[s]![at + i]!;
     }
   }
+}
+
+/** All queries alike and all keys zero, but the first of each sequence: its score is `nats`, every other one 0. */
+function raiseFirstKey(
+  query: Float64Array,
+  keys: readonly Float64Array[],
+  { numKvHeads, headSize }: AttentionShape,
+  nats: number,
+): void {
+  query.fill(1);
+  for (const ofSequence of keys)
+    ofSequence.fill(0).fill(nats / Math.sqrt(headSize), 0, numKvHeads * headSize);
 }

@@ -68,6 +68,16 @@ describe.each(BACKENDS)("$backend against float64", (under) => {
     }
   }, 300_000);
 
+  it.each(["bfloat16", "float16"] as const)(
+    "sums 32 K equal weights beside one of e^10, in %s",
+    async (dtype) => {
+      const shape: AttentionShape = { numHeads: 2, numKvHeads: 1, headSize: 64, blockSize: 64 };
+      await check({ shape, dtype, lengths: [[32_768, 1]], nats: 10, seed: 3, under });
+      await check({ shape, dtype, lengths: [[2_000, 70]], nats: 10, seed: 4, under });
+    },
+    300_000,
+  );
+
   it("takes padding: sequences without query tokens, before and after others", async () => {
     const lengths: Lengths = [
       [0, 0],

@@ -2,7 +2,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import { BlockPool, createAttention, createBatch } from "../../../lib/index.js";
 import { BACKENDS } from "../../support/backends.js";
 import { openTestDevice } from "../../support/device.js";
-import { Random, round } from "../../support/reference.js";
+import { batchInput, pagedData } from "../../support/paged-case.js";
+import { type Lengths, Random, round } from "../../support/reference.js";
 
 // A NaN that belongs to a sequence must not be rounded, masked or divided away, whatever its payload.
 
@@ -92,4 +93,42 @@ describe.each(CASES)("%s: a NaN in %s, bits %i,", (backend, type, bits) => {
       expect(places(await attendWith(type, steps[step], { value, bits }, backend))).toEqual(expected);
     },
   );
+});
+
+describe.each(BACKENDS)("a NaN or an infinity in values of one sequence, on $backend,", ({ backend }) => {
+  it.each([0x7fc0, 0x7f80, 0xff80])("never reaches another (bits %i)", async (bits) => {
+    const lengths: Lengths = [
+      [40, 12],
+      [270, 1],
+      [5, 3],
+    ];
+    const shape = { numHeads, numKvHeads, headSize, blockSize: 16 };
+    const data = pagedData({ shape, dtype: "bfloat16", lengths, seed: 8 });
+    using attention = createAttention(device, { ...shape, dtype: "bfloat16", backend });
+    using batch = createBatch(device, { maxSequences: 3, maxTokens: 16, maxBlocksPerSequence: 17 });
+    batch.update({ ...batchInput(lengths), blockTable: data.blockTable });
+    const { layout } = BACKENDS.find((under) => under.backend === backend)!;
+    const run = async (poisoned: boolean) => {
+      using cache = attention.createKvCache({ numBlocks: data.numBlocks });
+      await cache.memory(0).write(data.image(layout));
+      const upload = (values: Float64Array, heads: number, poison = false) => {
+        const rows = round("bfloat16", values).bits as Uint16Array;
+        // All values of the first sequence's new tokens.
+        if (poison) rows.fill(bits, 0, 12 * heads * headSize);
+        return device.upload(rows, { shape: [16, heads, headSize], dtype: "bfloat16" });
+      };
+      const output = device.empty([16, numHeads, headSize], "bfloat16");
+      attention.forward({
+        query: await upload(data.step.query, numHeads),
+        key: await upload(data.newKeys, numKvHeads),
+        value: await upload(data.newValues, numKvHeads, poisoned),
+        ...{ output, cache: cache.layer(0), batch },
+      });
+      return (await output.read()) as Uint16Array;
+    };
+    const [clean, poisoned] = [await run(false), await run(true)];
+    const others = 12 * numHeads * headSize;
+    expect(poisoned.subarray(others)).toEqual(clean.subarray(others));
+    expect(poisoned.subarray(0, others)).not.toEqual(clean.subarray(0, others));
+  });
 });

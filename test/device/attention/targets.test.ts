@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { Device } from "../../../lib/index.js";
+import { BACKENDS } from "../../support/backends.js";
 import { PagedCase } from "../../support/paged-case.js";
 import { isAccurate, type Lengths } from "../../support/reference.js";
 
@@ -19,7 +20,11 @@ const STEPS: Lengths[] = [
   ],
 ];
 
-describe.each(["gfx90a", "gfx950"] as const)("%s", (arch) => {
+const CASES = (["gfx90a", "gfx950"] as const).flatMap((arch) =>
+  BACKENDS.map((under) => [arch, under] as const),
+);
+
+describe.each(CASES)("%s, $1.backend", (arch, under) => {
   const device = Device.open({ emulate: arch, computeUnits: 8 });
   afterAll(() => device.close());
 
@@ -36,6 +41,7 @@ describe.each(["gfx90a", "gfx950"] as const)("%s", (arch) => {
         lengths,
         seed,
         peak: 2,
+        under,
       });
       const { output, lse } = await paged.run();
       const errors = paged.errors(output);
