@@ -23,9 +23,5 @@ bool decodeDs(Target target, const uint32_t* words, uint64_t available, Instruct
 bool decodeFlat(Target target, const uint32_t* words, uint64_t available, Instruction* out);
 bool decodeMubuf(Target target, const uint32_t* words, uint64_t available, Instruction* out);
 
-/// The row of a VOP1 or VOP3 opcode (number as in its own format) that converts from or to fp8, bf8, fp6, bf6
-/// or fp4, or moves accumulation registers (v_accvgpr_mov_b32); null where it is none of these.
-const Opcode* convertOpcode(Target target, Format format, unsigned opcode);
-
 }  // namespace EMULATOR_LEVEL
 }  // namespace emulator

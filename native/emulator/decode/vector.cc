@@ -134,7 +134,7 @@ bool decodeShort(Target target, const uint32_t* words, uint64_t available, Instr
     out->format = Format::vop1;
     opcode = field(word, 9, 16);
     definition = find(vop1Table(), target, opcode);
-    if (!definition) definition = convertOpcode(target, Format::vop1, opcode);
+    if (!definition) definition = find(convertVop1Table(), target, opcode);
     out->source[1] = Operand();
     if (opcode == 2) out->destination = static_cast<uint16_t>(out->destination - 256);  // v_readfirstlane
   } else if (major == 62) {
@@ -193,10 +193,10 @@ bool decodeVop3(Target target, const uint32_t* words, uint64_t available, Instru
     const unsigned short_ = opcode - kVop1InVop3;
     if (short_ == 2 || short_ == 81) return false;  // v_readfirstlane and v_swap have no long form
     definition = find(vop1Table(), target, short_);
-    if (!definition) converts = (definition = convertOpcode(target, Format::vop1, short_));
+    if (!definition) converts = (definition = find(convertVop1Table(), target, short_));
   } else {
     definition = find(vop3Table(), target, opcode);
-    if (!definition) converts = (definition = convertOpcode(target, Format::vop3, opcode));
+    if (!definition) converts = (definition = find(convertVop3Table(), target, opcode));
   }
   if (!definition) return false;
 

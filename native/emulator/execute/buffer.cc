@@ -206,25 +206,10 @@ void bufferAtomic(Wave& wave, const Instruction& instruction) {
   issue<performAtomic<T>>(wave, instruction, access, kVmCount);
 }
 
-template void bufferLoad<1>(Wave&, const Instruction&);
-template void bufferLoad<2>(Wave&, const Instruction&);
-template void bufferLoad<4>(Wave&, const Instruction&);
-template void bufferLoad<8>(Wave&, const Instruction&);
-template void bufferLoad<12>(Wave&, const Instruction&);
-template void bufferLoad<16>(Wave&, const Instruction&);
-template void bufferStore<1>(Wave&, const Instruction&);
-template void bufferStore<2>(Wave&, const Instruction&);
-template void bufferStore<4>(Wave&, const Instruction&);
-template void bufferStore<8>(Wave&, const Instruction&);
-template void bufferStore<12>(Wave&, const Instruction&);
-template void bufferStore<16>(Wave&, const Instruction&);
-template void bufferLoadLds<1>(Wave&, const Instruction&);
-template void bufferLoadLds<2>(Wave&, const Instruction&);
-template void bufferLoadLds<4>(Wave&, const Instruction&);
-template void bufferLoadLds<12>(Wave&, const Instruction&);
-template void bufferLoadLds<16>(Wave&, const Instruction&);
-template void bufferAtomic<uint32_t>(Wave&, const Instruction&);
-template void bufferAtomic<uint64_t>(Wave&, const Instruction&);
+FOR_EACH_SIZE(bufferLoad);
+FOR_EACH_SIZE(bufferStore);
+FOR_EACH_LDS_SIZE(bufferLoadLds);
+FOR_EACH_ATOMIC_TYPE(bufferAtomic);
 
 }  // namespace EMULATOR_LEVEL
 }  // namespace emulator

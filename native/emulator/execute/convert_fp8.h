@@ -54,11 +54,6 @@ template <Execute kExecute, uint8_t kSources>
 struct Narrow {
   static constexpr VectorHandlers kHandlers = handlersOf(kExecute, kSources, 1);
 };
-template <Execute kExecute, uint8_t kSources>
-constexpr Opcode narrowing(const char* mnemonic) {
-  return {mnemonic, InstructionClass::vector, 32, kExecute, &Narrow<kExecute, kSources>::kHandlers};
-}
-
 // ---- gfx950's widening with a scale: the value times 2^(exponent of the second source - 127)
 
 enum class Widened { f32, f16, bf16 };
@@ -116,7 +111,9 @@ struct ScaledOne {
 inline void accumulationMove(Wave& wave, const Instruction& instruction) {
   copyLanes(wave.vector[instruction.destination], wave.vector[instruction.source[0].code], wave.exec());
 }
-constexpr VectorHandlers kMoveHandlers = handlersOf(accumulationMove, 1, 1);
+struct AccumulationMove {
+  static constexpr VectorHandlers kHandlers = handlersOf(accumulationMove, 1, 1);
+};
 
 }  // namespace EMULATOR_LEVEL
 }  // namespace emulator

@@ -136,20 +136,9 @@ void flatAtomic(Wave& wave, const Instruction& instruction) {
   if (reach == Reach::apertures) issue<performApertureAtomic<T>>(wave, instruction, access, kBothCounts);
 }
 
-template void flatLoad<1>(Wave&, const Instruction&);
-template void flatLoad<2>(Wave&, const Instruction&);
-template void flatLoad<4>(Wave&, const Instruction&);
-template void flatLoad<8>(Wave&, const Instruction&);
-template void flatLoad<12>(Wave&, const Instruction&);
-template void flatLoad<16>(Wave&, const Instruction&);
-template void flatStore<1>(Wave&, const Instruction&);
-template void flatStore<2>(Wave&, const Instruction&);
-template void flatStore<4>(Wave&, const Instruction&);
-template void flatStore<8>(Wave&, const Instruction&);
-template void flatStore<12>(Wave&, const Instruction&);
-template void flatStore<16>(Wave&, const Instruction&);
-template void flatAtomic<uint32_t>(Wave&, const Instruction&);
-template void flatAtomic<uint64_t>(Wave&, const Instruction&);
+FOR_EACH_SIZE(flatLoad);
+FOR_EACH_SIZE(flatStore);
+FOR_EACH_ATOMIC_TYPE(flatAtomic);
 
 }  // namespace EMULATOR_LEVEL
 }  // namespace emulator

@@ -63,25 +63,10 @@ void globalAtomic(Wave& wave, const Instruction& instruction) {
 
 void noEffect(Wave&, const Instruction&) {}
 
-template void globalLoad<1>(Wave&, const Instruction&);
-template void globalLoad<2>(Wave&, const Instruction&);
-template void globalLoad<4>(Wave&, const Instruction&);
-template void globalLoad<8>(Wave&, const Instruction&);
-template void globalLoad<12>(Wave&, const Instruction&);
-template void globalLoad<16>(Wave&, const Instruction&);
-template void globalStore<1>(Wave&, const Instruction&);
-template void globalStore<2>(Wave&, const Instruction&);
-template void globalStore<4>(Wave&, const Instruction&);
-template void globalStore<8>(Wave&, const Instruction&);
-template void globalStore<12>(Wave&, const Instruction&);
-template void globalStore<16>(Wave&, const Instruction&);
-template void globalLoadLds<1>(Wave&, const Instruction&);
-template void globalLoadLds<2>(Wave&, const Instruction&);
-template void globalLoadLds<4>(Wave&, const Instruction&);
-template void globalLoadLds<12>(Wave&, const Instruction&);
-template void globalLoadLds<16>(Wave&, const Instruction&);
-template void globalAtomic<uint32_t>(Wave&, const Instruction&);
-template void globalAtomic<uint64_t>(Wave&, const Instruction&);
+FOR_EACH_SIZE(globalLoad);
+FOR_EACH_SIZE(globalStore);
+FOR_EACH_LDS_SIZE(globalLoadLds);
+FOR_EACH_ATOMIC_TYPE(globalAtomic);
 
 }  // namespace EMULATOR_LEVEL
 }  // namespace emulator

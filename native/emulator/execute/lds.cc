@@ -165,26 +165,14 @@ void ldsExchange2(Wave& wave, const Instruction& instruction) {
   issue<performExchange2<T>>(wave, instruction, access, kLgkmCount);
 }
 
-template void ldsRead<1>(Wave&, const Instruction&);
-template void ldsRead<2>(Wave&, const Instruction&);
-template void ldsRead<4>(Wave&, const Instruction&);
-template void ldsRead<8>(Wave&, const Instruction&);
-template void ldsRead<12>(Wave&, const Instruction&);
-template void ldsRead<16>(Wave&, const Instruction&);
+FOR_EACH_SIZE(ldsRead);
 template void ldsRead2<4>(Wave&, const Instruction&);
 template void ldsRead2<8>(Wave&, const Instruction&);
-template void ldsWrite<1>(Wave&, const Instruction&);
-template void ldsWrite<2>(Wave&, const Instruction&);
-template void ldsWrite<4>(Wave&, const Instruction&);
-template void ldsWrite<8>(Wave&, const Instruction&);
-template void ldsWrite<12>(Wave&, const Instruction&);
-template void ldsWrite<16>(Wave&, const Instruction&);
+FOR_EACH_SIZE(ldsWrite);
 template void ldsWrite2<4>(Wave&, const Instruction&);
 template void ldsWrite2<8>(Wave&, const Instruction&);
-template void ldsAtomic<uint32_t>(Wave&, const Instruction&);
-template void ldsAtomic<uint64_t>(Wave&, const Instruction&);
-template void ldsExchange2<uint32_t>(Wave&, const Instruction&);
-template void ldsExchange2<uint64_t>(Wave&, const Instruction&);
+FOR_EACH_ATOMIC_TYPE(ldsAtomic);
+FOR_EACH_ATOMIC_TYPE(ldsExchange2);
 
 }  // namespace EMULATOR_LEVEL
 }  // namespace emulator

@@ -70,6 +70,24 @@ template <class T>
 void scalarAtomic(Wave& wave, const Instruction& instruction);
 void scalarTime(Wave& wave, const Instruction& instruction);
 
+/// Instantiates a handler for the sizes in bytes of loads and stores, of loads into LDS, and of atomics.
+#define FOR_EACH_SIZE(handler)                          \
+  template void handler<1>(Wave&, const Instruction&);  \
+  template void handler<2>(Wave&, const Instruction&);  \
+  template void handler<4>(Wave&, const Instruction&);  \
+  template void handler<8>(Wave&, const Instruction&);  \
+  template void handler<12>(Wave&, const Instruction&); \
+  template void handler<16>(Wave&, const Instruction&)
+#define FOR_EACH_LDS_SIZE(handler)                      \
+  template void handler<1>(Wave&, const Instruction&);  \
+  template void handler<2>(Wave&, const Instruction&);  \
+  template void handler<4>(Wave&, const Instruction&);  \
+  template void handler<12>(Wave&, const Instruction&); \
+  template void handler<16>(Wave&, const Instruction&)
+#define FOR_EACH_ATOMIC_TYPE(handler)                         \
+  template void handler<uint32_t>(Wave&, const Instruction&); \
+  template void handler<uint64_t>(Wave&, const Instruction&)
+
 /// Instructions that only order or flush caches, which the emulator does not have.
 void noEffect(Wave& wave, const Instruction& instruction);
 

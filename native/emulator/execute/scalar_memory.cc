@@ -93,8 +93,7 @@ void scalarAtomic(Wave& wave, const Instruction& instruction) {
   access.data = data.rows;
   issue<performScalarAtomic<T>>(wave, instruction, access, kLgkmCount);
 }
-template void scalarAtomic<uint32_t>(Wave&, const Instruction&);
-template void scalarAtomic<uint64_t>(Wave&, const Instruction&);
+FOR_EACH_ATOMIC_TYPE(scalarAtomic);
 
 /// A clock that only ever rises: 40 per reading, whatever the host does, so that results stay the same.
 void scalarTime(Wave& wave, const Instruction& instruction) {

@@ -37,18 +37,8 @@ void scratchStore(Wave& wave, const Instruction& instruction) {
   issue<performPrivateStore<Bytes>>(wave, instruction, access, kVmCount);
 }
 
-template void scratchLoad<1>(Wave&, const Instruction&);
-template void scratchLoad<2>(Wave&, const Instruction&);
-template void scratchLoad<4>(Wave&, const Instruction&);
-template void scratchLoad<8>(Wave&, const Instruction&);
-template void scratchLoad<12>(Wave&, const Instruction&);
-template void scratchLoad<16>(Wave&, const Instruction&);
-template void scratchStore<1>(Wave&, const Instruction&);
-template void scratchStore<2>(Wave&, const Instruction&);
-template void scratchStore<4>(Wave&, const Instruction&);
-template void scratchStore<8>(Wave&, const Instruction&);
-template void scratchStore<12>(Wave&, const Instruction&);
-template void scratchStore<16>(Wave&, const Instruction&);
+FOR_EACH_SIZE(scratchLoad);
+FOR_EACH_SIZE(scratchStore);
 
 }  // namespace EMULATOR_LEVEL
 }  // namespace emulator

@@ -29,6 +29,8 @@ constexpr unsigned kVop2InVop3 = 256, kVop1InVop3 = 320, kOwnInVop3 = 448;
 
 Table sop1Table(), sop2Table(), sopcTable(), sopkTable(), soppTable();
 Table vop1Table(), vop2Table(), vopcTable(), vop3Table(), vop3pTable();
+/// Conversions that read op_sel as the part that they take or leave, not as halves of their sources.
+Table convertVop1Table(), convertVop3Table();
 
 /// The row of `opcode` for `target`; null where there is none.
 const Opcode* find(const Table& table, Target target, unsigned opcode);
