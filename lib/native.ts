@@ -54,6 +54,8 @@ export interface NativeBinding {
   setEmulatorOption(library: string, name: string, value: string): boolean;
   /** What the emulator has counted of launches on its device `ordinal` since the last call, as JSON. */
   takeEmulatorCounters(library: string, ordinal: number): string;
+  /** The x86-64 level whose code the emulator runs. */
+  emulatorCpuLevel(library: string): "x86_64" | "x86_64_v3" | "x86_64_v4";
   /** How often the emulator's HIP function of that name has been called in this process. */
   emulatorCalls(library: string, name: string): number;
 }

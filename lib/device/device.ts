@@ -12,6 +12,7 @@ import { type HostBytes, hostBytes } from "./host-bytes.js";
 import { checkShape, elementCount } from "./layout.js";
 import { MEMORY_CATEGORIES, type MemoryCategory, type MemoryReport, NOTHING, Storage } from "./memory.js";
 import { Module } from "./module.js";
+import { warnOfSlowEmulation } from "./slow-emulation.js";
 import { type DeviceWithStreams, Stream } from "./stream.js";
 import { Tensor } from "./tensor.js";
 
@@ -66,7 +67,9 @@ export class Device extends DeviceContext implements DeviceWithStreams {
     const arch = checkOneOf(emulate, "emulate", EMULATED_ARCHS);
     const units = computeUnits === undefined ? 0 : checkInteger(computeUnits, "computeUnits", 1, 1024);
     const bytes = memoryBytes === undefined ? 0 : checkInteger(memoryBytes, "memoryBytes", 4096, 2 ** 46);
-    return new Device(native().openEmulatedDevice(emulatorLibrary(), arch, units, bytes));
+    const device = new Device(native().openEmulatedDevice(emulatorLibrary(), arch, units, bytes));
+    warnOfSlowEmulation();
+    return device;
   }
 
   static #openGpu(ordinal: number): Device {

@@ -139,6 +139,12 @@ Napi::Value emulatorCalls(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value emulatorCpuLevel(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::String::New(info.Env(), emulator(info[0].ToString()).functions.rocmEmulatorCpuLevel());
+  });
+}
+
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   auto* environment = new Environment(env);
   env.SetInstanceData(environment);
@@ -159,6 +165,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("setEmulatorOption", Napi::Function::New<setEmulatorOption>(env));
   exports.Set("takeEmulatorCounters", Napi::Function::New<takeEmulatorCounters>(env));
   exports.Set("emulatorCalls", Napi::Function::New<emulatorCalls>(env));
+  exports.Set("emulatorCpuLevel", Napi::Function::New<emulatorCpuLevel>(env));
   exports.Set("openEmulatedDevice", Napi::Function::New<openEmulatedDevice>(env));
   return exports;
 }

@@ -109,6 +109,8 @@ using hipHostFn_t = void (*)(void*);
   EMULATOR_FUNCTION(hipError_t, rocmEmulatorSetOption, (const char* name, const char* value))              \
   /** How often a HIP function has been called in this process: "hipMalloc". */                            \
   EMULATOR_FUNCTION(uint64_t, rocmEmulatorCalls, (const char* function))                                   \
+  /** The x86-64 level whose code executes kernels: "x86_64" | "x86_64_v3" | "x86_64_v4". */               \
+  EMULATOR_FUNCTION(const char*, rocmEmulatorCpuLevel, ())                                                 \
   /** The dwords of the instruction at `words` (of which `count` may be read), 0 where none is known; its  \
    * text. */                                                                                              \
   EMULATOR_FUNCTION(int, rocmEmulatorDisassemble,                                                          \

@@ -130,6 +130,8 @@ EMULATOR_EXPORT const char* rocmEmulatorTakeCounters(int device) {
   return text.c_str();
 }
 
+EMULATOR_EXPORT const char* rocmEmulatorCpuLevel() { return engine().level; }
+
 EMULATOR_EXPORT uint64_t rocmEmulatorCalls(const char* function) { return function ? callsOf(function) : 0; }
 
 EMULATOR_EXPORT hipError_t rocmEmulatorSetOption(const char* name, const char* value) {

@@ -129,6 +129,9 @@ void devices(const Fixture& f) {
   expect("rocmEmulatorTakeCounters", "an unknown device", !std::strcmp(rocmEmulatorTakeCounters(99), "[]"));
   expect("rocmEmulatorCalls", "an unknown function", rocmEmulatorCalls("hipNonsense") == 0);
   expect("rocmEmulatorCalls", "null", rocmEmulatorCalls(nullptr) == 0);
+  rocmEmulatorSetOption("CPU", "x86_64");
+  expect("rocmEmulatorCpuLevel", "a lower level", !std::strcmp(rocmEmulatorCpuLevel(), "x86_64"));
+  rocmEmulatorSetOption("CPU", "best");
   const uint32_t words[] = {0xffffffff, 0xffffffff};
   expect("rocmEmulatorDisassemble", "no instruction",
          rocmEmulatorDisassemble("gfx942", words, 2, nullptr, 0) == 0);

@@ -9,6 +9,7 @@ import { noCompiler, runtimeKernels } from "../../support/runtime-kernels.js";
 import { noTestKernels, testObjectPaths } from "../../support/test-kernels.js";
 
 const build = fileURLToPath(new URL("../../../build", import.meta.url));
+
 /** The code objects of the kernels built for `arch`, by provider. */
 function builtKernels(arch: string): Map<string, string[]> {
   const folder = join(build, "kernels", arch);

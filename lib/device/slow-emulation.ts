@@ -1,0 +1,21 @@
+import { log } from "../log.js";
+import { emulatorLibrary, native } from "../native.js";
+
+/** What to say of the emulator's speed on this processor; null where there is nothing. */
+export function slowEmulation(): string | null {
+  if (native().emulatorCpuLevel(emulatorLibrary()) !== "x86_64") return null;
+  return (
+    "the emulator runs the code for plain x86-64, which computes fused multiply-adds in software: kernels take up to " +
+    "ten times as long as on a processor with AVX2 and FMA (x86-64-v3)"
+  );
+}
+
+let told = false;
+
+/** Warns of it, once in a thread. */
+export function warnOfSlowEmulation(): void {
+  const warning = told ? null : slowEmulation();
+  if (warning === null) return;
+  told = true;
+  log("warn", warning);
+}
