@@ -78,10 +78,11 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
     const { numHeads, numKvHeads, headSize, dtype, kvCacheDtype } = this.config;
     const stream = this.device.streamOf(given.stream as Stream | undefined);
     const batch = checkBatch(given.batch, this.device, this.config);
-    if (stream.capture !== null && batch.step.version === 0) {
+    const { capture } = stream; // a native call: asked once
+    if (capture !== null && batch.step.version === 0) {
       throw invalidArgument("batch", "an update() before a call with it is captured", "none");
     }
-    const tokens = stream.capture === null ? batch.step.shape.tokens : batch.maxTokens;
+    const tokens = capture === null ? batch.step.shape.tokens : batch.maxTokens;
     const rows = { dtype, tokens, heads: numHeads, headSize };
     const query = checkRows(given.query, "query", batch, rows);
     const output = checkOutput(given.output, batch, rows);
@@ -104,7 +105,7 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
     const outputScale = checkScale(given.outputScale, "outputScale", batch, this.#writesFp8 || noFp8);
     const cache = checkCache(given.cache, batch, this.kvCacheLayout, key !== null);
     const call = { query, key, value, output, lse, sinks, kScale, vScale, outputScale, cache };
-    this.enqueue(call, batch, cache, stream);
+    this.enqueue(call, batch, cache, stream, capture);
   }
 }
 

@@ -3,6 +3,7 @@ import type { AttentionBackend } from "../backends/backend.js";
 import type { Batch, Derived } from "../batch/batch.js";
 import { fp8Encoding } from "../catalog/targets.js";
 import type { AttentionConfig, BackendName, MlaAttentionConfig, ResolvedConfig } from "../config.js";
+import type { Capture } from "../device/capture.js";
 import { Device } from "../device/device.js";
 import type { Stream } from "../device/stream.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
@@ -100,7 +101,7 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     this.check();
     const given = checkOptions(options, ["stream"]);
     const stream = this.device.streamOf(given.stream as Stream | undefined);
-    this.#prepare(checkBatch(batch, this.device, this.config), stream).workspace.at(stream);
+    this.#prepare(checkBatch(batch, this.device, this.config), stream).workspace.at(stream, stream.capture);
   }
 
   /** Frees workspace and derived metadata after their last use. Caches and batches live on. Idempotent. */
@@ -124,18 +125,23 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     this.device.check();
   }
 
-  /** Enqueues a call that has passed all checks. */
-  protected enqueue(call: Call, batch: Batch, cache: KvCacheLayer, stream: Stream): void {
-    const { capture } = stream;
-    const prepared = this.#prepared.get(batch) ?? this.#prepareForCall(batch, stream);
+  /** Enqueues a call that has passed all checks. `capture`: the stream's. */
+  protected enqueue(
+    call: Call,
+    batch: Batch,
+    cache: KvCacheLayer,
+    stream: Stream,
+    capture: Capture | null,
+  ): void {
+    const prepared = this.#prepared.get(batch) ?? this.#prepareForCall(batch, stream, capture);
     if (capture !== null) batch.limitBlocks(cache.numBlocks, capture);
     const plan = capture === null ? this.#planOfStep(prepared, batch) : this.#planOfCapture(prepared, batch);
-    const workspace = prepared.workspace.at(stream);
+    const workspace = prepared.workspace.at(stream, capture);
     this.#runner.run(call, plan, { batch, derived: prepared.derived, workspace, stream });
   }
 
-  #prepareForCall(batch: Batch, stream: Stream): Prepared {
-    if (stream.capture === null) return this.#prepare(batch, stream);
+  #prepareForCall(batch: Batch, stream: Stream, capture: Capture | null): Prepared {
+    if (capture === null) return this.#prepare(batch, stream);
     throw invalidArgument(
       "batch",
       "a batch that attention.prepare(batch) has seen before the capture",

@@ -17,10 +17,9 @@ export class Workspace {
     private readonly bytes: number,
   ) {}
 
-  /** The address of the piece for what is enqueued on `stream` now; 0n where none is needed. ERR_OUT_OF_MEMORY. */
-  at(stream: Stream): bigint {
+  /** The address of the piece for a call on `stream`, in its `capture`; 0n where none is needed. ERR_OUT_OF_MEMORY. */
+  at(stream: Stream, capture: Capture | null): bigint {
     if (this.bytes === 0) return 0n;
-    const { capture } = stream;
     const known = capture === null ? this.#byStream.get(stream) : this.#byCapture.get(capture);
     if (known !== undefined) return known.pointer;
     this.#dropUnused();
