@@ -1,20 +1,7 @@
-/** What can be given back. */
-interface Disposable {
-  dispose(): void;
-}
+import { Owned } from "./owned.js";
 
-/** The captures of this thread that nobody has dropped, by their numbers, which are the process's. */
+/** The captures of this thread by their numbers, which are the process's. */
 const captures = new Map<number, WeakRef<Capture>>();
-
-const dropped = new FinalizationRegistry<{ number: number; owned: Set<Disposable> }>(({ number, owned }) => {
-  captures.delete(number);
-  giveBack(owned);
-});
-
-function giveBack(owned: Set<Disposable>): void {
-  for (const resource of [...owned].reverse()) resource.dispose();
-  owned.clear();
-}
 
 /**
  * One capture, the same for all streams that take part in it. It owns what was made for the captured work alone, such as
@@ -22,11 +9,11 @@ function giveBack(owned: Set<Disposable>): void {
  * else keeps such a resource by its capture does so weakly (WeakMap), so that it also ends with a graph that is dropped.
  */
 export class Capture {
-  readonly #owned = new Set<Disposable>();
+  readonly #owned = new Owned(this);
 
   constructor(number: number) {
+    for (const [known, capture] of captures) if (capture.deref() === undefined) captures.delete(known);
     captures.set(number, new WeakRef(this));
-    dropped.register(this, { number, owned: this.#owned });
   }
 
   /** The capture of that number; null for 0, which is none. */
@@ -35,13 +22,12 @@ export class Capture {
   }
 
   /** Lets `resource` be disposed of when the graph is. */
-  own<Resource extends Disposable>(resource: Resource): Resource {
-    this.#owned.add(resource);
-    return resource;
+  own<Resource extends { dispose(): void }>(resource: Resource): Resource {
+    return this.#owned.add(resource);
   }
 
-  /** Disposes of what it owns, latest first. */
+  /** Disposes of what it owns. */
   dispose(): void {
-    giveBack(this.#owned);
+    this.#owned.dispose();
   }
 }

@@ -5,6 +5,7 @@ import { Capture } from "./capture.js";
 import { DeviceContext, DeviceObject } from "./context.js";
 import { hostBytes } from "./host-bytes.js";
 import { Kernel } from "./module.js";
+import { Owned } from "./owned.js";
 
 /** An open device as its streams, and what is enqueued on them, know it. */
 export interface DeviceWithStreams extends DeviceContext {
@@ -38,6 +39,7 @@ export interface LaunchOptions {
  * enqueue and return; `synchronize`, reads and uploads are Promises and never block the event loop.
  */
 export class Stream extends DeviceObject<NativeStream, DeviceWithStreams> {
+  readonly #owned = new Owned(this);
   /** The capture that this stream has begun. */
   #begun: Capture | null = null;
 
@@ -61,6 +63,11 @@ export class Stream extends DeviceObject<NativeStream, DeviceWithStreams> {
   /** The hipStream_t. */
   get handle(): bigint {
     return this.native.handle;
+  }
+
+  /** @internal Lets `resource`, made for this stream alone, be disposed of when the stream is, or is collected. */
+  own<Resource extends { dispose(): void }>(resource: Resource): Resource {
+    return this.#owned.add(resource);
   }
 
   /** @internal The capture that the stream takes part in now; null where it is not captured. */
@@ -147,6 +154,7 @@ export class Stream extends DeviceObject<NativeStream, DeviceWithStreams> {
       throw invalidArgument("stream", "a stream other than the device's default stream", this);
     }
     super.dispose();
+    this.#owned.dispose();
     this.#begun?.dispose();
   }
 }

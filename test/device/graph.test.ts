@@ -220,12 +220,17 @@ describe.skipIf(noCompiler)("capture and graphs", () => {
       branch.dispose();
     });
 
-    it("until the stream that began it is disposed of", () => {
+    it("until the stream that began it is disposed of, as what that stream owns itself", () => {
       const short = device.createStream();
       short.beginCapture();
-      const resource = short.capture!.own(counted());
+      const resources = [short.capture!.own(counted()), short.own(counted())];
+      short.endCapture().dispose();
+      expect(resources.map(({ ends }) => ends)).toEqual([1, 0]);
+      short.beginCapture();
+      resources.push(short.capture!.own(counted()));
       short.dispose();
-      expect(resource.ends).toBe(1);
+      short.dispose();
+      expect(resources.map(({ ends }) => ends)).toEqual([1, 1, 1]);
     });
 
     it("to the last launch: memory is freed after it", async () => {

@@ -49,7 +49,7 @@ describe.skipIf(noCompiler)("memory, streams and modules", () => {
     const outcome = await runProgram("collected.mjs", { nodeOptions: ["--expose-gc"] });
     expect(outcome).toEqual({
       status: 0,
-      stdout: "collected 0\npeak true staging true\ncaptures ended 100\nend\n",
+      stdout: "collected 0\npeak true staging true\ncaptures ended 100\nworkspace was needed true\nend\n",
       stderr: "",
     });
   });

@@ -1,6 +1,7 @@
 // What nobody disposes of is freed by the garbage collector (--expose-gc), and loops leave nothing behind.
 import { readdirSync, readFileSync } from "node:fs";
 import { emulatorCalls } from "../../../dist/device/emulator.js";
+import { createAttention, createBatch } from "../../../dist/index.js";
 import { openDevice } from "./gate.mjs";
 
 const device = openDevice();
@@ -58,6 +59,28 @@ await settled("reserved", 0);
 await until(() => streams() === 1 && modules() === 0);
 await until(() => threads() < 50);
 console.log("captures ended", ends);
+
+// Streams with the workspace of attention on them.
+const attention = createAttention(device, { numHeads: 2, numKvHeads: 1, headSize: 64, dtype: "float16" });
+const cache = attention.createKvCache({ numBlocks: 4 });
+const batch = createBatch(device, { maxSequences: 1, maxTokens: 1, maxBlocksPerSequence: 4 });
+batch.update({ queryStartLoc: [0, 1], seqLens: [33], blockTable: [[0, 1, 2]] });
+const [query, key, output] = [2, 1, 2].map((heads) => device.zeros([1, heads, 64], "float16"));
+async function attend(graph) {
+  const stream = device.createStream();
+  stream.wait(device.defaultStream.record());
+  if (graph) stream.beginCapture();
+  attention.forward({ query, key, value: key, output, cache: cache.layer(0), batch, stream });
+  if (graph) stream.endCapture().launch(stream);
+  await stream.synchronize();
+}
+attention.prepare(batch);
+const { workspace } = device.memory().byCategory;
+for (let round = 0; round < 40; round++) await attend(round % 2 === 0);
+await until(() => streams() === 1 && device.memory().byCategory.workspace === workspace);
+attention.dispose();
+await until(() => device.memory().byCategory.workspace === 0);
+console.log("workspace was needed", workspace > 0);
 
 // Devices too: whoever forgets close() loses nothing for ever.
 for (let round = 0; round < 50; round++) openDevice().zeros([16], "uint8");
