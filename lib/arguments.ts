@@ -67,13 +67,22 @@ export function checkOptions<Key extends string>(
   argument = "options",
 ): { readonly [K in Key]?: unknown } {
   if (value === undefined) return {};
-  if (!isPlain(value)) throw invalidArgument(argument, `an object with ${keys.join(", ")}`, value);
+  checkPlain(value, argument, `an object with ${keys.join(", ")}`);
   for (const key of Object.keys(value)) {
     if (!(keys as readonly string[]).includes(key)) {
       throw invalidArgument(argument, `only ${keys.join(", ")}`, key);
     }
   }
   return value as { readonly [K in Key]?: unknown };
+}
+
+/** Checks an object whose keys are looked at elsewhere. */
+export function checkPlain(
+  value: unknown,
+  argument: string,
+  expected = "a plain object",
+): asserts value is object {
+  if (!isPlain(value)) throw invalidArgument(argument, expected, value);
 }
 
 /** Whether `value` is an object literal of any realm, or an object without a prototype. */

@@ -1,4 +1,4 @@
-import { checkOptions } from "../arguments.js";
+import { checkOptions, checkPlain } from "../arguments.js";
 import type { Batch } from "../batch/batch.js";
 import { type AttentionConfig, isMlaConfig } from "../config.js";
 import type { Device } from "../device/device.js";
@@ -115,7 +115,8 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
  * ERR_AITER_NOT_INSTALLED), ERR_NO_KERNELS_FOR_ARCH, ERR_KERNEL_CORRUPT, ERR_KERNEL_UNTRUSTED.
  */
 export function createAttention(device: Device, config: AttentionConfig): Attention {
-  if (typeof config === "object" && config !== null && isMlaConfig(config)) {
+  checkPlain(config, "config");
+  if (isMlaConfig(config)) {
     throw invalidArgument("config", "the options of multi-head attention", "kvLoraRank, an option of MLA");
   }
   return new Attention(chooseBackend(device, config));

@@ -1,4 +1,4 @@
-import { checkInstance, checkOptions, PackageObject } from "../arguments.js";
+import { checkInstance, checkOptions, checkPlain, PackageObject } from "../arguments.js";
 import type { AttentionBackend } from "../backends/backend.js";
 import type { Batch, Derived } from "../batch/batch.js";
 import { fp8Encoding } from "../catalog/targets.js";
@@ -195,7 +195,7 @@ export function chooseBackend<Call>(
   options: AttentionConfig | MlaAttentionConfig,
 ): Chosen<Call> {
   checkInstance(device, "device", Device).check();
-  if (typeof options !== "object" || options === null) throw invalidArgument("config", "an object", options);
+  checkPlain(options, "config");
   const { arch, gcnArchName } = device.info;
   const catalog = kernelsForDevice(gcnArchName, options.env);
   const explanation = explain(options, { device, catalog });
