@@ -1,8 +1,9 @@
-import { type Launch, PROVIDERS } from "../catalog/choose.js";
+import { checkOptions, checkPlain, isArray } from "../arguments.js";
+import { PROVIDERS } from "../catalog/choose.js";
 import type { Sizes } from "../catalog/sizes.js";
 import { ATTENTION_TYPES, COMPUTE_DTYPES, KV_CACHE_DTYPES } from "../config.js";
 import { invalidArgument } from "../errors.js";
-import type { Capabilities, KernelChoice, Limits, Phase } from "./capabilities.js";
+import type { Capabilities, Limits, Phase } from "./capabilities.js";
 
 /**
  * The table of a program's own backend. Entries left out are as narrow as the least of this package's backends: 16-bit
@@ -70,15 +71,10 @@ const CHECKS: Readonly<Record<keyof Required<OwnCapabilities>, Check>> = {
 
 /** Checks a program's table and fills in the rest. Throws ERR_INVALID_ARGUMENT. */
 export function completeCapabilities(own: OwnCapabilities): Capabilities {
-  if (typeof own !== "object" || own === null) throw invalidArgument("capabilities", "an object", own);
-  for (const key of Object.keys(own)) {
-    if (!Object.hasOwn(CHECKS, key)) {
-      throw invalidArgument("capabilities", `only ${Object.keys(CHECKS).join(", ")}`, key);
-    }
-  }
+  checkOptions(own, Object.keys(CHECKS), "capabilities");
   const given: Partial<Capabilities> = {};
   for (const [key, check] of Object.entries(CHECKS)) {
-    const value = own[key as keyof OwnCapabilities];
+    const value = own?.[key as keyof OwnCapabilities];
     const isRequired = key === "kind" || key === "summary";
     if (value === undefined && !isRequired) continue;
     check(value, `capabilities.${key}`);
@@ -97,7 +93,7 @@ function oneOf(words: readonly string[]): Check {
 
 function listOf(check: Check): Check {
   return (value, argument) => {
-    if (!Array.isArray(value) || value.length === 0) throw invalidArgument(argument, "a list", value);
+    if (!isArray(value) || value.length === 0) throw invalidArgument(argument, "a list", value);
     for (const [index, entry] of value.entries()) check(entry, `${argument}[${index}]`);
   };
 }
@@ -112,35 +108,25 @@ function flag(value: unknown, argument: string): void {
 
 /** { launches: [{ provider, operation, variant? }], note? } */
 function kernelChoice(value: unknown, argument: string): void {
-  record(value, argument, ["launches", "note"]);
-  const { launches, note } = value as Partial<KernelChoice>;
+  const { launches, note } = checkOptions(value, ["launches", "note"], argument);
   if (note !== undefined) text(note, `${argument}.note`);
   listOf((launch, at) => {
-    record(launch, at, ["provider", "operation", "variant"]);
-    const { provider, operation, variant } = launch as Partial<Launch>;
+    const { provider, operation, variant } = checkOptions(launch, ["provider", "operation", "variant"], at);
     oneOf(PROVIDERS)(provider, `${at}.provider`);
     text(operation, `${at}.operation`);
     if (variant !== undefined) text(variant, `${at}.variant`);
   })(launches, `${argument}.launches`);
 }
 
-function record(value: unknown, argument: string, keys: readonly string[]): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalidArgument(argument, "an object", value);
-  }
-  for (const key of Object.keys(value)) {
-    if (!keys.includes(key)) throw invalidArgument(argument, `only ${keys.join(", ")}`, key);
-  }
-}
-
 function sizes(value: unknown, argument: string): void {
-  const fields = Object.entries((value ?? {}) as Sizes);
+  const expected = "{ oneOf: sizes } or { min?, max?, multipleOf? } in integers";
+  checkPlain(value, argument, expected);
+  const fields = Object.entries(value as Sizes);
   const isCount = (size: unknown) => Number.isSafeInteger(size) && (size as number) > 0;
   const isList = fields.length === 1 && fields[0]![0] === "oneOf";
+  const list: unknown = fields[0]?.[1];
   const isRight = isList
-    ? Array.isArray(fields[0]![1]) && fields[0]![1].length > 0 && fields[0]![1].every(isCount)
+    ? isArray(list) && list.length > 0 && list.every(isCount)
     : fields.every(([name, size]) => ["min", "max", "multipleOf"].includes(name) && isCount(size));
-  if (typeof value !== "object" || value === null || Array.isArray(value) || !isRight) {
-    throw invalidArgument(argument, "{ oneOf: sizes } or { min?, max?, multipleOf? } in integers", value);
-  }
+  if (!isRight) throw invalidArgument(argument, expected, value);
 }

@@ -6,6 +6,7 @@ import {
   explain,
   listBackends,
   overrideBackend,
+  registerBackend,
   selectBackend,
   setLogger,
   traceLaunches,
@@ -30,12 +31,15 @@ it("any arguments of attention, batches and caches are answered rightly or with 
   const forward = { query, key, value, output, cache: cache.layer(0), batch };
   const { defaultStream: stream } = device;
   const part = () => device.zeros([8, 16, 1, 64], "float16");
+  type Own = Parameters<typeof registerBackend>;
+  const table = { kind: "standard", summary: "Mine.", headSizes: { oneOf: [64] } };
   const calls: Call[] = [
     ["createAttention", createAttention, device, config],
     ["createBatch", createBatch, device, limits],
     ["createKvCache", attention.createKvCache.bind(attention), { numBlocks: 2, layers: 2 }],
     ["wrapKvCache", attention.wrapKvCache.bind(attention), { key: part(), value: part() }],
     ["layer", cache.layer.bind(cache), 0],
+    ["part", cache.layer(0).part.bind(cache.layer(0)), "key"],
     ["copyBlocks", cache.copyBlocks.bind(cache), [{ from: 0, to: 1 }], { stream }],
     ["update", batch.update.bind(batch), pool.batch([{ id: "a", queryLength: 3 }]), { stream }],
     ["updateSlots", batch.update.bind(batch), slots, { stream }],
@@ -45,6 +49,13 @@ it("any arguments of attention, batches and caches are answered rightly or with 
     ["selectBackend", selectBackend, config, { arch: "gfx942" }],
     ["listBackends", listBackends],
     ["overrideBackend", (name: never) => [overrideBackend(name), overrideBackend(null)], "TRITON_ATTN"],
+    [
+      "registerBackend",
+      (...given: never[]) => registerBackend(...(given as unknown as Own))(),
+      "MINE",
+      table,
+      () => null,
+    ],
     ["setLogger", (logger: never) => [setLogger(logger), setLogger(null)], null],
     ["traceLaunches", (listener: never) => [traceLaunches(listener), traceLaunches(null)], null],
   ];
