@@ -103,7 +103,7 @@ using hipHostFn_t = void (*)(void*);
    * none; of -1: the variable of the environment for which no device is made. */                          \
   EMULATOR_FUNCTION(const char*, rocmEmulatorLastFault, (int device))                                      \
   /** What option COUNTERS had counted of the last 256 launches that have ended on `device` since the last \
-   * call: a JSON array (lib/device/counters.ts), valid until this thread calls again. */                  \
+   * call: a JSON array (lib/device/emulator.ts), valid until this thread calls again. */                  \
   EMULATOR_FUNCTION(const char*, rocmEmulatorTakeCounters, (int device))                                   \
   /** Sets what the variable ROCM_EMULATOR_<name> would, for the launches and calls that follow. */        \
   EMULATOR_FUNCTION(hipError_t, rocmEmulatorSetOption, (const char* name, const char* value))              \

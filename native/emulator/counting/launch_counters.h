@@ -6,7 +6,7 @@
 
 namespace emulator {
 
-/// What a launch that has ended was counted to do, as the JSON object that lib/device/counters.ts describes.
+/// What a launch that has ended was counted to do, as the JSON object that lib/device/emulator.ts describes.
 std::string countersText(const Launch& launch);
 
 }  // namespace emulator

@@ -8,8 +8,8 @@ import { attend, Random, rowErrors } from "../../support/reference.js";
 // AITER's objects whose waves race: what they compute depends on how far waves get between barriers, however late loads
 // into LDS take effect. On the hardware their waves advance together, as under SCHEDULE=turn.
 //
-// mla_a8w8_qh16_qseqlen1: after a barrier a wave reads P from LDS (+0x1544) and, without another one, writes its next P
-// there (+0x1644), while others may not have read yet.
+// mla_a8w8_qh16_qseqlen1 (2 and 4 likewise): after a barrier a wave reads P from LDS (+0x1544) and, without another
+// one, writes its next P there (+0x1644), while others may not have read yet.
 //
 // gfx950's causal forward (aiter.test.ts): a workgroup's second tile of queries fills LDS (+0x50c) without a barrier
 // behind the first one's last reads (+0x4144).
