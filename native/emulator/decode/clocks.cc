@@ -1,8 +1,5 @@
 #include "decode/clocks.h"
 
-#include <cstring>
-#include <initializer_list>
-
 #include "isa/matrix_shape.h"
 
 // How long instructions keep their SIMD's ALU busy. Vector instructions take 64 lanes through 16 in 4 clocks;
@@ -30,14 +27,6 @@ uint32_t matrixPasses(Target target, const MatrixShape& shape) {
   return isF8f6f4(shape) && !(isSmall(shape.a) && isSmall(shape.b)) ? 2 * least : least;
 }
 
-bool isFullProduct(const char* mnemonic) {
-  for (const char* name :
-       {"v_mul_lo_u32", "v_mul_hi_u32", "v_mul_hi_i32", "v_mad_u64_u32", "v_mad_i64_i32"}) {
-    if (std::strcmp(mnemonic, name) == 0) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 uint32_t clocks(Target target, const Instruction& instruction) {
@@ -47,7 +36,7 @@ uint32_t clocks(Target target, const Instruction& instruction) {
     case InstructionClass::transcendental:
       return kQuarterRate;
     case InstructionClass::vector:
-      return isFullProduct(instruction.opcode->mnemonic) ? kQuarterRate : kFullRate;
+      return instruction.opcode->quarterRate ? kQuarterRate : kFullRate;
     default:
       return 0;
   }

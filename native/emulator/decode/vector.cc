@@ -1,5 +1,3 @@
-#include <cstring>
-
 #include "decode/decoder.h"
 #include "decode/tables/rows.h"
 #include "execute/not_modelled.h"
@@ -20,7 +18,9 @@ bool isSource(unsigned code) {
   return code != 125 && code != 239 && code != kSdwa && code != kDpp && code != 254;
 }
 
-bool isComparisonOfExec(const Opcode& opcode) { return std::strncmp(opcode.mnemonic, "v_cmpx", 6) == 0; }
+/// Whether a VOPC opcode is a v_cmpx, whose mask becomes EXEC, too: they follow 16 opcodes behind their
+/// v_cmp, those of classes one behind.
+constexpr bool isComparisonOfExec(unsigned opcode) { return opcode < 32 ? opcode & 1 : opcode & 16; }
 
 bool isModified(const Instruction& i) {
   if (i.sdwa || i.dpp || i.clamp || i.outputModifier || i.destinationSelect != 6) return true;
@@ -53,7 +53,6 @@ bool bind(const Opcode& opcode, Instruction* out) {
     }
     handlers = handlers->saturating;
   }
-  if (handlers->resultBits == 1) out->writesExec = isComparisonOfExec(opcode);
   bool restAreVectors = true;
   for (int k = 1; k < handlers->sources; k++) restAreVectors &= out->source[k].isVector();
   if (isModified(*out))
@@ -142,6 +141,7 @@ bool decodeShort(Target target, const uint32_t* words, uint64_t available, Instr
     opcode = field(word, 17, 24);
     definition = find(vopcTable(), target, opcode);
     out->destination = 0;
+    out->writesExec = isComparisonOfExec(opcode);
   } else {
     out->format = Format::vop2;
     definition = find(vop2Table(), target, opcode);
@@ -210,6 +210,7 @@ bool decodeVop3(Target target, const uint32_t* words, uint64_t available, Instru
   out->clamp = field(word, 15, 15);
   out->outputModifier = static_cast<uint8_t>(field(second, 27, 28));
   if (opcode < kVop2InVop3) {
+    out->writesExec = isComparisonOfExec(opcode);
     out->scalarDestination = static_cast<uint16_t>(field(word, 0, 7));
     out->destination = 0;
   }

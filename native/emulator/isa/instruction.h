@@ -71,6 +71,7 @@ struct Opcode {
   Execute execute;
   const VectorHandlers* vector = nullptr;  ///< vector ALU operations only; execute is then its `general`
   bool reads = false, writes = false;      ///< memory instructions only: what they do to memory
+  bool quarterRate = false;                ///< vector ALU operations only: a full 32-bit integer product
 };
 
 /// A source or destination operand. `code` is the ISA's 9-bit operand encoding: 0..127 scalar registers,

@@ -45,6 +45,12 @@ constexpr Row vectorRow(uint16_t opcode, const char* mnemonic, uint8_t bits, con
   return {opcode, targets, {mnemonic, cls, bits, handlers->general, handlers}};
 }
 
+/// One that takes as many clocks as a transcendental operation.
+constexpr Row quarterRate(Row row) {
+  row.definition.quarterRate = true;
+  return row;
+}
+
 /// An operation on lanes.
 template <auto F>
 constexpr Row op(uint16_t opcode, const char* mnemonic, Targets targets = kAllTargets) {
