@@ -62,6 +62,7 @@ export abstract class DeviceContext extends PackageObject {
     await this.close();
   }
 
+  /** The device as `JSON.stringify` writes it. */
   toJSON(): DeviceInfo {
     return this.info;
   }
