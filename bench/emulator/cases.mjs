@@ -54,8 +54,8 @@ async function tritonAttention(device, queryLengths, keyLengths) {
   });
   const blocks = keyLengths.map((length) => Math.ceil(length / blockSize));
   const numBlocks = blocks.reduce((sum, count) => sum + count, 0);
-  const cache = attention.createKvCache({ numBlocks }).layer(0);
-  await cache.tensor.write(randomBits(numBlocks * 2 * blockSize * numKvHeads * HEAD_SIZE));
+  const cached = () => upload(device, numBlocks, blockSize, numKvHeads, HEAD_SIZE);
+  const cache = attention.wrapKvCache({ key: await cached(), value: await cached() });
   const tokens = queryLengths.reduce((sum, length) => sum + length, 0);
   const batch = createBatch(device, {
     maxSequences: queryLengths.length,
