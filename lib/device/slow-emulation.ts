@@ -5,8 +5,8 @@ import { emulatorLibrary, native } from "../native.js";
 export function slowEmulation(): string | null {
   if (native().emulatorCpuLevel(emulatorLibrary()) !== "x86_64") return null;
   return (
-    "the emulator runs the code for plain x86-64, which computes fused multiply-adds in software: kernels take up to " +
-    "ten times as long as on a processor with AVX2 and FMA (x86-64-v3)"
+    "the emulator runs its code for plain x86-64, which computes fused multiply-adds in software: attention takes some " +
+    "thirty times as long as on a processor with AVX2 and FMA (x86-64-v3)"
   );
 }
 
