@@ -69,7 +69,7 @@ describe.skipIf(onGpu)("doctor", () => {
     expect(works).toBe(true);
     expect(check("emulator")).toMatchObject({
       state: "warning",
-      text: expect.stringContaining("20 times slower"),
+      text: expect.stringContaining("thirty times as long"),
     });
   });
 

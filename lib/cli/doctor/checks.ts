@@ -5,17 +5,17 @@ import { PACKAGED_TARGETS } from "../../catalog/targets.js";
 import type { DeviceInfo } from "../../device/context.js";
 import { Device } from "../../device/device.js";
 import { hipLibrary } from "../../device/hip-library.js";
+import { slowEmulation } from "../../device/slow-emulation.js";
 import { RocmAttentionError } from "../../errors.js";
 import { kernelSources, namedFolders } from "../../kernels/sources.js";
 import { installedKernels, type LocatedRow, otherContracts, readKernel } from "../../kernels/store.js";
-import { emulatorLibrary } from "../../native.js";
+import { emulatorLibrary, native } from "../../native.js";
 import { BUILTIN_BACKENDS } from "../../selection/backends.js";
 import { hasAiter } from "../../selection/decide.js";
 import { explain } from "../../selection/explain.js";
 import { variableText } from "../../selection/text.js";
 import { DEVIATION_BOUND } from "../reference.js";
 import { probeAttention } from "./attention-probe.js";
-import { cpuLevel, readCpuinfo } from "./cpu.js";
 import { type Driver, driverVariables, readDriver } from "./driver.js";
 import {
   afterAttentionFailure,
@@ -140,11 +140,13 @@ function noGpu(failure: RocmAttentionError | null, driver: Driver): NoGpu {
 
 /** The level of this processor at which the emulator runs. */
 function checkEmulator(): Check {
-  const level = cpuLevel(readCpuinfo(), process.env.ROCM_EMULATOR_CPU);
-  if (level !== "x86_64") return check("emulator", "ok", `runs at the processor's level ${level}`);
-  const slow =
-    "runs at the level x86_64, some 20 times slower: without AVX2 and FMA it rounds products in software";
-  return check("emulator", "warning", slow);
+  const slow = slowEmulation();
+  if (slow !== null) return check("emulator", "warning", slow);
+  return check(
+    "emulator",
+    "ok",
+    `runs at the processor's level ${native().emulatorCpuLevel(emulatorLibrary())}`,
+  );
 }
 
 interface KernelCheck {

@@ -2,7 +2,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { cpuLevel } from "../../../lib/cli/doctor/cpu.js";
 import { driverVariables, readDriver } from "../../../lib/cli/doctor/driver.js";
 import { listingFailed, noneListed, USE_EMULATOR, withoutHip } from "../../../lib/cli/doctor/remedies.js";
 import { RocmAttentionError } from "../../../lib/errors.js";
@@ -144,27 +143,4 @@ it("shows variables that change which GPUs HIP shows, where they are set", () =>
     "ROCR_VISIBLE_DEVICES=0: HIP shows no other GPUs",
     "HSA_OVERRIDE_GFX_VERSION=9.4.2: GPUs pass for that target, whatever they are",
   ]);
-});
-
-describe("the emulator's level", () => {
-  const v3 = "avx avx2 bmi1 bmi2 f16c fma movbe abm";
-  const v4 = `${v3} avx512f avx512bw avx512cd avx512dq avx512vl`;
-
-  it.each([
-    ["x86_64_v4", v4, undefined],
-    ["x86_64_v4", v4, "best"],
-    ["x86_64_v3", v4, "x86_64_v3"],
-    ["x86_64", v4, "x86_64"],
-    ["x86_64_v3", v3, undefined],
-    ["x86_64_v3", v3, "x86_64_v4"],
-    ["x86_64", v4.replace(" fma", ""), undefined],
-    ["x86_64", v3.replace(" avx2", ""), undefined],
-    ["x86_64", "fpu sse sse2", undefined],
-  ])("is %s with the flags %j and ROCM_EMULATOR_CPU=%s", (level, flags, requested) => {
-    expect(cpuLevel(`processor\t: 0\nflags\t\t: ${flags}\nbugs\t\t:\n`, requested)).toBe(level);
-  });
-
-  it("is the lowest where nothing is known of the processor", () => {
-    expect(cpuLevel("", undefined)).toBe("x86_64");
-  });
 });
