@@ -106,6 +106,8 @@ interface ResolvedCommon {
   readonly headSize: number;
   readonly slidingWindow: number | null;
   readonly alibi: boolean;
+  /** One for each query head; null: no ALiBi. */
+  readonly alibiSlopes: readonly number[] | null;
   readonly logitsSoftCap: number | null;
   readonly sinks: boolean;
   readonly attentionType: AttentionType;
@@ -206,6 +208,7 @@ function resolveStandard(config: AttentionConfig, common: Common): ResolvedConfi
     scale: config.scale ?? 1 / Math.sqrt(headSize),
     slidingWindow: slidingWindow === undefined ? null : count(slidingWindow, "slidingWindow"),
     alibi: alibiSlopes !== undefined,
+    alibiSlopes: alibiSlopes === undefined ? null : Array.from(alibiSlopes),
     logitsSoftCap: logitsSoftCap ?? null,
     sinks: flag(sinks, "sinks"),
     attentionType: oneOf(config.attentionType ?? "decoder", ATTENTION_TYPES, "attentionType"),
@@ -226,6 +229,7 @@ function resolveMla(config: MlaAttentionConfig, common: Common): ResolvedConfig 
     scale: config.scale ?? 1 / Math.sqrt(mla.qkNopeHeadDim + mla.qkRopeHeadDim),
     slidingWindow: null,
     alibi: false,
+    alibiSlopes: null,
     logitsSoftCap: null,
     sinks: false,
     attentionType: "decoder" as const,

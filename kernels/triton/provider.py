@@ -5,6 +5,7 @@ import functools
 import importlib
 import os
 import re
+from dataclasses import dataclass
 
 from kernels.builder.instance import FEATURES, BuildError, Instance, Made
 from kernels.builder.manifest import NULL
@@ -14,16 +15,19 @@ from kernels.builder.targets import TARGETS
 NAME = "triton"
 
 POINTER_SUFFIX = "_ptr"
-TRITON_TYPES = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32", "int32": "i32", "int64": "i64"}
+TRITON_TYPES = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32", "int32": "i32", "int64": "i64",
+                "e4m3fnuz": "fp8e4b8", "e4m3fn": "fp8e4nv"}
 KERNARG_TYPES = {"i32": "int32", "i64": "int64", "fp32": "float32"}
-FP32_PARAMETERS = {"scale", "soft_cap"}
+FP32_PARAMETERS = {"scale", "soft_cap", "key_scale", "value_scale", "output_scale"}
 POINTER_DTYPES = {"block_table": "int32", "seq_lens": "int32", "query_start_loc": "int32", "slot_mapping": "int64",
                   "lse": "float32", "partial": "float32", "partial_max": "float32", "partial_sum": "float32",
-                  "alibi_slopes": "float32", "key_scale": "float32", "value_scale": "float32"}
+                  "alibi_slopes": "float32", "key_scale_tensor": "float32", "value_scale_tensor": "float32",
+                  "output_scale_tensor": "float32"}
 # Pointers that need not be multiples of 16.
-ANY_ALIGNMENT = {"lse_ptr"}
-# Elements by which these strides can be divided: 16 bytes of a 16-bit dtype, so that rows load in whole 16-byte pieces.
-DIVISIBLE_STRIDES = 8
+ANY_ALIGNMENT = {"lse_ptr", "sinks_ptr", "key_scale_tensor_ptr", "value_scale_tensor_ptr", "output_scale_tensor_ptr"}
+# What head sizes can be divided by.
+HEAD_STEP = 8
+CACHE_STRIDES = {"stride_block", "stride_slot", "stride_head"}
 ENVIRONMENT = {
     # Reproducible bytes: no paths or line numbers in them, no dependence on what was compiled before.
     "TRITON_DISABLE_LINE_INFO": "1", "TRITON_DEFAULT_FP_FUSION": "1",
@@ -31,23 +35,28 @@ ENVIRONMENT = {
     "AMDGCN_ANALYZE_SMALL_TENSOR_RANGE": "1"}
 
 
-def instance(operation, source, dtype, constants, options, serves, grid, absent=(), tile=None):
-    """`absent`: pointers and numbers that this instance does not take."""
+def instance(operation, source, dtypes, constants, options, serves, grid, name, absent=(), tile=None):
+    """`dtypes`: of the queries and of the cache. `absent`: pointers and numbers that this instance does not take."""
     signature, attributes, constants = {}, {}, dict(constants)
-    for name, is_constant in parameters(f"kernels/triton/{source}.py", operation):
-        if name in absent:
-            constants[name] = None
-        signature[name] = "constexpr" if is_constant or name in absent else parameter_type(name, dtype)
-        if signature[name].startswith("*") and name not in ANY_ALIGNMENT:
-            attributes[name] = [["tt.divisibility", 16]]
-        elif name.startswith("stride_") and name != "stride_table" and signature[name] == "i32":
-            attributes[name] = [["tt.divisibility", DIVISIBLE_STRIDES]]
+    for parameter, is_constant in parameters(f"kernels/triton/{source}.py", operation):
+        if parameter in absent:
+            constants[parameter] = None
+        kind = "constexpr" if is_constant or parameter in absent else parameter_type(parameter, *dtypes)
+        signature[parameter] = kind
+        if kind.startswith("*") and parameter not in ANY_ALIGNMENT:
+            attributes[parameter] = [["tt.divisibility", 16]]
+        elif parameter == "head_size":
+            attributes[parameter] = [["tt.divisibility", HEAD_STEP]]
+        elif parameter.startswith("stride_") and parameter != "stride_table":
+            attributes[parameter] = [["tt.divisibility", stride_step(dtypes[parameter in CACHE_STRIDES])]]
     description = {"source": source, "kernel": operation, "signature": signature, "constants": constants,
                    "attributes": attributes, "options": options, "environment": ENVIRONMENT}
-    tile = tile or {}
-    parts = [NAME, operation, dtype, f"d{constants['HEAD_SIZE']}"] + ([f"m{tile['rows']}"] if "rows" in tile else [])
-    compiled = [feature for feature in FEATURES if serves["features"].get(feature) == "compiled"]
-    return Instance(".".join(parts + compiled), operation, description, serves, grid, tile)
+    return Instance(".".join([NAME, operation, dtypes[0], *name]), operation, description, serves, grid, tile or {})
+
+
+def stride_step(dtype):
+    """Elements by which strides can be divided: rows are loaded in pieces of 16 bytes, or of a head's step."""
+    return 4 if dtype == "float32" else HEAD_STEP
 
 
 @functools.lru_cache(maxsize=None)
@@ -59,86 +68,156 @@ def parameters(path, kernel):
     raise BuildError(f"{path} has no kernel {kernel}")
 
 
-def parameter_type(name, dtype):
+def parameter_type(name, dtype, cache_dtype):
     """The Triton type of a runtime parameter, by its name."""
     if name.endswith(POINTER_SUFFIX):
-        return "*" + TRITON_TYPES[POINTER_DTYPES.get(name[: -len(POINTER_SUFFIX)], dtype)]
+        pointer = name[: -len(POINTER_SUFFIX)]
+        if pointer in ("key_cache", "value_cache"):
+            return "*" + TRITON_TYPES[cache_dtype]
+        return "*" + TRITON_TYPES[POINTER_DTYPES.get(pointer, dtype)]
     return "fp32" if name in FP32_PARAMETERS else "i32"
 
 
-def served(dtype, head_size, features):
-    """What every kernel here depends on. `features`: those compiled in or without influence."""
-    return {"dtypes": [dtype], "headSizes": {"oneOf": [head_size]}, "features": features}
+@dataclass(frozen=True)
+class Kind:
+    """What the kernels of one attention have in common: dtypes, head sizes by the power of two that they are padded to."""
+
+    target: str
+    dtype: str
+    padded: int
+    cache: str = "auto"  # as in serves: in the dtype of the queries, or fp8
+    general: bool = False
+
+    @property
+    def fp8(self):
+        """The target's format of fp8, or None."""
+        return TARGETS[self.target]["fp8"]
+
+    @property
+    def dtypes(self):
+        return self.dtype, {"auto": self.dtype, "fp8": self.fp8}.get(self.cache, self.cache)
+
+    @property
+    def name(self):
+        cache = () if self.cache == "auto" else (self.cache,)
+        return (f"d{self.padded}", *cache, *(("general",) if self.general else ()))
+
+    @property
+    def unscaled(self):
+        """The scales that kernels do without which read a cache as it is."""
+        return () if self.cache == "fp8" else scales("key", "value")
+
+    @property
+    def featureless(self):
+        return () if self.general else ("alibi_slopes_ptr", "sinks_ptr", "soft_cap", "window")
+
+    @property
+    def features(self):
+        return dict.fromkeys(FEATURES, "runtime") if self.general else {}
 
 
-def paged(dtype, head_size, features):
+def scales(*of):
+    return tuple(name for each in of for name in (f"{each}_scale", f"{each}_scale_tensor_ptr"))
+
+
+def without_fp8(target):
+    """What kernels for a target that has no fp8 do not take."""
+    return () if TARGETS[target]["fp8"] else ("write_fp8", *scales("output"))
+
+
+def head_sizes(padded):
+    return {"min": {64: 32, 128: 72, 256: 136}[padded], "max": padded, "multipleOf": HEAD_STEP}
+
+
+def paged(dtype, cache, sizes, features):
     """What a kernel serves that looks into the cache: blocks of any layout whose slots hold whole heads."""
-    return {**served(dtype, head_size, features), "kvCacheDtypes": ["auto"], "blockSizes": {"multipleOf": 16},
-            "layouts": ["paired", "halves"]}
+    return {"dtypes": [dtype], "headSizes": sizes, "features": features, "kvCacheDtypes": [cache],
+            "blockSizes": {"multipleOf": 16}, "layouts": ["paired", "halves"]}
 
 
-def feature_constants(features):
-    return {"WINDOW": "slidingWindow" in features, "ALIBI": "alibi" in features, "SOFT_CAP": "logitsSoftCap" in features}
+@dataclass(frozen=True)
+class Tile:
+    """How a kernel of attention is cut: rows and keys of a tile, waves of a workgroup, whether the next tile's loads are
+    under way while one is computed, and the waves for which a SIMD's registers must have room: no more will run."""
+
+    rows: int
+    keys: int
+    warps: int
+    prefetch: bool
+    waves: int
 
 
-def absent_parameters(features):
-    absent = ["key_scale_ptr", "value_scale_ptr"]
-    absent += [] if "sinks" in features else ["sinks_ptr"]
-    absent += [] if "alibi" in features else ["alibi_slopes_ptr"]
-    absent += [] if "logitsSoftCap" in features else ["soft_cap"]
-    absent += [] if "slidingWindow" in features else ["window"]
-    return tuple(absent)
+def tiles(kind):
+    """The small and the large tile. A wave computes the scores of rows of its own: 16, or 32 where that fits into the
+    registers. A wave that keeps much in them, or in LDS, has its SIMD for itself."""
+    is_wide = kind.dtype == "float32"
+    waves = 1 if is_wide or kind.padded > 64 else 2
+    if is_wide:
+        return Tile(16, 16, 1, False, waves), Tile(64, 16, 4, False, 2)
+    if kind.padded == 256:
+        return Tile(16, 16, 1, True, waves), Tile(64, 16, 4, True, 2)
+    # With the large tile's loads in advance the plain variant alone stays within its registers, and on gfx942 alone.
+    return Tile(16, 32, 1, True, waves), Tile(64, 32, 2, kind.target == "gfx942" and not kind.general, 2)
 
 
-def attention(operation, dtype, head_size, features, rows, keys, warps, stages=2):
+def attention(operation, kind, tile):
     is_split = operation == "unified_attention_3d"
-    constants = {"BLOCK_M": rows, "TILE": keys, "HEAD_SIZE": head_size,
-                 "HEAD_PADDED": 1 << (head_size - 1).bit_length(), "SCALED_CACHE": False, **feature_constants(features)}
+    constants = {"BLOCK_M": tile.rows, "TILE": tile.keys, "HEAD_PADDED": kind.padded, "GENERAL": kind.general,
+                 "SCALED_CACHE": kind.cache == "fp8"}
     if not is_split:
-        constants["SINKS"] = "sinks" in features
-    compiled = dict.fromkeys(features, "compiled")
-    if is_split:  # the sink joins when segments merge
-        compiled["sinks"] = "irrelevant"
+        constants["FP8"] = kind.fp8
+    features = {**kind.features, "sinks": "irrelevant"} if is_split else kind.features  # a sink joins when segments merge
     return instance(
-        operation, "unified_attention", dtype, constants,
-        # waves_per_eu is what the registers must leave room for, and no more than that will run.
-        {"num_warps": warps, "num_stages": stages, "waves_per_eu": 2, "matrix_instr_nonkdim": 16},
-        {**paged(dtype, head_size, compiled), "attentionTypes": ["decoder"]},
+        operation, "unified_attention", kind.dtypes, constants,
+        {"num_warps": tile.warps, "num_stages": 2 if tile.prefetch else 1, "waves_per_eu": tile.waves,
+         "matrix_instr_nonkdim": 16},
+        {**paged(kind.dtype, kind.cache, head_sizes(kind.padded), features), "attentionTypes": ["decoder"]},
         "(numKvHeads, numSequences * ceil(group / rows), maxSegments)" if is_split
         else "(numKvHeads, floor(numTokens * group / rows) + numSequences)",
-        absent_parameters(features), {"rows": rows, "keys": keys})
+        (*kind.name, f"m{tile.rows}"), (*kind.unscaled, *kind.featureless, *without_fp8(kind.target)),
+        {"rows": tile.rows, "keys": tile.keys})
 
 
-def reduction(dtype, head_size, features):
-    constants = {"HEAD_SIZE": head_size, "HEAD_PADDED": 1 << (head_size - 1).bit_length(), "CHUNK": 16,
-                 "SINKS": "sinks" in features, "SCALED_CACHE": False}
-    sinks = {"sinks": "compiled"} if "sinks" in features else {}
-    irrelevant = dict.fromkeys(("slidingWindow", "alibi", "logitsSoftCap"), "irrelevant")
-    return instance("reduce_segments", "unified_attention", dtype, constants, {"num_warps": 1, "num_stages": 1},
-                    served(dtype, head_size, {**irrelevant, **sinks}), "(numSequences, numHeads)",
-                    ("value_scale_ptr",) + (() if sinks else ("sinks_ptr",)))
+def reduction(kind):
+    constants = {"HEAD_PADDED": kind.padded, "CHUNK": min(16, 2048 // kind.padded), "FP8": kind.fp8}
+    irrelevant = dict.fromkeys(("alibi", "logitsSoftCap"), "irrelevant")
+    serves = {"dtypes": [kind.dtype], "headSizes": head_sizes(kind.padded),
+              "features": {**irrelevant, "slidingWindow": "runtime", "sinks": "runtime"}}
+    return instance("reduce_segments", "unified_attention", kind.dtypes, constants, {"num_warps": 1, "num_stages": 1},
+                    serves, "(numSequences, numHeads)", kind.name, without_fp8(kind.target))
 
 
-def cache_write(dtype, head_size):
-    constants = {"HEAD_SIZE": head_size, "ELEMENTS": 1024, "SCALED_CACHE": False, "FP8_MAX": 240.0}
-    return instance("reshape_and_cache_flash", "reshape_and_cache", dtype, constants, {"num_warps": 2, "num_stages": 1},
-                    paged(dtype, head_size, dict.fromkeys(FEATURES, "irrelevant")), "(numTokens)",
-                    ("key_scale_ptr", "value_scale_ptr"))
+def cache_write(kind):
+    is_scaled = kind.cache == "fp8"
+    sizes = {"min": 32, "max": 256, "multipleOf": HEAD_STEP}
+    return instance("reshape_and_cache_flash", "reshape_and_cache", kind.dtypes,
+                    {"PIECES": 128, "FP8": kind.fp8 if is_scaled else None}, {"num_warps": 2, "num_stages": 1},
+                    paged(kind.dtype, kind.cache, sizes, dict.fromkeys(FEATURES, "irrelevant")), "(numTokens)",
+                    () if kind.cache == "auto" else (kind.cache,), kind.unscaled)
+
+
+def attentions(kind):
+    """The kernels of one kind of attention: whole sequences in two sizes of tiles, and decodes split over their keys."""
+    small, large = tiles(kind)
+    return [attention("unified_attention_2d", kind, small), attention("unified_attention_2d", kind, large),
+            attention("unified_attention_3d", kind, small)]
 
 
 def instances(target, chosen):
     """The instances of a set: "demo" has what the demo launches, "smoke" proves that a target works, "all" everything."""
-    sizes = [("bfloat16", 128)] if chosen in ("demo", "smoke") else [
-        (dtype, size) for dtype in ("bfloat16", "float16") for size in (64, 128)]
+    caches = ["auto"]
+    if chosen in ("demo", "smoke"):
+        kind = Kind(target, "bfloat16", 128)
+        return [*attentions(kind), reduction(kind), cache_write(kind)]
     made = []
-    for dtype, head_size in sizes:
-        # One wave for 16 rows, two for 64: each computes scores of its own rows, and has the next tile's loads under way.
-        # With 64 rows these fit into the registers on gfx942 alone.
-        made.append(attention("unified_attention_2d", dtype, head_size, (), 16, 32, 1))
-        made.append(attention("unified_attention_2d", dtype, head_size, (), 64, 32, 2, 2 if target == "gfx942" else 1))
-        made.append(attention("unified_attention_3d", dtype, head_size, (), 16, 32, 1))
-        made.append(reduction(dtype, head_size, ()))
-        made.append(cache_write(dtype, head_size))
+    for dtype in ("bfloat16", "float16", "float32"):
+        made += [cache_write(Kind(target, dtype, 128, cache)) for cache in caches]
+        for padded in (256, 128, 64):
+            made.append(reduction(Kind(target, dtype, padded)))
+            for cache in caches:
+                for general in (True, False):
+                    if general or dtype != "float32":
+                        made += attentions(Kind(target, dtype, padded, cache, general))
     return made
 
 

@@ -8,36 +8,57 @@ A tile consists of parts of 16 keys, the granule of block sizes. A part lies in 
 one look-up in the block table, one 64-bit base; what lanes add to it is 32 bits wide and the same in every tile. Tiles
 that all rows see whole come first and need no masks; those at the end of the sequence and on the diagonal follow.
 
-Both kernels load nothing behind a sequence's end, and no entry of the block table behind its last block: what lies in
-unused slots, NaN included, has no influence. Block ids are 32-bit, addresses in the cache 64-bit.
+The general variant (GENERAL) has a sliding window, a soft cap, ALiBi and sinks, in any combination that its arguments
+ask for; it visits all tiles in one loop, and branches around what is not asked for. The plain variant has none of them.
+
+Head sizes are padded to HEAD_PADDED, a power of two: what lies behind a head is not loaded. Nor is what lies behind a
+sequence's end, and no entry of the block table behind its last block: what lies in unused slots, NaN included, has no
+influence. Block ids are 32-bit, addresses in the cache 64-bit.
 """
 
 import triton
 import triton.language as tl
 
+from kernels.triton.float8 import chosen_scale, fp8_rounded
+
 LOG2_E = tl.constexpr(1.4426950408889634)
 LN_2 = tl.constexpr(0.6931471805599453)
 PART = tl.constexpr(16)
+# The power of two that float16 weights are raised by while they are products' operands: float16 has nothing below 2^-14 but
+# subnormals, which lose bits, and which gfx90a's products take for 0.
+RAISED = tl.constexpr(8.0)
 
 
 @triton.jit
-def masked_scores(scores, keys, positions, end_key, window, WINDOW: tl.constexpr):
-    """-inf where a row must not see a key."""
-    visible = (keys[None, :] <= positions[:, None]) & (keys < end_key)[None, :]
-    if WINDOW:
-        visible &= keys[None, :] > positions[:, None] - window
-    return tl.where(visible, scores, float("-inf"))
-
-
-@triton.jit
-def biased_scores(scores, keys, positions, alibi_slopes, scale, soft_cap, ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr):
-    """Scores in base 2 that are more than products. Order: scale, soft cap, ALiBi."""
+def general_scores(scores, keys, positions, scoring, is_edge):
+    """Scores in base 2. Order: scale, soft cap, ALiBi; -inf where a row must not see a key, which is so at an edge alone.
+    Nothing that branches stands between the two products, which would send the weights through LDS: each branch makes
+    a tensor beside the scores, and they take it or not."""
+    scale, soft_cap, window, has_alibi, slopes = scoring
     scores *= scale
-    if SOFT_CAP:  # scale is then without log2(e): cap * tanh(score / cap)
-        scores = soft_cap * (1.0 - 2.0 / (1.0 + tl.math.exp2(scores * (2.0 * LOG2_E) / soft_cap))) * LOG2_E
-    if ALIBI:
-        scores += alibi_slopes[:, None] * LOG2_E * (keys[None, :] - positions[:, None]).to(tl.float32)
-    return scores
+    capped = tl.zeros_like(scores)
+    if soft_cap != 0.0:  # cap * tanh(score / cap), both in base 2
+        capped = soft_cap * (1.0 - 2.0 / (1.0 + tl.math.exp2(scores * (2.0 * LOG2_E / soft_cap))))
+    bias = tl.zeros_like(scores)
+    if has_alibi | is_edge:
+        bias = slopes[:, None] * (keys[None, :] - positions[:, None]).to(tl.float32)
+        visible = (keys[None, :] <= positions[:, None]) & (keys[None, :] > positions[:, None] - window)
+        bias = tl.where(visible, bias, float("-inf"))
+    return tl.where(soft_cap != 0.0, capped, scores) + bias
+
+
+@triton.jit
+def general_scoring(scale, soft_cap, window, alibi_slopes_ptr, heads, rows_valid):
+    """What the general variant makes scores of, beside products. Order: scale, soft cap, ALiBi."""
+    has_alibi = alibi_slopes_ptr.to(tl.int64) != 0
+    slopes = tl.load(alibi_slopes_ptr + heads, mask=rows_valid & has_alibi, other=0.0) * LOG2_E
+    return scale, soft_cap, window, has_alibi, slopes
+
+
+@triton.jit
+def first_in_window(position, window):
+    """The first key of the part that holds the first key which a query at `position` sees."""
+    return tl.maximum(position - window + 1, 0) // PART * PART
 
 
 @triton.jit
@@ -52,44 +73,40 @@ def rounded(values, dtype: tl.constexpr):
 
 
 @triton.jit
-def attend_tiles(query, positions, first_key, last_key, end_key, state, cache, scoring,
-                 PARTS: tl.constexpr, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr,
-                 WINDOW: tl.constexpr, ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr, MASKED: tl.constexpr):
-    """Online softmax over the tiles of keys [first_key, last_key), of which those behind end_key do not exist. `largest`
-    is in units of the scores as tl.dot gives them, where nothing is added to them: the scale then costs nothing beside
-    the subtraction. `sums` holds one partial sum of weights for each key of a part."""
+def attend_tiles(query, positions, first_key, last_key, end_key, full, state, cache, scoring,
+                 PARTS: tl.constexpr, HEAD_PADDED: tl.constexpr, GENERAL: tl.constexpr, MASKED: tl.constexpr):
+    """Online softmax over the tiles of keys [first_key, last_key), of which those behind end_key do not exist. `full`: the
+    keys, first and end, that all rows see. `largest` is in units of the scores as tl.dot gives them, where nothing is
+    added to them: the scale then costs nothing beside the subtraction. `sums` holds one partial sum of weights for each
+    key of a part."""
     accumulated, largest, sums = state
-    key_cache_ptr, value_cache_ptr, block_table_ptr, block_size, stride_block, stride_slot = cache
-    scale, soft_cap, window, alibi_slopes = scoring
+    key_cache_ptr, value_cache_ptr, block_table_ptr, block_size, stride_block, stride_slot, head_size = cache
     tl.assume(stride_slot >= 0)
     tl.assume(stride_slot < 1 << 20)  # with this the compiler knows that the lanes' offsets fit into a buffer load's
     in_part = tl.arange(0, PART)
     elements = tl.arange(0, HEAD_PADDED)
-    in_head = elements < HEAD_SIZE
+    in_head = elements < head_size
     key_offsets = in_part[None, :] * stride_slot + elements[:, None]
     value_offsets = in_part[:, None] * stride_slot + elements[None, :]
-    factor = 1.0 if ALIBI or SOFT_CAP else scale
+    factor = 1.0 if GENERAL else scoring[0]
+    raised: tl.constexpr = RAISED if query.dtype == tl.float16 else 0.0
     block = first_key // block_size
     slot = first_key % block_size
     last_block = (end_key - 1) // block_size
-    for tile in range(first_key, last_key, PARTS * PART):
+    # The few masked tiles of the plain variant need no loads in advance, whose registers the others then have.
+    for tile in tl.range(first_key, last_key, PARTS * PART, num_stages=1 if MASKED and not GENERAL else None):
         keys = ()
         values = ()
         for part in tl.static_range(PARTS):
             base = tl.load(block_table_ptr + tl.minimum(block, last_block)).to(tl.int64) * stride_block + slot * stride_slot
+            key_mask = in_head[:, None]
+            value_mask = in_head[None, :]
             if MASKED:
                 exists = tile + part * PART + in_part < end_key
-                key = tl.load(key_cache_ptr + base + key_offsets, mask=exists[None, :] & in_head[:, None], other=0.0)
-                value = tl.load(value_cache_ptr + base + value_offsets, mask=exists[:, None] & in_head[None, :],
-                                other=0.0)
-            elif HEAD_SIZE != HEAD_PADDED:
-                key = tl.load(key_cache_ptr + base + key_offsets, mask=in_head[:, None], other=0.0)
-                value = tl.load(value_cache_ptr + base + value_offsets, mask=in_head[None, :], other=0.0)
-            else:
-                key = tl.load(key_cache_ptr + base + key_offsets)
-                value = tl.load(value_cache_ptr + base + value_offsets)
-            keys = keys + (key,)
-            values = values + (value,)
+                key_mask &= exists[None, :]
+                value_mask &= exists[:, None]
+            keys = keys + (tl.load(key_cache_ptr + base + key_offsets, mask=key_mask, other=0.0),)
+            values = values + (tl.load(value_cache_ptr + base + value_offsets, mask=value_mask, other=0.0),)
             slot += PART
             block += (slot == block_size).to(tl.int32)
             slot = tl.where(slot == block_size, 0, slot)
@@ -99,10 +116,11 @@ def attend_tiles(query, positions, first_key, last_key, end_key, state, cache, s
         for part in tl.static_range(PARTS):
             score = tl.dot(query, keys[part].to(query.dtype), input_precision="ieee")
             part_keys = tile + part * PART + in_part
-            if ALIBI or SOFT_CAP:
-                score = biased_scores(score, part_keys, positions, alibi_slopes, scale, soft_cap, ALIBI, SOFT_CAP)
-            if MASKED:
-                score = masked_scores(score, part_keys, positions, end_key, window, WINDOW)
+            if GENERAL:
+                is_edge = (tile < full[0]) | (tile + PARTS * PART > full[1])
+                score = general_scores(score, part_keys, positions, scoring, is_edge)
+            elif MASKED:
+                score = tl.where(part_keys[None, :] <= positions[:, None], score, float("-inf"))
             scores = scores + (score,)
             best = score if part == 0 else tl.maximum(best, score)
         new_largest = tl.maximum(largest, tl.max(best, 1))
@@ -113,7 +131,7 @@ def attend_tiles(query, positions, first_key, last_key, end_key, state, cache, s
         accumulated *= keep
         sums *= keep
         for part in tl.static_range(PARTS):
-            weights = tl.math.exp2(scores[part] * factor - (shift * factor)[:, None])
+            weights = tl.math.exp2(scores[part] * factor - (shift * factor - raised)[:, None])
             sums += weights
             accumulated += tl.dot(rounded(weights, query.dtype), values[part].to(query.dtype), input_precision="ieee")
         largest = new_largest
@@ -121,21 +139,28 @@ def attend_tiles(query, positions, first_key, last_key, end_key, state, cache, s
 
 
 @triton.jit
-def attend(query, positions, first_key, full_end, end_key, cache, scoring,
-           BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr,
-           WINDOW: tl.constexpr, ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr):
-    """Attends for BLOCK_M rows to keys [first_key, end_key); all rows see those before full_end, whole tiles. Returns the
-    unnormalised sum of values, the largest score (base 2) and the sum of weights of each row."""
+def attend(query, positions, first_key, full, end_key, cache, scoring,
+           BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_PADDED: tl.constexpr, GENERAL: tl.constexpr):
+    """Attends for BLOCK_M rows to keys [first_key, end_key), of which all rows see those from full[0] to full[1] (in the
+    plain variant whole tiles from first_key on). Returns the unnormalised sum of values, the largest score (base 2) and
+    the sum of weights of each row."""
     largest = tl.full([BLOCK_M], float("-inf"), tl.float32)
     sums = tl.zeros([BLOCK_M, PART], tl.float32)
     state = (tl.zeros([BLOCK_M, HEAD_PADDED], tl.float32), largest, sums)
-    state = attend_tiles(query, positions, first_key, full_end, end_key, state, cache, scoring,
-                         TILE // PART, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP, False)
-    accumulated, largest, sums = attend_tiles(query, positions, full_end, end_key, end_key, state, cache, scoring,
-                                              TILE // PART, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP, True)
-    if not (ALIBI or SOFT_CAP):
+    masked_from = first_key
+    if not GENERAL:
+        masked_from = full[1]
+        state = attend_tiles(query, positions, first_key, masked_from, end_key, full, state, cache, scoring,
+                             TILE // PART, HEAD_PADDED, GENERAL, False)
+    accumulated, largest, sums = attend_tiles(query, positions, masked_from, end_key, end_key, full, state, cache, scoring,
+                                              TILE // PART, HEAD_PADDED, GENERAL, True)
+    if not GENERAL:
         largest *= scoring[0]
-    return accumulated, largest, tl.sum(sums, 1)
+    total = tl.sum(sums, 1)
+    if query.dtype == tl.float16:
+        accumulated *= 2.0 ** -RAISED
+        total *= 2.0 ** -RAISED
+    return accumulated, largest, total
 
 
 @triton.jit
@@ -147,16 +172,25 @@ def add_sink(accumulated, largest, total, sink):
 
 
 @triton.jit
-def store_rows(output_ptr, lse_ptr, write_lse, accumulated, largest, total, value_scale, rows_valid, tokens, heads,
-               num_heads, stride_output_token, stride_output_head, HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr):
-    """Writes normalised rows and, where write_lse is not 0, log(sum(exp(score))): 0 and -inf where a row has seen nothing."""
+def store_rows(output_ptr, lse_ptr, write_lse, output_scale, output_scale_tensor_ptr, write_fp8,
+               accumulated, largest, total, rows_valid, tokens, heads, num_heads, stride_output_token, stride_output_head,
+               head_size, HEAD_PADDED: tl.constexpr, FP8: tl.constexpr):
+    """Writes normalised rows and, where write_lse is not 0, log(sum(exp(score))): 0 and -inf where a row has seen nothing.
+    Where write_fp8 is not 0 the output is FP8, divided by its scale."""
     elements = tl.arange(0, HEAD_PADDED)
     seen = total != 0.0  # NaN has been seen
-    factor = value_scale / tl.where(seen, total, 1.0)  # one division a row: it takes ten instructions
-    output = accumulated * factor[:, None]
-    address = output_ptr + tokens.to(tl.int64)[:, None] * stride_output_token + heads.to(tl.int64)[:, None] * stride_output_head
-    tl.store(address + elements[None, :], rounded(output, output_ptr.dtype.element_ty),
-             mask=rows_valid[:, None] & (elements < HEAD_SIZE)[None, :])
+    factor = 1.0 / tl.where(seen, total, 1.0)  # one division a row: it takes ten instructions
+    places = (tokens.to(tl.int64)[:, None] * stride_output_token + heads.to(tl.int64)[:, None] * stride_output_head
+              + elements[None, :])
+    mask = rows_valid[:, None] & (elements < head_size)[None, :]
+    if FP8 is None:
+        tl.store(output_ptr + places, rounded(accumulated * factor[:, None], output_ptr.dtype.element_ty), mask=mask)
+    elif write_fp8 == 0:
+        tl.store(output_ptr + places, rounded(accumulated * factor[:, None], output_ptr.dtype.element_ty), mask=mask)
+    else:
+        factor /= chosen_scale(output_scale, output_scale_tensor_ptr)
+        scaled = fp8_rounded(accumulated * factor[:, None], FP8)
+        tl.store(output_ptr.to(tl.pointer_type(scaled.dtype), bitcast=True) + places, scaled, mask=mask)
     lse = tl.where(seen, (largest + tl.math.log2(tl.where(seen, total, 1.0))) * LN_2, float("-inf"))
     tl.store(lse_ptr + tokens.to(tl.int64) * num_heads + heads, lse, mask=rows_valid & (write_lse != 0))
 
@@ -188,18 +222,20 @@ def tokens_and_heads(first_row, group, BLOCK_M: tl.constexpr):
 
 @triton.jit
 def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_cache_ptr, value_cache_ptr, sinks_ptr, alibi_slopes_ptr,
-                         key_scale_ptr, value_scale_ptr, block_table_ptr, seq_lens_ptr, query_start_loc_ptr,
-                         scale, soft_cap, window, write_lse, min_query_len, num_sequences, group, num_heads, block_size,
+                         key_scale_tensor_ptr, value_scale_tensor_ptr, output_scale_tensor_ptr,
+                         block_table_ptr, seq_lens_ptr, query_start_loc_ptr,
+                         scale, soft_cap, key_scale, value_scale, output_scale,
+                         window, write_lse, write_fp8, min_query_len, num_sequences, group, num_heads, head_size, block_size,
                          stride_table, stride_query_token, stride_query_head, stride_output_token, stride_output_head,
                          stride_block, stride_slot, stride_head,
-                         BLOCK_M: tl.constexpr, TILE: tl.constexpr,
-                         HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr, WINDOW: tl.constexpr,
-                         ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr, SINKS: tl.constexpr, SCALED_CACHE: tl.constexpr):
+                         BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_PADDED: tl.constexpr, GENERAL: tl.constexpr,
+                         SCALED_CACHE: tl.constexpr, FP8: tl.constexpr):
     """Prefill, chunked prefill and short decode. Grid: (KV heads, total tokens * group // BLOCK_M + sequences).
 
     query, output [tokens, heads, head_size]; lse float32 [tokens, heads]; block_table int32 [sequences, stride_table];
-    seq_lens int32 [sequences]: context + query; query_start_loc int32 [sequences + 1]. Sequences with fewer than
-    min_query_len query tokens are left to another launch.
+    seq_lens int32 [sequences]: context + query; query_start_loc int32 [sequences + 1]. scale and soft_cap are in base 2;
+    a soft_cap of 0, and null for sinks or alibi_slopes, means none. Sequences with fewer than min_query_len query tokens
+    are left to another launch.
     """
     kv_head = tl.program_id(0)
     # From the last tile to the first: the longest rows of a causal sequence begin first.
@@ -222,43 +258,50 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_cache_ptr, value_ca
     positions = context + row_token
     elements = tl.arange(0, HEAD_PADDED)
     query = tl.load(query_ptr + tokens.to(tl.int64)[:, None] * stride_query_token + heads.to(tl.int64)[:, None] * stride_query_head
-                    + elements[None, :], mask=rows_valid[:, None] & (elements < HEAD_SIZE)[None, :], other=0.0)
-    alibi_slopes = tl.load(alibi_slopes_ptr + heads, mask=rows_valid, other=0.0) if ALIBI else 0.0
-    value_scale = 1.0
+                    + elements[None, :], mask=rows_valid[:, None] & (elements < head_size)[None, :], other=0.0)
     if SCALED_CACHE:
-        scale *= tl.load(key_scale_ptr)
-        value_scale = tl.load(value_scale_ptr)
+        scale *= chosen_scale(key_scale, key_scale_tensor_ptr)
 
+    first_token = first_row // group
     last_token = tl.minimum((first_row + BLOCK_M - 1) // group, query_len - 1)
     end_key = context + last_token + 1
-    first_key = 0
-    if WINDOW:
-        first_key = tl.maximum(context + first_row // group - window + 1, 0) // TILE * TILE
-    full_end = first_key if WINDOW else (context + first_row // group + 1) // TILE * TILE
     cache = (key_cache_ptr + kv_head * stride_head, value_cache_ptr + kv_head * stride_head,
-             block_table_ptr + sequence.to(tl.int64) * stride_table, block_size, stride_block, stride_slot)
-    scoring = (scale, soft_cap, window, alibi_slopes)
-    accumulated, largest, total = attend(query, positions, first_key, full_end, end_key, cache, scoring,
-                                         BLOCK_M, TILE, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP)
-    if SINKS:
-        sink = tl.load(sinks_ptr + heads, mask=rows_valid, other=0.0).to(tl.float32) * LOG2_E
-        accumulated, largest, total = add_sink(accumulated, largest, total, sink)
-    store_rows(output_ptr, lse_ptr, write_lse, accumulated, largest, total, value_scale, rows_valid, tokens, heads,
-               num_heads, stride_output_token, stride_output_head, HEAD_SIZE, HEAD_PADDED)
+             block_table_ptr + sequence.to(tl.int64) * stride_table, block_size, stride_block, stride_slot, head_size)
+    if GENERAL:
+        first_key = first_in_window(context + first_token, window)
+        full = (context + last_token - window + 1, context + first_token + 1)
+        scoring = general_scoring(scale, soft_cap, window, alibi_slopes_ptr, heads, rows_valid)
+    else:
+        first_key = 0
+        full = (0, (context + first_token + 1) // TILE * TILE)
+        scoring = (scale,)
+    accumulated, largest, total = attend(query, positions, first_key, full, end_key, cache, scoring,
+                                         BLOCK_M, TILE, HEAD_PADDED, GENERAL)
+    if SCALED_CACHE:
+        accumulated *= chosen_scale(value_scale, value_scale_tensor_ptr)
+    if GENERAL:
+        if sinks_ptr.to(tl.int64) != 0:
+            sink = tl.load(sinks_ptr + heads, mask=rows_valid, other=0.0).to(tl.float32) * LOG2_E
+            accumulated, largest, total = add_sink(accumulated, largest, total, sink)
+    store_rows(output_ptr, lse_ptr, write_lse, output_scale, output_scale_tensor_ptr, write_fp8,
+               accumulated, largest, total, rows_valid, tokens, heads, num_heads, stride_output_token, stride_output_head,
+               head_size, HEAD_PADDED, FP8)
 
 
 @triton.jit
 def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_ptr, key_cache_ptr, value_cache_ptr,
-                         alibi_slopes_ptr, key_scale_ptr, block_table_ptr, seq_lens_ptr, query_start_loc_ptr,
-                         scale, soft_cap, window, segment_tokens, max_segments, group, num_heads, block_size,
+                         alibi_slopes_ptr, key_scale_tensor_ptr, value_scale_tensor_ptr,
+                         block_table_ptr, seq_lens_ptr, query_start_loc_ptr,
+                         scale, soft_cap, key_scale, value_scale,
+                         window, segment_tokens, max_segments, group, num_heads, head_size, block_size,
                          stride_table, stride_query_token, stride_query_head, stride_block, stride_slot, stride_head,
-                         BLOCK_M: tl.constexpr, TILE: tl.constexpr,
-                         HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr, WINDOW: tl.constexpr,
-                         ALIBI: tl.constexpr, SOFT_CAP: tl.constexpr, SCALED_CACHE: tl.constexpr):
-    """Decode, split over the keys: each program attends to one segment of segment_tokens keys (a multiple of TILE), for
-    sequences with one query token; others are left to another launch. Grid: (KV heads, sequences * ceil(group / BLOCK_M),
-    max_segments). Writes unnormalised float32 partial sums [sequences, heads, max_segments, head_size], and each segment's
-    largest score (base 2) and sum of weights [sequences, heads, max_segments], for reduce_segments.
+                         BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_PADDED: tl.constexpr, GENERAL: tl.constexpr,
+                         SCALED_CACHE: tl.constexpr):
+    """Decode, split over the keys: each program attends to one segment of segment_tokens keys (a multiple of TILE) of
+    those in the window, for sequences with one query token; others are left to another launch. Grid: (KV heads, sequences
+    * ceil(group / BLOCK_M), max_segments). Writes unnormalised float32 partial sums [sequences, heads, max_segments,
+    head_size], and each segment's largest score (base 2) and sum of weights [sequences, heads, max_segments], for
+    reduce_segments.
     """
     kv_head = tl.program_id(0)
     tiles = (group + BLOCK_M - 1) // BLOCK_M
@@ -269,6 +312,8 @@ def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_pt
     query_len = tl.load(query_start_loc_ptr + sequence + 1) - token
     seq_len = tl.load(seq_lens_ptr + sequence)
     first_key = segment * segment_tokens
+    if GENERAL:
+        first_key += first_in_window(seq_len - 1, window)
     if (query_len != 1) | (first_key >= seq_len):
         return
     end_key = tl.minimum(first_key + segment_tokens, seq_len)
@@ -278,33 +323,35 @@ def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_pt
     heads = kv_head * group + rows
     positions = seq_len - 1 + tl.zeros([BLOCK_M], tl.int32)
     elements = tl.arange(0, HEAD_PADDED)
-    in_head = (elements < HEAD_SIZE)[None, :]
+    in_head = (elements < head_size)[None, :]
     query = tl.load(query_ptr + token.to(tl.int64) * stride_query_token + heads.to(tl.int64)[:, None] * stride_query_head
                     + elements[None, :], mask=rows_valid[:, None] & in_head, other=0.0)
-    alibi_slopes = tl.load(alibi_slopes_ptr + heads, mask=rows_valid, other=0.0) if ALIBI else 0.0
     if SCALED_CACHE:
-        scale *= tl.load(key_scale_ptr)
-    if WINDOW:
-        first_key = tl.maximum(first_key, tl.maximum(seq_len - window, 0) // TILE * TILE)
-    full_end = first_key if WINDOW else first_key + (end_key - first_key) // TILE * TILE
+        scale *= chosen_scale(key_scale, key_scale_tensor_ptr)
     cache = (key_cache_ptr + kv_head * stride_head, value_cache_ptr + kv_head * stride_head,
-             block_table_ptr + sequence.to(tl.int64) * stride_table, block_size, stride_block, stride_slot)
-    scoring = (scale, soft_cap, window, alibi_slopes)
-    accumulated, largest, total = attend(query, positions, first_key, full_end, end_key, cache, scoring,
-                                         BLOCK_M, TILE, HEAD_SIZE, HEAD_PADDED, WINDOW, ALIBI, SOFT_CAP)
+             block_table_ptr + sequence.to(tl.int64) * stride_table, block_size, stride_block, stride_slot, head_size)
+    if GENERAL:
+        full = (seq_len - window, seq_len)
+        scoring = general_scoring(scale, soft_cap, window, alibi_slopes_ptr, heads, rows_valid)
+    else:
+        full = (first_key, first_key + (end_key - first_key) // TILE * TILE)
+        scoring = (scale,)
+    accumulated, largest, total = attend(query, positions, first_key, full, end_key, cache, scoring,
+                                         BLOCK_M, TILE, HEAD_PADDED, GENERAL)
+    if SCALED_CACHE:
+        accumulated *= chosen_scale(value_scale, value_scale_tensor_ptr)
 
     part = (sequence.to(tl.int64) * num_heads + heads) * max_segments + segment
     tl.store(partial_max_ptr + part, largest, mask=rows_valid)
     tl.store(partial_sum_ptr + part, total, mask=rows_valid)
-    tl.store(partial_ptr + part[:, None] * HEAD_SIZE + elements[None, :], accumulated, mask=rows_valid[:, None] & in_head)
+    tl.store(partial_ptr + part[:, None] * head_size + elements[None, :], accumulated, mask=rows_valid[:, None] & in_head)
 
 
 @triton.jit
-def reduce_segments(output_ptr, lse_ptr, partial_ptr, partial_max_ptr, partial_sum_ptr, sinks_ptr, value_scale_ptr,
-                    seq_lens_ptr, query_start_loc_ptr, write_lse, segment_tokens, max_segments, num_heads,
-                    stride_output_token, stride_output_head,
-                    HEAD_SIZE: tl.constexpr, HEAD_PADDED: tl.constexpr, CHUNK: tl.constexpr,
-                    SINKS: tl.constexpr, SCALED_CACHE: tl.constexpr):
+def reduce_segments(output_ptr, lse_ptr, partial_ptr, partial_max_ptr, partial_sum_ptr, sinks_ptr, output_scale_tensor_ptr,
+                    seq_lens_ptr, query_start_loc_ptr, output_scale, window, write_lse, write_fp8,
+                    segment_tokens, max_segments, num_heads, head_size, stride_output_token, stride_output_head,
+                    HEAD_PADDED: tl.constexpr, CHUNK: tl.constexpr, FP8: tl.constexpr):
     """Merges the segments of unified_attention_3d in their order, CHUNK at a time: their loads wait for memory together.
     Grid: (sequences, heads)."""
     sequence = tl.program_id(0)
@@ -312,9 +359,10 @@ def reduce_segments(output_ptr, lse_ptr, partial_ptr, partial_max_ptr, partial_s
     token = tl.load(query_start_loc_ptr + sequence)
     if tl.load(query_start_loc_ptr + sequence + 1) - token != 1:
         return
-    segments = tl.cdiv(tl.load(seq_lens_ptr + sequence), segment_tokens)
+    seq_len = tl.load(seq_lens_ptr + sequence)
+    segments = tl.cdiv(seq_len - first_in_window(seq_len - 1, window), segment_tokens)
     elements = tl.arange(0, HEAD_PADDED)
-    in_head = elements < HEAD_SIZE
+    in_head = elements < head_size
     first = (sequence.to(tl.int64) * num_heads + head) * max_segments
     largest = tl.full([1], float("-inf"), tl.float32)
     total = tl.zeros([1], tl.float32)
@@ -324,7 +372,7 @@ def reduce_segments(output_ptr, lse_ptr, partial_ptr, partial_max_ptr, partial_s
         exists = segment < segments
         part_max = tl.load(partial_max_ptr + first + segment, mask=exists, other=float("-inf"))
         part_sum = tl.load(partial_sum_ptr + first + segment, mask=exists, other=0.0)
-        part = tl.load(partial_ptr + (first + segment)[:, None] * HEAD_SIZE + elements[None, :],
+        part = tl.load(partial_ptr + (first + segment)[:, None] * head_size + elements[None, :],
                        mask=exists[:, None] & in_head[None, :], other=0.0)
         new_largest = tl.maximum(largest, tl.max(part_max, 0))
         shift = tl.where(new_largest == float("-inf"), 0.0, new_largest)
@@ -333,10 +381,10 @@ def reduce_segments(output_ptr, lse_ptr, partial_ptr, partial_max_ptr, partial_s
         total = total * keep + tl.sum(part_sum * weights, 0)
         accumulated = accumulated * keep[:, None] + tl.sum(part * weights[:, None], 0)[None, :]
         largest = new_largest
-    if SINKS:
+    if sinks_ptr.to(tl.int64) != 0:
         sink = tl.load(sinks_ptr + head).to(tl.float32) * LOG2_E + tl.zeros([1], tl.float32)
         accumulated, largest, total = add_sink(accumulated, largest, total, sink)
-    value_scale = tl.load(value_scale_ptr) if SCALED_CACHE else 1.0
     row = tl.zeros([1], tl.int32)
-    store_rows(output_ptr, lse_ptr, write_lse, accumulated, largest, total, value_scale, row == 0, row + token, row + head,
-               num_heads, stride_output_token, stride_output_head, HEAD_SIZE, HEAD_PADDED)
+    store_rows(output_ptr, lse_ptr, write_lse, output_scale, output_scale_tensor_ptr, write_fp8,
+               accumulated, largest, total, row == 0, row + token, row + head, num_heads,
+               stride_output_token, stride_output_head, head_size, HEAD_PADDED, FP8)

@@ -7,8 +7,9 @@ import { invalidArgument } from "../errors.js";
 import { KvCacheLayer } from "../kv-cache/layer.js";
 import type { CacheLayout } from "../kv-cache/layouts.js";
 
-/** Rows are loaded in pieces of 16 bytes. */
+/** Rows are loaded in pieces of 16 bytes, or of 8 elements where these are less. */
 const ALIGNMENT_BYTES = 16;
+const PIECE_ELEMENTS = 8;
 
 interface Expected {
   dtype: DType;
@@ -26,7 +27,7 @@ export function checkRows(value: unknown, argument: string, batch: Batch, expect
   if (inner.length !== 2 || rows < tokens || inner[0] !== heads || inner[1] !== headSize) {
     throw invalidArgument(argument, `shape [tokens >= ${tokens}, ${heads}, ${headSize}]`, tensor.shape);
   }
-  const multiple = ALIGNMENT_BYTES / itemSize(expected.dtype);
+  const multiple = Math.min(PIECE_ELEMENTS, ALIGNMENT_BYTES / itemSize(expected.dtype));
   const [token = 0, head = 0, element] = tensor.strides;
   const fits = (stride: number) => stride % multiple === 0 && stride < 2 ** 31;
   if (element !== 1 || !fits(head) || !fits(token)) {

@@ -1,3 +1,4 @@
+import type { Derived, DerivedSource } from "../batch/batch.js";
 import type { BatchLimits, StepShape, StepView } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
 import type { CacheLayout } from "../kv-cache/layouts.js";
@@ -19,11 +20,26 @@ interface Plan {
   readonly whole: UnifiedStep | null;
 }
 
+/** Derived are the ALiBi slopes, float32 [numHeads], where there are any. */
+type Context = RunContext<Derived | null>;
+
+/** Metadata that is the same in every step. */
+function constantMetadata(values: Float32Array): DerivedSource {
+  const bytes = new Uint8Array(values.buffer);
+  return {
+    bytes: bytes.length,
+    fill: (_, into) => {
+      into.set(bytes);
+      return bytes.length;
+    },
+  };
+}
+
 /**
  * TRITON_ATTN: unified attention in Triton. Sequences with more than one query token, and short decodes, run whole; longer
  * decodes are split over their keys and merged.
  */
-export class TritonAttention implements AttentionBackend<AttentionCall, Plan, null> {
+export class TritonAttention implements AttentionBackend<AttentionCall, Plan, Derived | null> {
   readonly cacheLayout: CacheLayout;
   readonly #config: ResolvedConfig;
   readonly #write: CacheWrite;
@@ -41,8 +57,13 @@ export class TritonAttention implements AttentionBackend<AttentionCall, Plan, nu
     this.#split = new SplitDecode(attend, reduce, config, device.info.computeUnits);
   }
 
-  prepare(limits: Required<BatchLimits>) {
-    return { workspaceBytes: this.#split.workspaceBytes(limits), derived: null };
+  prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived) {
+    const { alibiSlopes } = this.#config;
+    return {
+      workspaceBytes: this.#split.workspaceBytes(limits),
+      // Written with every step, so that they are there on whatever stream attends to it.
+      derived: alibiSlopes === null ? null : derive(constantMetadata(Float32Array.from(alibiSlopes))),
+    };
   }
 
   plan(shape: StepShape, step: StepView | null): Plan {
@@ -58,11 +79,16 @@ export class TritonAttention implements AttentionBackend<AttentionCall, Plan, nu
     return { tokens, split: splits ? split : null, whole };
   }
 
-  run(call: AttentionCall, { tokens, split, whole }: Plan, { batch, workspace, stream }: RunContext): void {
+  run(
+    call: AttentionCall,
+    { tokens, split, whole }: Plan,
+    { batch, derived, workspace, stream }: Context,
+  ): void {
     if (tokens === 0) return;
+    const alibiSlopes = derived?.pointer ?? 0n;
     if (call.key !== null) this.#write.launch(call, batch, tokens, stream);
-    if (split !== null) this.#split.launch(call, batch, split, workspace, stream);
-    if (whole !== null) this.#whole.launch(call, batch, whole, stream);
+    if (split !== null) this.#split.launch(call, batch, split, alibiSlopes, workspace, stream);
+    if (whole !== null) this.#whole.launch(call, batch, whole, alibiSlopes, stream);
   }
 
   dispose(): void {}

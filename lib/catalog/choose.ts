@@ -1,4 +1,4 @@
-import { type KernelNeeds, type Serves, serves, unmetNeeds } from "./serves.js";
+import { type FeatureLevel, type KernelNeeds, type Serves, serves, unmetNeeds } from "./serves.js";
 import { bareTarget } from "./targets.js";
 
 /** Who made a kernel: our HIP C++, our Triton sources, CK-tile, or AITER (its assembly, its Triton). */
@@ -79,7 +79,10 @@ export type Choice =
   | { readonly rows: readonly CatalogRow[] }
   | { readonly rows: null; readonly unmet: readonly string[] };
 
-/** Chooses: made for the very block size before made for any, features compiled in before those of run time. */
+/**
+ * Chooses: made for the very block size before made for any, features compiled in before those of run time, and kernels
+ * without a feature before those that have it and are not asked for it.
+ */
 export function choose(index: KernelIndex, launch: Launch, needs: KernelNeeds): Choice {
   const rows = kernelsOf(index, launch) ?? [];
   const serving = rows.filter((row) => serves(row.serves, needs));
@@ -102,6 +105,6 @@ export function choose(index: KernelIndex, launch: Launch, needs: KernelNeeds): 
 
 function rankOf({ blockSizes, features }: Serves): number {
   const isExact = blockSizes !== undefined && "oneOf" in blockSizes;
-  const compiled = Object.values(features).filter((level) => level === "compiled").length;
-  return (isExact ? 100 : 0) + compiled;
+  const count = (wanted: FeatureLevel) => Object.values(features).filter((level) => level === wanted).length;
+  return (isExact ? 100 : 0) + count("compiled") - count("runtime");
 }

@@ -93,7 +93,7 @@ function checkPart(value: unknown, { name, dtype, shape }: CachePart, { strided 
   if (!strided && String(tensor.strides.slice(1)) !== String(contiguousStrides(shape))) {
     throw invalidArgument(name, "blocks that are dense inside", `strides ${tensor.strides}`);
   }
-  const alignment = dtype === "float32" && name.endsWith("Scale") ? 1 : 16 / itemSize(dtype);
+  const alignment = dtype === "float32" && name.endsWith("Scale") ? 1 : Math.min(8, 16 / itemSize(dtype));
   const [blockStride, ...strides] = tensor.strides as [number, ...number[]];
   const last = strides.pop();
   const areRegular = strides.every((stride) => stride % alignment === 0 && stride < MAX_STRIDE_IN_BLOCK);

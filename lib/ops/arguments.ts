@@ -1,10 +1,12 @@
 import type { Batch } from "../batch/batch.js";
 import type { ResolvedConfig } from "../config.js";
+import type { Tensor } from "../device/tensor.js";
+import { isFloat8 } from "../float8.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import type { AttentionCall } from "./call.js";
 
 /** Where a launch finds an argument that can change from call to call. */
-type Source = (call: AttentionCall, batch: Batch) => bigint | number;
+type Source = (call: AttentionCall, batch: Batch, alibiSlopes: bigint) => bigint | number;
 
 /** The arguments that can change, by the names of manifests. A kernel gets those that it has. */
 const SOURCES: Readonly<Record<string, Source>> = {
@@ -22,7 +24,16 @@ const SOURCES: Readonly<Record<string, Source>> = {
   stride_output_head: ({ output }) => output.strides[1]!,
   lse: ({ lse }) => lse?.pointer ?? 0n,
   write_lse: ({ lse }) => (lse === null ? 0 : 1),
-  sinks: ({ sinks }) => sinks!.pointer,
+  sinks: ({ sinks }) => sinks?.pointer ?? 0n,
+  alibi_slopes: (_, __, alibiSlopes) => alibiSlopes,
+  // A scale is a number, or lies in memory: then the kernel does not look at the number.
+  key_scale: ({ kScale }) => numberOf(kScale),
+  key_scale_tensor: ({ kScale }) => pointerOf(kScale),
+  value_scale: ({ vScale }) => numberOf(vScale),
+  value_scale_tensor: ({ vScale }) => pointerOf(vScale),
+  output_scale: ({ outputScale }) => numberOf(outputScale),
+  output_scale_tensor: ({ outputScale }) => pointerOf(outputScale),
+  write_fp8: ({ output }) => (isFloat8(output.dtype) ? 1 : 0),
   key_cache: ({ cache }) => cache.part("key").pointer,
   value_cache: ({ cache }) => cache.part("value").pointer,
   stride_block: ({ cache }) => cache.part("key").blockStride,
@@ -35,34 +46,46 @@ const SOURCES: Readonly<Record<string, Source>> = {
   slot_mapping: (_, batch) => batch.slotMappingPointer,
 };
 
+function numberOf(scale: Tensor | number | null): number {
+  return typeof scale === "number" ? scale : 1;
+}
+
+function pointerOf(scale: Tensor | number | null): bigint {
+  return scale === null || typeof scale === "number" ? 0n : scale.pointer;
+}
+
+/** The largest window that kernels count in: no sequence is longer. */
+const NO_WINDOW = 2 ** 31 - 1;
+
 /** Arguments that stay the same for an attention. The kernels compute in base 2. */
 function constants(config: ResolvedConfig): Record<string, number> {
   const { numHeads, numKvHeads, headSize, blockSize, scale, logitsSoftCap, slidingWindow } = config;
   return {
-    scale: logitsSoftCap === null ? scale * Math.LOG2E : scale,
-    ...(logitsSoftCap === null ? {} : { soft_cap: logitsSoftCap }),
-    ...(slidingWindow === null ? {} : { window: slidingWindow }),
+    scale: scale * Math.LOG2E,
+    soft_cap: (logitsSoftCap ?? 0) * Math.LOG2E,
+    window: Math.min(slidingWindow ?? NO_WINDOW, NO_WINDOW),
     group: numHeads / numKvHeads,
     num_heads: numHeads,
+    head_size: headSize,
     block_size: blockSize,
     row_elements: numKvHeads * headSize,
   };
 }
 
 /**
- * Sets a plan's constants and returns the function that sets everything else that a call and a batch decide. The launch's
- * own arguments remain to the operation.
+ * Sets a plan's constants and returns the function that sets everything else that a call and a batch decide; it takes the
+ * address of the attention's ALiBi slopes too, 0n for none. The launch's own arguments remain to the operation.
  */
 export function bindArguments(
   plan: LaunchPlan,
   config: ResolvedConfig,
-): (call: AttentionCall, batch: Batch) => void {
+): (call: AttentionCall, batch: Batch, alibiSlopes?: bigint) => void {
   plan.set(constants(config));
   const bound = plan.argumentNames.flatMap((name) => {
     const source = Object.hasOwn(SOURCES, name) ? SOURCES[name] : undefined;
     return source === undefined ? [] : [{ set: plan.setter(name), source }];
   });
-  return (call, batch) => {
-    for (const { set, source } of bound) set(source(call, batch));
+  return (call, batch, alibiSlopes = 0n) => {
+    for (const { set, source } of bound) set(source(call, batch, alibiSlopes));
   };
 }

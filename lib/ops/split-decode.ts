@@ -7,6 +7,9 @@ import { bindArguments } from "./arguments.js";
 import type { AttentionCall } from "./call.js";
 import { mostSegments, planSplit, type Split } from "./split.js";
 
+/** Keys that the kernels take together, all of one block; segments begin with one. */
+const PART_KEYS = 16;
+
 /** A split of one step's decodes. */
 export interface SplitStep extends Split {
   readonly sequences: number;
@@ -17,6 +20,8 @@ export class SplitDecode {
   readonly #attend;
   readonly #reduce;
   readonly #config: ResolvedConfig;
+  /** Keys that a decode can look at: its window begins anywhere in a part. */
+  readonly #mostKeys: number;
   /** The entries of `planSplit` that do not change. */
   readonly #rule;
 
@@ -24,7 +29,8 @@ export class SplitDecode {
     this.#attend = bindParts(attend, config);
     this.#reduce = bindParts(reduce, config);
     this.#config = config;
-    const { numHeads, numKvHeads, batchInvariant } = config;
+    const { numHeads, numKvHeads, batchInvariant, slidingWindow } = config;
+    this.#mostKeys = slidingWindow === null ? Number.POSITIVE_INFINITY : slidingWindow + PART_KEYS - 1;
     const tilesPerSequence = Math.ceil(numHeads / numKvHeads / attend.row.tile.rows!);
     this.#rule = {
       numKvHeads,
@@ -37,17 +43,26 @@ export class SplitDecode {
 
   /** How the decodes of a step are split; `maxLen` is their longest. Pure. */
   plan(sequences: number, maxLen: number): SplitStep {
-    return { sequences, ...planSplit({ ...this.#rule, numSequences: sequences, maxLen }) };
+    const seen = Math.min(maxLen, this.#mostKeys);
+    return { sequences, ...planSplit({ ...this.#rule, numSequences: sequences, maxLen: seen }) };
   }
 
   /** Bytes for the partial results of any step that a batch admits. */
   workspaceBytes({ maxSequences, maxBlocksPerSequence, blockSize }: Required<BatchLimits>): number {
     const { numHeads, headSize } = this.#config;
-    const segments = mostSegments(this.#rule, maxSequences, maxBlocksPerSequence * blockSize);
+    const maxLen = Math.min(maxBlocksPerSequence * blockSize, this.#mostKeys);
+    const segments = mostSegments(this.#rule, maxSequences, maxLen);
     return 4 * (segments * numHeads * (headSize + 2) + 4);
   }
 
-  launch(call: AttentionCall, batch: Batch, split: SplitStep, workspace: bigint, stream: Stream): void {
+  launch(
+    call: AttentionCall,
+    batch: Batch,
+    split: SplitStep,
+    alibiSlopes: bigint,
+    workspace: bigint,
+    stream: Stream,
+  ): void {
     const { numHeads, numKvHeads, headSize } = this.#config;
     const parts = split.sequences * numHeads * split.maxSegments;
     const max = workspace + BigInt(4 * parts * headSize);
@@ -56,7 +71,7 @@ export class SplitDecode {
       this.#attend,
       this.#reduce,
     ]) {
-      bind(call, batch);
+      bind(call, batch, alibiSlopes);
       partial(workspace);
       partialMax(max);
       partialSum(sum);

@@ -40,9 +40,9 @@ export class UnifiedAttention {
     return this.#tiles.map(({ rows }) => rows);
   }
 
-  launch(call: AttentionCall, batch: Batch, step: UnifiedStep, stream: Stream): void {
+  launch(call: AttentionCall, batch: Batch, step: UnifiedStep, alibiSlopes: bigint, stream: Stream): void {
     const tile = this.#tiles.find(({ rows }) => rows === step.tileRows)!;
-    tile.bind(call, batch);
+    tile.bind(call, batch, alibiSlopes);
     tile.minQueryLen(step.minQueryLen);
     tile.sequences(step.sequences);
     const tiles = Math.floor((step.tokens * this.#queriesPerKv) / tile.rows) + step.sequences;

@@ -94,12 +94,14 @@ ${table(["phase", "kernels, the preferred first", "there", "for"], phases)}
 ${verification(built, entries)}${footnotes.length === 0 ? "" : `\n${footnotes.join("\n")}\n`}`.trimEnd();
 }
 
-/** Which of the kernels that exist are verified, and on what: a cell as far as the least verified of its kernels. */
+/** Which of the kernels that attend are verified, and on what: a cell as far as the least verified of its kernels. */
 function verification(built, entries) {
   const texts = Object.fromEntries(entries.map(([entry, , write]) => [entry, write]));
   const targets = new Map();
-  for (const { target, verified, serves } of built) {
-    const cell = `${list(serves.dtypes)}, head size ${texts.headSizes(serves.headSizes)}`;
+  for (const { target, verified, serves } of built.filter(({ serves }) => serves.attentionTypes)) {
+    const features = Object.values(serves.features).includes("runtime") ? ", with features" : "";
+    const cache = serves.kvCacheDtypes.includes("auto") ? "" : `, cache ${list(serves.kvCacheDtypes)}`;
+    const cell = `${list(serves.dtypes)}, head size ${texts.headSizes(serves.headSizes)}${cache}${features}`;
     const cells = targets.get(target) ?? new Map();
     targets.set(target, cells.set(cell, cells.get(cell) === "none" ? "none" : verified));
   }

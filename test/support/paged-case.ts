@@ -1,5 +1,7 @@
+import { itemSize } from "../../lib/dtype.js";
 import {
   type Attention,
+  type AttentionConfig,
   type Batch,
   createAttention,
   createBatch,
@@ -16,6 +18,7 @@ import {
   type Expected,
   type Lengths,
   Random,
+  type Rounded,
   type RowErrors,
   round,
   rowErrors,
@@ -24,9 +27,12 @@ import {
 
 export interface CaseOptions {
   readonly shape: AttentionShape;
-  readonly dtype: "bfloat16" | "float16";
+  readonly dtype: "bfloat16" | "float16" | "float32";
   readonly lengths: Lengths;
   readonly seed: number;
+  readonly features?: Features;
+  /** KV heads whose query heads, keys and values are all NaN. */
+  readonly poisoned?: readonly number[];
   /** Multiplies the queries: 4 makes softmax rows that hang on few keys. */
   readonly peak?: number;
   /** Makes all keys of a sequence equal but the first, whose score stands this many nats above the others'. */
@@ -36,18 +42,26 @@ export interface CaseOptions {
   readonly batchInvariant?: boolean;
   /** Default: TRITON_ATTN. */
   readonly under?: BackendUnderTest;
+  /** Changes the step that the reference attends to: a mistake that the comparison must see. */
+  readonly mistake?: (step: Step) => Step;
   /** Changes what the device is told of the step: a mistake that the comparison must see. */
   readonly mutate?: (input: { seqLens: number[]; queryStartLoc: number[] }) => void;
 }
 
-const NAN_BITS = 0x7fff;
+/** Features of a call; slopes and sinks are drawn where wanted. */
+export interface Features {
+  readonly slidingWindow?: number | undefined;
+  readonly logitsSoftCap?: number | undefined;
+  readonly alibi?: boolean;
+  readonly sinks?: boolean;
+}
 
 /** Random data of one attention call. */
 export interface PagedData {
   readonly step: Step;
   readonly blockTable: number[][];
   /** A layer's memory before the call: contexts, and NaN in all other slots. */
-  image(layout: LayoutName): Uint16Array;
+  image(layout: LayoutName): Rounded["bits"];
   readonly numBlocks: number;
   /** The query tokens' keys and values, [tokens, numKvHeads, headSize]. */
   readonly newKeys: Float64Array;
@@ -56,7 +70,7 @@ export interface PagedData {
 
 /** Draws the data of a call; its blocks are a permutation of a cache of `numBlocks` (default: 3 more than needed). */
 export function pagedData(options: CaseOptions, numBlocks?: number): PagedData {
-  const { shape, dtype, lengths, seed, peak = 1, needles = [] } = options;
+  const { shape, dtype, lengths, seed, peak = 1, needles = [], poisoned = [] } = options;
   const { numHeads, numKvHeads, headSize, blockSize } = shape;
   const width = numKvHeads * headSize;
   const totals = lengths.map(([context, query]) => context + query);
@@ -69,15 +83,26 @@ export function pagedData(options: CaseOptions, numBlocks?: number): PagedData {
   const query = Float64Array.from(queries, (x) => peak * x);
   aimAtNeedles(query, keys, lengths, shape, needles);
   if (options.nats !== undefined) raiseFirstKey(query, keys, shape, options.nats);
-  const step = { shape, lengths, query: round(dtype, query).values, keys, values, scale: headSize ** -0.5 };
+  for (const head of poisoned) {
+    for (const rows of [...keys, ...values]) poison(rows, numKvHeads, headSize, head);
+    const group = numHeads / numKvHeads;
+    for (let h = head * group; h < (head + 1) * group; h++) poison(query, numHeads, headSize, h);
+  }
+  const features = drawFeatures(options);
+  const step = {
+    ...{ shape, lengths, query: round(dtype, query).values, keys, values, scale: headSize ** -0.5 },
+    ...features,
+  };
 
   const blocks = totals.map((total) => Math.ceil(total / blockSize));
   const size = numBlocks ?? blocks.reduce((sum, count) => sum + count, 0) + 3;
   const order = new Random(seed).permutation(size);
   const blockTable = blocks.map((count) => order.splice(0, count));
-  const sizes = { numBlocks: size, blockSize, numKvHeads, headSize, itemBytes: 2 };
+  const itemBytes = itemSize(dtype);
+  const sizes = { numBlocks: size, blockSize, numKvHeads, headSize, itemBytes };
   const image = (layout: LayoutName) => {
-    const bits = new Uint16Array(layerBytes(layout, sizes) / 2).fill(NAN_BITS);
+    const elements = layerBytes(layout, sizes) / itemBytes;
+    const { bits } = round(dtype, new Float64Array(elements).fill(Number.NaN));
     for (const [s, [context]] of lengths.entries()) {
       const halves = [round(dtype, keys[s]!).bits, round(dtype, values[s]!).bits];
       for (let i = 0; i < context * width; i++) {
@@ -86,7 +111,7 @@ export function pagedData(options: CaseOptions, numBlocks?: number): PagedData {
         const head = Math.floor((i % width) / headSize);
         const place = { block, slot: position % blockSize, head, element: i % headSize };
         for (const half of [0, 1] as const) {
-          bits[offsetOf(layout, sizes, { half, ...place }) / 2] = halves[half]![i]!;
+          bits[offsetOf(layout, sizes, { half, ...place }) / itemBytes] = halves[half]![i]!;
         }
       }
     }
@@ -117,7 +142,7 @@ export class PagedCase implements AsyncDisposable {
     readonly attention: Attention,
     readonly batch: Batch,
     readonly cache: KvCache,
-    private readonly inputs: { query: Tensor; key: Tensor; value: Tensor },
+    private readonly inputs: { query: Tensor; key: Tensor; value: Tensor; sinks?: Tensor },
     expected: Expected,
   ) {
     this.expected = expected;
@@ -127,8 +152,10 @@ export class PagedCase implements AsyncDisposable {
     const { shape, dtype, lengths, batchInvariant = false, under = BACKENDS[0]! } = options;
     const { numHeads, numKvHeads, headSize, blockSize } = shape;
     const { step, blockTable, image, numBlocks, newKeys, newValues } = pagedData(options);
-    const config = { numHeads, numKvHeads, headSize, dtype, blockSize, batchInvariant };
-    const attention = createAttention(device, { ...config, backend: under.backend });
+    const attention = createAttention(device, {
+      ...{ numHeads, numKvHeads, headSize, dtype, blockSize, batchInvariant, backend: under.backend },
+      ...configOf(step),
+    });
     const cache = attention.createKvCache({ numBlocks });
     await cache.memory(0).write(image(under.layout));
 
@@ -149,8 +176,11 @@ export class PagedCase implements AsyncDisposable {
       query: await upload(step.query, numHeads),
       key: await upload(newKeys, numKvHeads),
       value: await upload(newValues, numKvHeads),
+      ...(step.sinks && {
+        sinks: await device.upload(round(dtype, step.sinks).bits, { shape: [numHeads], dtype }),
+      }),
     };
-    return new PagedCase(options, attention, batch, cache, inputs, attend(step));
+    return new PagedCase(options, attention, batch, cache, inputs, attend(options.mistake?.(step) ?? step));
   }
 
   /**
@@ -162,7 +192,8 @@ export class PagedCase implements AsyncDisposable {
     layer = this.cache.layer(0),
   } = {}): Promise<{ output: Float32Array; lse: Float32Array; bits: Uint16Array }> {
     const { attention, batch } = this;
-    const inputs = attendOnly ? { query: this.inputs.query } : this.inputs;
+    const { key, value, ...attending } = this.inputs;
+    const inputs = attendOnly ? attending : this.inputs;
     const { numHeads } = this.options.shape;
     const output = attention.device.empty(inputs.query.shape, this.options.dtype);
     const lse = attention.device.empty([inputs.query.shape[0]!, numHeads], "float32");
@@ -182,6 +213,33 @@ export class PagedCase implements AsyncDisposable {
     this.attention.dispose();
     this.batch.dispose();
     this.cache.dispose();
+  }
+}
+
+/** The features of a step: slopes as models have them, sinks that matter beside the scores. */
+function drawFeatures({ shape, dtype, seed, features = {} }: CaseOptions): Partial<Step> {
+  const { numHeads } = shape;
+  const { slidingWindow, logitsSoftCap, alibi = false, sinks = false } = features;
+  const slopes = Array.from({ length: numHeads }, (_, head) =>
+    Math.fround(2 ** ((-8 * (head + 1)) / numHeads)),
+  );
+  return {
+    slidingWindow,
+    logitsSoftCap,
+    ...(alibi && { alibiSlopes: slopes }),
+    ...(sinks && { sinks: round(dtype, new Random(seed + 1).normals(numHeads, 3)).values }),
+  };
+}
+
+/** The options of `createAttention` for the features of a step. */
+function configOf({ slidingWindow, logitsSoftCap, alibiSlopes, sinks }: Step): Partial<AttentionConfig> {
+  return { slidingWindow, logitsSoftCap, alibiSlopes, sinks: sinks !== undefined };
+}
+
+/** Makes a head of rows [tokens, heads, headSize] NaN. */
+function poison(rows: Float64Array, heads: number, headSize: number, head: number): void {
+  for (let at = head * headSize; at < rows.length; at += heads * headSize) {
+    rows.fill(Number.NaN, at, at + headSize);
   }
 }
 

@@ -1,10 +1,11 @@
 import { type DType, fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../lib/dtype.js";
+import { fromFloat8, isFloat8, toFloat8 } from "../../lib/float8.js";
 
 // Paged attention in float64, as plainly as it can be written, and the data to try it on.
 
 /** Numbers rounded to a dtype: the bits that a device gets, and the values that they mean. */
 export interface Rounded {
-  readonly bits: Uint16Array | Float32Array;
+  readonly bits: Uint8Array | Uint16Array | Float32Array;
   readonly values: Float64Array;
 }
 
@@ -12,6 +13,10 @@ export function round(dtype: DType, values: ArrayLike<number>): Rounded {
   if (dtype === "float32") {
     const bits = Float32Array.from(values);
     return { bits, values: Float64Array.from(bits) };
+  }
+  if (isFloat8(dtype)) {
+    const bits = Uint8Array.from(values, (value) => toFloat8(dtype, value));
+    return { bits, values: Float64Array.from(bits, (code) => fromFloat8(dtype, code)) };
   }
   const [to, from] = dtype === "float16" ? [toFloat16, fromFloat16] : [toBfloat16, fromBfloat16];
   const bits = new Uint16Array(values.length);
@@ -44,6 +49,13 @@ export interface Step {
   readonly scale: number;
   /** Whether a query token sees only what is not behind it (default), or its whole sequence. */
   readonly causal?: boolean;
+  /** A query token sees so many last tokens, itself included. */
+  readonly slidingWindow?: number | undefined;
+  readonly logitsSoftCap?: number | undefined;
+  /** By query head. */
+  readonly alibiSlopes?: ArrayLike<number> | undefined;
+  /** By query head: one more logit. */
+  readonly sinks?: ArrayLike<number> | undefined;
 }
 
 export interface Expected {
@@ -54,7 +66,8 @@ export interface Expected {
 }
 
 /** Softmax attention. If causal, query token t of a sequence sees its context and its query tokens up to t. */
-export function attend({ shape, lengths, query, keys, values, scale, causal = true }: Step): Expected {
+export function attend(step: Step): Expected {
+  const { shape, lengths, query, keys, values, causal = true, slidingWindow = Infinity } = step;
   const { numHeads, numKvHeads, headSize } = shape;
   const tokens = lengths.reduce((sum, [, length]) => sum + length, 0);
   const output = new Float64Array(tokens * numHeads * headSize);
@@ -62,31 +75,46 @@ export function attend({ shape, lengths, query, keys, values, scale, causal = tr
   let row = 0;
   for (const [s, [context, queryLength]] of lengths.entries()) {
     for (let t = 0; t < queryLength; t++) {
+      const own = context + t;
+      const end = causal ? own + 1 : context + queryLength;
+      const first = Math.max(0, own - slidingWindow + 1);
       for (let head = 0; head < numHeads; head++, row++) {
         const kvHead = Math.floor((head * numKvHeads) / numHeads);
-        const first = kvHead * headSize;
+        const at = (position: number) => (position * numKvHeads + kvHead) * headSize;
         const [q, k, v] = [row * headSize, keys[s]!, values[s]!];
-        const scores = new Float64Array(context + (causal ? t + 1 : queryLength));
-        let largest = Number.NEGATIVE_INFINITY;
-        for (let position = 0; position < scores.length; position++) {
-          const at = position * numKvHeads * headSize + first;
-          let sum = 0;
-          for (let i = 0; i < headSize; i++) sum += query[q + i]! * k[at + i]!;
-          scores[position] = sum * scale;
-          largest = Math.max(largest, sum * scale);
+        const sink = step.sinks?.[head] ?? Number.NEGATIVE_INFINITY;
+        const scores = new Float64Array(Math.max(0, end - first));
+        let largest = sink;
+        for (let i = 0; i < scores.length; i++) {
+          let product = 0;
+          for (let e = 0; e < headSize; e++) product += query[q + e]! * k[at(first + i) + e]!;
+          scores[i] = scoreOf(product, head, first + i - own, step);
+          largest = Math.max(largest, scores[i]!);
         }
-        let total = 0;
+        if (largest === Number.NEGATIVE_INFINITY) continue;
+        let total = Math.exp(sink - largest);
         for (const score of scores) total += Math.exp(score - largest);
         lse[row] = largest + Math.log(total);
-        for (let position = 0; position < scores.length; position++) {
-          const at = position * numKvHeads * headSize + first;
-          const weight = Math.exp(scores[position]! - largest) / total;
-          for (let i = 0; i < headSize; i++) output[q + i]! += weight * v[at + i]!;
+        for (let i = 0; i < scores.length; i++) {
+          const weight = Math.exp(scores[i]! - largest) / total;
+          for (let e = 0; e < headSize; e++) output[q + e]! += weight * v[at(first + i) + e]!;
         }
       }
     }
   }
   return { output, lse };
+}
+
+/** The score of a product: scaled, capped, and biased by the key's position relative to the query's. */
+function scoreOf(
+  product: number,
+  head: number,
+  distance: number,
+  { scale, logitsSoftCap, alibiSlopes }: Step,
+): number {
+  const scaled = product * scale;
+  const capped = logitsSoftCap === undefined ? scaled : logitsSoftCap * Math.tanh(scaled / logitsSoftCap);
+  return capped + (alibiSlopes?.[head] ?? 0) * distance;
 }
 
 /** The bounds of a result's error, by dtype: of the root mean square per row, relative to the reference's. */

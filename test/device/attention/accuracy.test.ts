@@ -33,16 +33,41 @@ const shape = fc
   .record({
     numKvHeads: fc.integer({ min: 1, max: 3 }),
     group: fc.constantFrom(1, 2, 3, 4, 5, 7, 8, 16, 20),
-    headSize: fc.constantFrom(64, 128),
-    blockSize: fc.constantFrom(16, 32, 48, 64, 128),
+    headSize: fc.oneof(
+      fc.constantFrom(64, 128),
+      fc.integer({ min: 4, max: 32 }).map((n) => 8 * n),
+    ),
+    blockSize: fc.constantFrom(16, 32, 48, 64, 128, 1056),
   })
   .map(({ group, ...rest }) => ({ ...rest, numHeads: rest.numKvHeads * group }));
+
+const dtype = fc.constantFrom("bfloat16", "float16", "float32");
+/** Windows on and next to the edges of parts (16) and tiles (32), and any others. */
+const window = fc.oneof(
+  fc.constantFrom(1, 2, 15, 16, 17, 31, 32, 33, 64, 128),
+  fc.integer({ min: 1, max: 400 }),
+);
+const features = fc.record({
+  slidingWindow: fc.option(window, { nil: undefined }),
+  logitsSoftCap: fc.option(fc.constantFrom(1, 5, 30, 50), { nil: undefined }),
+  alibi: fc.boolean(),
+  sinks: fc.boolean(),
+});
 
 describe.each(BACKENDS)("$backend against float64", (under) => {
   it("holds for any shape, ragged batch and permutation of blocks", async () => {
     await fc.assert(
+      fc.asyncProperty(fc.record({ shape, dtype, lengths, seed: fc.nat(2 ** 31) }), (drawn) =>
+        check({ ...drawn, under }),
+      ),
+      { numRuns: 30 },
+    );
+  }, 300_000);
+
+  it("holds for any combination of features", async () => {
+    await fc.assert(
       fc.asyncProperty(
-        fc.record({ shape, dtype: fc.constantFrom("bfloat16", "float16"), lengths, seed: fc.nat(2 ** 31) }),
+        fc.record({ shape, dtype, lengths, features, seed: fc.nat(2 ** 31), peak: fc.constantFrom(1, 4) }),
         (drawn) => check({ ...drawn, under }),
       ),
       { numRuns: 30 },
@@ -127,6 +152,29 @@ describe.each(BACKENDS)("a mistake in the metadata of $backend", (under) => {
     }
   });
 });
+
+describe.each(BACKENDS)("a mistake in the features of $backend", (under) => {
+  const lengths: Lengths = [
+    [320, 1],
+    [90, 40],
+  ];
+  const features = { slidingWindow: 70, logitsSoftCap: 5, alibi: true, sinks: true };
+  it.each<[string, NonNullable<CaseOptions["mistake"]>]>([
+    ["a window longer by one", (step) => ({ ...step, slidingWindow: 71 })],
+    ["no soft cap", (step) => ({ ...step, logitsSoftCap: undefined })],
+    ["the slopes of the heads beside", (step) => ({ ...step, alibiSlopes: turned(step.alibiSlopes!) })],
+    ["the sinks of the heads beside", (step) => ({ ...step, sinks: turned(step.sinks!) })],
+  ])("%s is seen", async (_, mistake) => {
+    const options = { shape: LLAMA, dtype: "bfloat16", lengths, features, seed: 13, under } as const;
+    await expect(check(options)).resolves.toBeUndefined();
+    await expect(check({ ...options, mistake })).rejects.toThrow();
+  });
+});
+
+function turned(values: ArrayLike<number>): number[] {
+  const [first, ...others] = Array.from(values);
+  return [...others, first!];
+}
 
 describe.each(BACKENDS)("the same bits of $backend", (under) => {
   const lengths: Lengths = [

@@ -16,7 +16,7 @@ const NUM_BLOCKS = 5;
 const step = fc
   .record({
     numKvHeads: fc.constantFrom(1, 2, 3, 5, 8),
-    headSize: fc.constantFrom(64, 128),
+    headSize: fc.constantFrom(32, 40, 64, 72, 128, 200, 256),
     blockSize: fc.constantFrom(16, 48),
     dtype: fc.constantFrom("bfloat16", "float16"),
     tokens: fc.integer({ min: 1, max: 20 }),

@@ -2,8 +2,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import { BlockPool, createAttention, createBatch } from "../../../lib/index.js";
 import { BACKENDS } from "../../support/backends.js";
 import { openTestDevice } from "../../support/device.js";
-import { batchInput, pagedData } from "../../support/paged-case.js";
-import { type Lengths, Random, round } from "../../support/reference.js";
+import { batchInput, PagedCase, pagedData } from "../../support/paged-case.js";
+import { isAccurate, type Lengths, Random, round, rowErrors } from "../../support/reference.js";
 
 // A NaN that belongs to a sequence must not be rounded, masked or divided away, whatever its payload.
 
@@ -130,5 +130,28 @@ describe.each(BACKENDS)("a NaN or an infinity in values of one sequence, on $bac
     const others = 12 * numHeads * headSize;
     expect(poisoned.subarray(others)).toEqual(clean.subarray(others));
     expect(poisoned.subarray(0, others)).not.toEqual(clean.subarray(0, others));
+  });
+});
+
+describe.each(BACKENDS)("NaN in the heads on either side of $backend's", (under) => {
+  const lengths: Lengths = [
+    [260, 1],
+    [35, 20],
+    [3, 2],
+  ];
+
+  it.each([40, 64, 72, 80, 96, 104, 112, 192, 256])("does not reach a head of %i elements", async (size) => {
+    const shape = { numHeads: 6, numKvHeads: 3, headSize: size, blockSize: 16 };
+    await using paged = await PagedCase.create(device, {
+      ...{ shape, dtype: "bfloat16", lengths, seed: size, under },
+      poisoned: [0, 2],
+    });
+    const { output } = await paged.run();
+    const row = 6 * size;
+    for (let token = 0; token < output.length / row; token++) {
+      const [start, end] = [token * row + 2 * size, token * row + 4 * size];
+      const errors = rowErrors(output.subarray(start, end), paged.expected.output.subarray(start, end), size);
+      expect(isAccurate(errors, "bfloat16"), JSON.stringify({ token, errors })).toBe(true);
+    }
   });
 });

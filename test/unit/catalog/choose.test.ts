@@ -84,6 +84,12 @@ describe("of the kernels that serve", () => {
     expect(chosen([runtime, compiled])).toEqual({ rows: [runtime] });
   });
 
+  it("one without a feature runs before one that has it at run time and is not asked for it", () => {
+    const plain = kernel({}, { id: "p" });
+    expect(chosen([runtime, plain])).toEqual({ rows: [plain] });
+    expect(chosen([runtime, plain], { features: ["sinks"] })).toEqual({ rows: [runtime] });
+  });
+
   it("the block size counts for more than features", () => {
     const both = kernel({ features: ALL, blockSizes: { oneOf: [16] } }, { id: "e" });
     expect(chosen([compiled, both], { features: ["sinks"] })).toEqual({ rows: [both] });

@@ -48,8 +48,9 @@ function patched(offset: number, value: number): Buffer {
   return copy;
 }
 
-const argument = (index: number, change: object) =>
-  stated.arguments.map((each: object, other: number) => (other === index ? { ...each, ...change } : each));
+const argument = (name: string, change: object) =>
+  stated.arguments.map((each: { name: string }) => (each.name === name ? { ...each, ...change } : each));
+const [count, bytes] = [stated.arguments.length, built.kernargBytes];
 
 describe("a row of the manifest", () => {
   it("is what its provider and the code object say together", () => {
@@ -60,11 +61,27 @@ describe("a row of the manifest", () => {
     ["a symbol that is not there", { symbol: "other" }, "has no kernel other"],
     ["more work-items", { workgroupSize: 128 }, "workgroups of 128, but 64 in its note"],
     ["more LDS than there is", { ldsBytes: 65537 }, "65537 bytes of LDS, but gfx942 has 65536"],
-    ["an argument fewer", { arguments: stated.arguments.slice(1) }, "14 arguments, but 15 in its note"],
-    ["another size", { arguments: argument(7, { type: "int64" }) }, "argument write_lse is int64"],
-    ["a number for a pointer", { arguments: argument(0, { type: "int64" }) }, "argument output is int64"],
-    ["a pointer for a number", { arguments: argument(7, { type: "pointer" }) }, "write_lse is pointer"],
-    ["a member behind the end", { arguments: argument(0, { offset: 92 }).slice(0, 1) }, "output is at 92"],
+    [
+      "an argument fewer",
+      { arguments: stated.arguments.slice(1) },
+      `${count - 1} arguments, but ${count} in its note`,
+    ],
+    ["another size", { arguments: argument("write_lse", { type: "int64" }) }, "argument write_lse is int64"],
+    [
+      "a number for a pointer",
+      { arguments: argument("output", { type: "int64" }) },
+      "argument output is int64",
+    ],
+    [
+      "a pointer for a number",
+      { arguments: argument("write_lse", { type: "pointer" }) },
+      "write_lse is pointer",
+    ],
+    [
+      "a member behind the end",
+      { arguments: argument("output", { offset: bytes - 4 }).slice(0, 1) },
+      `output is at ${bytes - 4}`,
+    ],
   ])("is refused where its provider states %s", (_, changes, message) => {
     expect(rowOf(changes)).toContain(message);
   });
@@ -72,7 +89,7 @@ describe("a row of the manifest", () => {
   it.each([
     ["static LDS", 0, 64, "static LDS are 0 in the note, 64 in the descriptor"],
     ["private memory", 4, 16, "private memory are 0 in the note, 16 in the descriptor"],
-    ["kernarg bytes", 8, 88, "kernarg bytes are 96 in the note, 88 in the descriptor"],
+    ["kernarg bytes", 8, 88, `kernarg bytes are ${bytes} in the note, 88 in the descriptor`],
     ["registers", 48, 0, "registers in the note, 8 in the descriptor"],
   ])("is refused where note and descriptor disagree on %s", (_, offset, value, message) => {
     expect(rowOf({}, patched(offset, value))).toContain(message);

@@ -13,13 +13,13 @@ const [SIMDS, VGPRS, MAX_WAVES, WAVE] = [4, 512, 8, 64];
 
 /**
  * Waves that a SIMD must hold at least. A wave of attention has the loads of a whole tile under way while it computes, and
- * 16 KiB of LDS for them, so that few waves suffice; the others live by many.
+ * LDS for them, so that few waves suffice: with 16 rows of wide heads, or float32, it has the SIMD for itself. The others
+ * live by many.
  */
 function intendedWaves({ operation, tile, serves }: LocatedRow): number {
   if (!operation.startsWith("unified_attention")) return 7;
-  return tile.rows === 16 && serves.headSizes !== undefined && matches(serves.headSizes as Sizes, 128)
-    ? 1
-    : 2;
+  if (serves.dtypes!.includes("float32")) return 1;
+  return tile.rows === 16 && !matches(serves.headSizes as Sizes, 64) ? 1 : 2;
 }
 
 describe.each(PACKAGED_TARGETS)("the kernels for %s", (target) => {

@@ -16,6 +16,7 @@ describe("what a configuration leaves out", () => {
       batchInvariant: false,
       slidingWindow: null,
       alibi: false,
+      alibiSlopes: null,
       logitsSoftCap: null,
       sinks: false,
       attentionType: "decoder",
@@ -37,6 +38,7 @@ describe("what a configuration leaves out", () => {
       batchInvariant: false,
       slidingWindow: null,
       alibi: false,
+      alibiSlopes: null,
       logitsSoftCap: null,
       sinks: false,
       attentionType: "decoder",
@@ -62,6 +64,7 @@ it("what a configuration says is kept", () => {
     ...said,
     ...features,
     alibi: true,
+    alibiSlopes: Array(8).fill(0),
     mla: null,
   });
   const sizes = { kvLoraRank: 256, qkNopeHeadDim: 64, qkRopeHeadDim: 32, vHeadDim: 96 };

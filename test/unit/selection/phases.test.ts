@@ -7,16 +7,16 @@ const DEEPSEEK = { numHeads: 16, kvLoraRank: 512, dtype: "bfloat16" } as const;
 const CATALOG = syntheticCatalog(["gfx942"], { aiter: true });
 
 it("what no kernel takes is named, once for all phases", () => {
-  const { notes, phases } = explain({ ...LLAMA, headSize: 256, slidingWindow: 64 }, { env: {} });
+  const { notes, phases } = explain({ ...LLAMA, attentionType: "encoder_decoder" }, { env: {} });
   expect(notes).toEqual([
     "createAttention fails with ERR_NO_KERNELS_FOR_ARCH: this version has no kernels of TRITON_ATTN yet for " +
-      "prefill, decode, mixed, cache write of head size 256, a sliding window on gfx942",
+      "prefill, decode, mixed of attention type encoder_decoder on gfx942",
   ]);
   expect(phases.map(({ kernels }) => kernels.at(-1)!.lacks)).toEqual([
-    ["head size 256", "a sliding window"],
-    ["head size 256", "a sliding window"],
-    ["head size 256", "a sliding window"],
-    ["head size 256"],
+    ["attention type encoder_decoder"],
+    ["attention type encoder_decoder"],
+    ["attention type encoder_decoder"],
+    [],
   ]);
 });
 
