@@ -65,7 +65,8 @@ function languageModel(file: Json): { family: Family; config: Json } {
   const isNested = file.text_config !== undefined && file.text_config !== null;
   const text = isNested ? object(file.text_config) : file;
   if (isNested && typeof outer === "string" && !isKnown(outer)) throw unknownFamily(outer, text);
-  const type = isNested ? (text.model_type ?? COMPOSITES[String(outer)]) : outer;
+  const inner = typeof outer === "string" && Object.hasOwn(COMPOSITES, outer) ? COMPOSITES[outer] : undefined;
+  const type = isNested ? (text.model_type ?? inner) : outer;
   if (typeof type !== "string") throw modelError("has no model_type: is it a config.json of Hugging Face?");
   if (!Object.hasOwn(FAMILIES, type)) throw unknownFamily(type, text);
   const family = FAMILIES[type]!;
