@@ -1,4 +1,4 @@
-import { checkInstance, checkOptions, checkPlain, PackageObject } from "../arguments.js";
+import { checkInstance, checkInteger, checkOptions, checkPlain, PackageObject } from "../arguments.js";
 import type { AttentionBackend } from "../backends/backend.js";
 import type { Batch, Derived } from "../batch/batch.js";
 import { fp8Encoding } from "../catalog/targets.js";
@@ -9,7 +9,7 @@ import type { Stream } from "../device/stream.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 import { ChosenKernels } from "../kernels/chosen.js";
 import { kernelsForDevice, otherContracts } from "../kernels/store.js";
-import { KvCache } from "../kv-cache/cache.js";
+import { blocksIn, KvCache } from "../kv-cache/cache.js";
 import { type CacheTensors, type KvCacheLayer, wrapLayer } from "../kv-cache/layer.js";
 import { type CacheLayout, isLayoutName, makeLayout } from "../kv-cache/layouts.js";
 import { Workspace } from "../ops/workspace.js";
@@ -81,6 +81,15 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     if (options === undefined) throw invalidArgument("options", "an object with numBlocks, layers", options);
     const { numBlocks, layers = 1 } = checkOptions(options, ["numBlocks", "layers"]);
     return new KvCache(this.device, this.kvCacheLayout, numBlocks as number, layers as number);
+  }
+
+  /** The most blocks of a cache of `layers` layers that take at most `bytes`. Default: of what the device has free now. */
+  blocksThatFit(options: { layers: number; bytes?: number }): number {
+    this.check();
+    if (options === undefined) throw invalidArgument("options", "an object with layers, bytes", options);
+    const { layers, bytes = this.device.memory().free } = checkOptions(options, ["layers", "bytes"]);
+    const count = checkInteger(layers, "layers", 1, 2 ** 31 - 1);
+    return blocksIn(checkInteger(bytes, "bytes", 0), this.kvCacheLayout, count);
   }
 
   /** Uses tensors [numBlocks, ...] of the layout's parts, { key, value } or { latent }, as one layer's cache. */

@@ -123,6 +123,14 @@ export class KvCache extends PackageObject {
   }
 }
 
+/** The most blocks with which a cache of `layers` layers takes at most `bytes`. */
+export function blocksIn(bytes: number, layout: CacheLayout, layers: number): number {
+  let blocks = Math.floor(bytes / (layers * layout.bytesPerBlock));
+  // Parts begin at aligned addresses, which may cost the last block its room.
+  while (blocks > 0 && layers * regionsOf(layout, blocks).bytes > bytes) blocks--;
+  return Math.min(blocks, 2 ** 31 - 1);
+}
+
 /** Where the parts of a layer lie: those of a block side by side, or each part's blocks in a region of their own. */
 function regionsOf(layout: CacheLayout, numBlocks: number): { regions: Region[]; bytes: number } {
   let end = 0;

@@ -175,6 +175,37 @@ describe.each(LAYOUT_NAMES)("a cache of layout %s", (name) => {
   });
 });
 
+it("as many blocks fit as a cache has room for", () => {
+  using attention = createAttention(device, { numHeads: 2, numKvHeads: 1, headSize: 64, dtype: "bfloat16" });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 40 }), fc.nat(2 ** 22), (layers, bytes) => {
+      const numBlocks = attention.blocksThatFit({ layers, bytes });
+      const takes = (blocks: number) => {
+        if (blocks === 0) return 0;
+        using cache = attention.createKvCache({ numBlocks: blocks, layers });
+        return layers * cache.memory(0).byteLength;
+      };
+      expect(takes(numBlocks)).toBeLessThanOrEqual(bytes);
+      expect(takes(numBlocks + 1)).toBeGreaterThan(bytes);
+    }),
+    { numRuns: 50 },
+  );
+  const { free } = device.memory();
+  expect(attention.blocksThatFit({ layers: 2, bytes: free })).toBeGreaterThan(0);
+  for (const options of [
+    undefined,
+    {},
+    { layers: 0 },
+    { layers: 1, bytes: -1 },
+    { layers: "1" },
+    { layer: 1 },
+  ]) {
+    expect(() => attention.blocksThatFit(options as never)).toThrow(
+      expect.objectContaining({ code: "ERR_INVALID_ARGUMENT" }),
+    );
+  }
+});
+
 it("scales have a part each, a number for every slot and head", () => {
   const drawn = {
     blockSize: 16,
