@@ -18,7 +18,7 @@ FLAGS = (
     "--no-gpu-bundle-output", "-mcode-object-version=5", "-fuse-cuid=none",
     "-Ikernels/include",
 )
-
+MISSING = f"there is no {PROGRAM}: npm test installs it; by hand: apt-get install clang-22 lld-22"
 
 
 def frontend(*arguments):
@@ -32,15 +32,22 @@ MEMBER = re.compile(r"^ +(\d+) \|  +(?!struct |class )(\S.*) (\w+)$", re.MULTILI
 
 
 @functools.lru_cache(maxsize=None)
-def program():
-    """clang of a ROCm installation, on PATH, or as the set-up has unpacked it."""
+def find_program():
+    """The path of clang of a ROCm installation, on PATH, or as the set-up has unpacked it; None where there is none."""
     rocm = os.environ.get("ROCM_PATH")
     candidates = [rocm and os.path.join(rocm, "llvm", "bin", "clang++"), shutil.which(PROGRAM),
                   CACHE / "llvm-22" / "bin" / PROGRAM]
-    for path in candidates:
-        if path and os.path.exists(path):
-            return path
-    raise BuildError(f"there is no {PROGRAM}: npm test installs it; by hand: apt-get install clang-22 lld-22")
+    return next((path for path in candidates if path and os.path.exists(path)), None)
+
+
+def is_there():
+    return find_program() is not None
+
+
+def program():
+    if not is_there():
+        raise BuildError(MISSING)
+    return find_program()
 
 
 @functools.lru_cache(maxsize=None)

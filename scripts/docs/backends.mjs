@@ -117,12 +117,13 @@ function verification(built, entries) {
   return lines.length === 0 ? "" : `\nHow far the kernels are verified:\n\n${lines.join("\n")}\n`;
 }
 
-/** The kernels of the catalog that exist and belong to a backend. */
+/** The kernels of the catalog that exist and belong to a backend; none where there are but those of its cache write. */
 function builtRows(capabilities, catalog) {
-  const launches = Object.keys(PHASES).flatMap((phase) =>
-    capabilities[phase].flatMap((choice) => choice.launches),
-  );
-  return catalog.kernels.filter((row) => !row.planned && launches.some((launch) => isOf(row, launch)));
+  const [attending, writing] = [["prefill", "decode", "mixed"], ["cacheWrite"]].map((phases) => {
+    const launches = phases.flatMap((phase) => capabilities[phase].flatMap((choice) => choice.launches));
+    return catalog.kernels.filter((row) => !row.planned && launches.some((launch) => isOf(row, launch)));
+  });
+  return attending.length === 0 ? [] : [...attending, ...writing];
 }
 
 function isOf(row, launch) {

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import {
   appendFileSync,
   cpSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -14,17 +15,23 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { programPath } from "../../scripts/setup/kernels.mjs";
 import { root } from "../../scripts/setup/paths.mjs";
+import { toolchainBin } from "../../scripts/setup/toolchain.mjs";
 
 const TARGET = "gfx950";
 const scratch = mkdtempSync(join(tmpdir(), "kernel-build-"));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-/** Runs kernels/build of a clone with a cache of its own; without the compilers on request. */
-function build(args: string[], { compilers = true, cache = join(scratch, "cache"), clone = root } = {}) {
-  const PATH = compilers ? programPath : "/usr/local/bin:/usr/bin:/bin";
+const WITHOUT_TRITON = `${toolchainBin}:/usr/local/bin:/usr/bin:/bin`;
+
+/** Runs kernels/build of a clone with a cache of its own; on request without Triton, so that nothing of it can be built. */
+function build(
+  args: string[],
+  { compilers = true, PATH = "", cache = join(scratch, "cache"), clone = root } = {},
+) {
+  const path = PATH || (compilers ? programPath : WITHOUT_TRITON);
   const { status, stdout, stderr } = spawnSync(join(clone, "kernels", "build"), args, {
     encoding: "utf8",
-    env: { ...process.env, PATH, ROCM_ATTENTION_CACHE: cache },
+    env: { ...process.env, PATH: path, ROCM_PATH: "", ROCM_ATTENTION_CACHE: cache },
   });
   return { status, stdout, stderr };
 }
@@ -38,12 +45,13 @@ const contents = (folder: string) =>
 describe("kernels/build", () => {
   it("makes the same bytes from nothing as were made before, and nothing anew when all is there", () => {
     const first = build(smoke("first"));
+    const made = contents(join(scratch, "first", TARGET));
+    const kernels = Object.keys(made).length - 1;
+    expect(kernels).toBeGreaterThanOrEqual(5);
     expect(first).toMatchObject({
       status: 0,
-      stdout: expect.stringContaining(`${TARGET}: 5 kernels\n5 built\n`),
+      stdout: expect.stringContaining(`${TARGET}: ${kernels} kernels\n${kernels} built\n`),
     });
-    const made = contents(join(scratch, "first", TARGET));
-    expect(Object.keys(made)).toHaveLength(6);
     // The set-up may have built more than this set, and its manifest then says so.
     const { "manifest.json": _, ...code } = made;
     expect(contents(join(root, "build", "kernels", TARGET))).toMatchObject(code);
@@ -53,17 +61,19 @@ describe("kernels/build", () => {
         (file) => statSync(join(scratch, "first", TARGET, file)).mtimeMs,
       );
     const before = times();
-    // Without compilers: where there is nothing to do, none is even looked for.
-    expect(build(smoke("first"), { compilers: false }).stdout).toContain("5 kernels\n0 built\n");
+    // Without Triton: where there is nothing to do, it is not even looked for.
+    const nothingToDo = `${kernels} kernels\n0 built\n`;
+    expect(build(smoke("first"), { compilers: false }).stdout).toContain(nothingToDo);
     expect(times()).toEqual(before);
-    expect(build(smoke("second"), { compilers: false }).stdout).toContain("5 kernels\n0 built\n");
+    expect(build(smoke("second"), { compilers: false }).stdout).toContain(nothingToDo);
     expect(contents(join(scratch, "second", TARGET))).toEqual(made);
 
     const damagedCache = join(scratch, "damaged cache");
     cpSync(join(scratch, "cache"), damagedCache, { recursive: true });
-    const kernels = join(damagedCache, "kernels");
-    const file = join(kernels, readdirSync(kernels).find((name) => name.endsWith(".co"))!);
-    writeFileSync(file, readFileSync(file).subarray(1));
+    const objects = join(damagedCache, "kernels");
+    for (const name of readdirSync(objects).filter((name) => name.endsWith(".co"))) {
+      writeFileSync(join(objects, name), readFileSync(join(objects, name)).subarray(1));
+    }
     const failed = build(smoke("third"), { compilers: false, cache: damagedCache });
     expect(failed.status).not.toBe(0);
     expect(failed.stderr).toContain("pip install -r kernels/requirements.txt");
@@ -86,6 +96,21 @@ describe("kernels/build", () => {
     expect(built()).toBe("1");
     expect(built()).toBe("0");
   }, 300_000);
+
+  it("leaves kernels in HIP C++ out where there is no clang, and says so", () => {
+    const programs = join(scratch, "programs");
+    mkdirSync(programs);
+    const printPath = ["-c", "import sys; print(sys.executable, end='')"];
+    const python = spawnSync("python3", printPath, { encoding: "utf8" }).stdout;
+    writeFileSync(join(programs, "python3"), `#!/bin/sh\nexec "${python}" "$@"\n`, { mode: 0o755 });
+    const { status, stdout } = build(smoke("without"), { PATH: programs });
+    expect(stdout).toContain("without kernels in HIP C++: there is no clang++-22");
+    expect(status).toBe(0);
+    const { kernels } = JSON.parse(readFileSync(join(scratch, "without", TARGET, "manifest.json"), "utf8"));
+    expect(new Set(kernels.map(({ provider }: { provider: string }) => provider))).toEqual(
+      new Set(["triton"]),
+    );
+  });
 
   it("writes the catalog of what is published without a compiler", () => {
     const file = join(scratch, "published.json");

@@ -10,8 +10,9 @@ it("lib/catalog/published.json is what the providers publish (else run: kernels/
 from kernels.builder import catalog
 from kernels.aiter import provider as aiter
 from kernels.ck import provider as ck
+from kernels.hip import provider as hip
 from kernels.triton import provider as triton
-print(json.dumps(catalog.text((ck, aiter, triton))))`);
+print(json.dumps(catalog.text((ck, aiter, triton, hip))))`);
   expect(readFileSync(join(root, "lib/catalog/published.json"), "utf8")).toBe(text);
 });
 

@@ -1,0 +1,48 @@
+"""Our kernels in HIP C++: which instances there are, and how one is compiled without ROCm."""
+
+from kernels.builder import clang
+from kernels.builder.instance import FEATURES, Instance, Made
+
+NAME = "hip"
+
+FLAGS = ("-Wall", "-Wextra", "-Werror", "-fgpu-flush-denormals-to-zero", *clang.PRINT_LAYOUTS)
+
+# Types of KernelArguments' members; pointers need no entry.
+TYPES = {"float": "float32", "int": "int32"}
+
+DTYPES = ("bfloat16", "float16")
+HEAD_SIZES = (32, 64, 96, 128, 160, 192, 224, 256)
+
+
+def instance(operation, source, defines, workgroup_size, serves, grid, tile=None, suffix=""):
+    description = {"source": f"kernels/hip/{source}.hip", "symbol": operation, "workgroupSize": workgroup_size,
+                   "flags": [*FLAGS, *(f"-D{name}={value}" for name, value in defines.items())], "types": TYPES}
+    return Instance(f"{NAME}.{operation}{suffix}", operation, description, serves, grid, tile or {})
+
+
+def cache_write(operation, layouts):
+    """A kernel that moves elements of 16 bits, whatever they mean, of heads of any size in whole 16 bytes."""
+    serves = {"dtypes": list(DTYPES), "headSizes": {"oneOf": list(HEAD_SIZES)},
+              "features": dict.fromkeys(FEATURES, "irrelevant"), "kvCacheDtypes": ["auto"],
+              "blockSizes": {"multipleOf": 16}, "layouts": layouts}
+    return instance(operation, operation, {}, 128, serves, "(numTokens)")
+
+
+def instances(target, chosen):
+    """The instances of a set: "smoke" proves that a target works, "all" is everything; the demo launches none of these."""
+    if chosen not in ("smoke", "all"):
+        return []
+    return [cache_write("reshape_and_cache", ["split"]),
+            cache_write("reshape_and_cache_flash", ["paired", "halves"])]
+
+
+def compile(instance, target, folder):
+    of = instance.description
+    code, dependencies, printed = clang.compile_source(of["source"], of["flags"], (), target, folder)
+    facts = {"symbol": of["symbol"], "workgroupSize": of["workgroupSize"], "ldsBytes": 0,
+             "arguments": clang.members(printed, "KernelArguments", of["types"])}
+    return Made(code, facts, dependencies)
+
+
+def compiler(instance):
+    return clang.compiler()

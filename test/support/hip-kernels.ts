@@ -1,0 +1,51 @@
+import type { ResolvedConfig } from "../../lib/config.js";
+import { Device, EMULATED_ARCHS } from "../../lib/device/device.js";
+import { LaunchPlan } from "../../lib/kernels/launch-plan.js";
+import { installedKernels, type LocatedRow, loadKernel } from "../../lib/kernels/store.js";
+import { makeLayout } from "../../lib/kv-cache/layouts.js";
+import { onGpu, openTestDevice } from "./device.js";
+import type { AttentionShape } from "./reference.js";
+
+/** The devices to try our own kernels on: every emulated GPU, or the real one. */
+export const HIP_TEST_DEVICES: readonly { name: string; open(): Device }[] = onGpu
+  ? [{ name: "the GPU", open: openTestDevice }]
+  : EMULATED_ARCHS.map((arch) => ({
+      name: arch,
+      open: () => Device.open({ emulate: arch, computeUnits: 8 }),
+    }));
+
+/** The rows of our kernels in HIP C++ for a target. */
+export function hipRows(arch: string): LocatedRow[] {
+  return installedKernels([arch]).kernels.filter(({ provider }) => provider === "hip");
+}
+
+/** Why our kernels in HIP C++ cannot be used, or null. */
+export const noHipKernels =
+  hipRows("gfx942").length > 0 ? null : "the kernels in HIP C++ were not built: there is no clang";
+
+/** A plan of one of our kernels. */
+export function hipPlan(device: Device, id: string): LaunchPlan {
+  const row = hipRows(device.info.arch).find((row) => row.id === id);
+  if (row === undefined) throw new Error(`no kernel ${id} for ${device.info.arch}`);
+  return new LaunchPlan(loadKernel(device, row), row);
+}
+
+/** A configuration as operations take it, of an attention that no backend stands behind. */
+export function operationConfig(
+  shape: AttentionShape,
+  dtype: "bfloat16" | "float16",
+  changes: Partial<ResolvedConfig> = {},
+): ResolvedConfig {
+  const scale = shape.headSize ** -0.5;
+  const features = { logitsSoftCap: null, slidingWindow: null, alibiSlopes: null, sinks: false };
+  return { ...shape, dtype, scale, ...features, batchInvariant: false, ...changes } as ResolvedConfig;
+}
+
+/** A layout of such a configuration. */
+export function operationLayout(
+  name: Parameters<typeof makeLayout>[0],
+  { numKvHeads, headSize, blockSize }: AttentionShape,
+  dtype: "bfloat16" | "float16",
+) {
+  return makeLayout(name, { numKvHeads, headSize, blockSize, dtype, scales: false })!;
+}
