@@ -12,6 +12,7 @@ TYPES = {"float": "float32", "int": "int32"}
 
 DTYPES = ("bfloat16", "float16")
 HEAD_SIZES = (32, 64, 96, 128, 160, 192, 224, 256)
+DECODE_HEAD_SIZES = (64, 128)
 
 
 def instance(operation, source, defines, workgroup_size, serves, grid, tile=None, suffix=""):
@@ -28,11 +29,32 @@ def cache_write(operation, layouts):
     return instance(operation, operation, {}, 128, serves, "(numTokens)")
 
 
+def decode(operation, dtype, head_size, workgroup_size, serves, grid, tile):
+    serves = {"dtypes": [dtype], "headSizes": {"oneOf": [head_size]}, **serves}
+    return instance(operation, operation, {"DTYPE": dtype, "HEAD_SIZE": head_size}, workgroup_size, serves, grid, tile,
+                    f".{dtype}.d{head_size}")
+
+
+def paged_attention(dtype, head_size):
+    serves = {"features": {}, "kvCacheDtypes": ["auto"], "blockSizes": {"multipleOf": 16},
+              "layouts": ["split"], "attentionTypes": ["decoder"]}
+    return decode("paged_attention", dtype, head_size, 256, serves,
+                  "(numKvHeads, numSequences * ceil(queryTokens * group / rows), maxSegments)",
+                  {"rows": 16, "keys": 128})
+
+
+def paged_attention_reduce(dtype, head_size):
+    return decode("paged_attention_reduce", dtype, head_size, 64, {"features": {}}, "(numSequences * queryTokens, numHeads)", {})
+
+
 def instances(target, chosen):
     """The instances of a set: "smoke" proves that a target works, "all" is everything; the demo launches none of these."""
     if chosen not in ("smoke", "all"):
         return []
-    return [cache_write("reshape_and_cache", ["split"]),
+    kinds = [("bfloat16", 128)] if chosen == "smoke" else [
+        (dtype, size) for size in DECODE_HEAD_SIZES for dtype in DTYPES]
+    return [*(make(*kind) for kind in kinds for make in (paged_attention, paged_attention_reduce)),
+            cache_write("reshape_and_cache", ["split"]),
             cache_write("reshape_and_cache_flash", ["paired", "halves"])]
 
 

@@ -5,6 +5,7 @@ import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { bindArguments } from "./arguments.js";
 import type { AttentionCall } from "./call.js";
+import { bindPartials, partialBytes } from "./partials.js";
 import { mostSegments, planSplit, type Split } from "./split.js";
 
 /** Keys that the kernels take together, all of one block; segments begin with one. */
@@ -52,7 +53,7 @@ export class SplitDecode {
     const { numHeads, headSize } = this.#config;
     const maxLen = Math.min(maxBlocksPerSequence * blockSize, this.#mostKeys);
     const segments = mostSegments(this.#rule, maxSequences, maxLen);
-    return 4 * (segments * numHeads * (headSize + 2) + 4);
+    return partialBytes(segments * numHeads, headSize);
   }
 
   launch(
@@ -63,20 +64,10 @@ export class SplitDecode {
     workspace: bigint,
     stream: Stream,
   ): void {
-    const { numHeads, numKvHeads, headSize } = this.#config;
-    const parts = split.sequences * numHeads * split.maxSegments;
-    const max = workspace + BigInt(4 * parts * headSize);
-    const sum = max + BigInt(16 * Math.ceil(parts / 4)); // the kernels count on 16-byte alignment
-    for (const { bind, partial, partialMax, partialSum, segmentTokens, maxSegments } of [
-      this.#attend,
-      this.#reduce,
-    ]) {
+    const { numHeads, numKvHeads } = this.#config;
+    for (const { bind, partials } of [this.#attend, this.#reduce]) {
       bind(call, batch, alibiSlopes);
-      partial(workspace);
-      partialMax(max);
-      partialSum(sum);
-      segmentTokens(split.segmentTokens);
-      maxSegments(split.maxSegments);
+      partials(workspace, split.sequences * numHeads, split);
     }
     const tiles = split.sequences * this.#rule.tilesPerSequence;
     this.#attend.plan.launch(stream, numKvHeads, tiles, split.maxSegments);
@@ -85,15 +76,8 @@ export class SplitDecode {
 }
 
 function bindParts(plan: LaunchPlan, config: ResolvedConfig) {
-  const bound = {
-    plan,
-    bind: bindArguments(plan, config),
-    partial: plan.setter("partial"),
-    partialMax: plan.setter("partial_max"),
-    partialSum: plan.setter("partial_sum"),
-    segmentTokens: plan.setter("segment_tokens"),
-    maxSegments: plan.setter("max_segments"),
-  };
+  const bind = bindArguments(plan, config);
+  const partials = bindPartials(plan, config.headSize);
   plan.complete();
-  return bound;
+  return { plan, bind, partials };
 }

@@ -1,0 +1,111 @@
+import type { Batch } from "../batch/batch.js";
+import type { BatchLimits } from "../batch/step.js";
+import type { ResolvedConfig } from "../config.js";
+import type { Stream } from "../device/stream.js";
+import type { LaunchPlan } from "../kernels/launch-plan.js";
+import { bindArguments } from "./arguments.js";
+import type { AttentionCall } from "./call.js";
+import { bindPartials, partialBytes } from "./partials.js";
+import { mostSegments, planSplit, type Split } from "./split.js";
+
+/** The part of a step that paged decode does. */
+export interface PagedStep extends Split {
+  readonly sequences: number;
+  /** Of a sequence at most: those with more query tokens are left out. */
+  readonly queryTokens: number;
+}
+
+/**
+ * paged_attention and paged_attention_reduce: sequences with one or a few query tokens, split over their keys, with fp32
+ * partial results in the workspace. A split of one segment takes the same way.
+ */
+export class PagedDecode {
+  readonly #attend;
+  readonly #reduce;
+  readonly #config: ResolvedConfig;
+  readonly #computeUnits: number;
+
+  constructor(attend: LaunchPlan, reduce: LaunchPlan, config: ResolvedConfig, computeUnits: number) {
+    this.#attend = bind(attend, config);
+    this.#reduce = bind(reduce, config);
+    this.#config = config;
+    this.#computeUnits = computeUnits;
+  }
+
+  /** How the decodes of a step are split; `maxLen` is the longest sequence, and each has at most `queryTokens` queries. Pure. */
+  plan(sequences: number, queryTokens: number, maxLen: number): PagedStep {
+    const split = planSplit({
+      ...this.#rule(queryTokens),
+      numSequences: sequences,
+      maxLen: Math.min(maxLen, this.#mostKeys(queryTokens)),
+    });
+    return { sequences, queryTokens, ...split };
+  }
+
+  /** Bytes for the partial results of any step that a batch admits, of sequences with at most `queryTokens` queries. */
+  workspaceBytes(limits: Required<BatchLimits>, queryTokens: number): number {
+    const { numHeads, headSize } = this.#config;
+    const keys = limits.maxBlocksPerSequence * limits.blockSize;
+    // With fewer queries there may be fewer tiles, and so more segments.
+    const rows = Array.from({ length: queryTokens }, (_, index) => {
+      const maxLen = Math.min(keys, this.#mostKeys(index + 1));
+      return (index + 1) * mostSegments(this.#rule(index + 1), limits.maxSequences, maxLen);
+    });
+    return partialBytes(Math.max(...rows) * numHeads, headSize);
+  }
+
+  launch(
+    call: AttentionCall,
+    batch: Batch,
+    step: PagedStep,
+    alibiSlopes: bigint,
+    workspace: bigint,
+    stream: Stream,
+  ): void {
+    const { sequences, queryTokens, maxSegments } = step;
+    const { numHeads, numKvHeads } = this.#config;
+    for (const { bind, partials, setQueryTokens } of [this.#attend, this.#reduce]) {
+      bind(call, batch, alibiSlopes);
+      setQueryTokens(queryTokens);
+      partials(workspace, sequences * queryTokens * numHeads, step);
+    }
+    this.#attend.plan.launch(stream, numKvHeads, sequences * this.#tiles(queryTokens), maxSegments);
+    this.#reduce.plan.launch(stream, sequences * queryTokens, numHeads);
+  }
+
+  /** Keys that a sequence's queries can look at: the window of the first begins anywhere in what a workgroup takes at a time. */
+  #mostKeys(queryTokens: number): number {
+    const { slidingWindow } = this.#config;
+    if (slidingWindow === null) return Number.POSITIVE_INFINITY;
+    return slidingWindow + queryTokens - 1 + this.#attend.plan.row.tile.keys! - 1;
+  }
+
+  /** Tiles of rows (query tokens x heads of a KV head) of a sequence. */
+  #tiles(queryTokens: number): number {
+    const { numHeads, numKvHeads } = this.#config;
+    return Math.ceil((queryTokens * numHeads) / numKvHeads / this.#attend.plan.row.tile.rows!);
+  }
+
+  /** The entries of `planSplit` that do not change from step to step. */
+  #rule(queryTokens: number) {
+    const { numKvHeads, batchInvariant } = this.#config;
+    return {
+      numKvHeads,
+      tilesPerSequence: this.#tiles(queryTokens),
+      computeUnits: this.#computeUnits,
+      tileKeys: this.#attend.plan.row.tile.keys!,
+      batchInvariant,
+    };
+  }
+}
+
+function bind(plan: LaunchPlan, config: ResolvedConfig) {
+  const bound = {
+    plan,
+    bind: bindArguments(plan, config),
+    partials: bindPartials(plan, config.headSize),
+    setQueryTokens: plan.setter("query_tokens"),
+  };
+  plan.complete();
+  return bound;
+}

@@ -1,0 +1,159 @@
+import fc from "fast-check";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { onGpu, openTestDevice } from "../../support/device.js";
+import { HIP_TEST_DEVICES, hipRows, noHipKernels } from "../../support/hip-kernels.js";
+import { type DecodeOptions, pagedDecode } from "../../support/paged-decode.js";
+import { type AttentionShape, isAccurate, type Lengths } from "../../support/reference.js";
+import { setWaveOrder, WAVE_ORDERS } from "../../support/wave-order.js";
+
+const LLAMA: AttentionShape = { numHeads: 8, numKvHeads: 2, headSize: 128, blockSize: 16 };
+
+/** Lengths on and next to the edges of tiles (32), of what a workgroup takes at a time (128) and of blocks. */
+const context = fc.oneof(
+  fc.constantFrom(0, 15, 16, 17, 31, 32, 33, 63, 64, 127, 128, 129, 255, 256, 257, 511, 512),
+  fc.nat(900),
+);
+const lengths = fc
+  .array(fc.tuple(context, fc.constantFrom(1, 1, 1, 0, 2, 3, 5, 8)), { minLength: 1, maxLength: 5 })
+  .filter((lengths) => lengths.some(([, queries]) => queries > 0));
+/** Groups of more than 16 rows take several workgroups, some of them with rows of two query tokens. */
+const shape = (headSize: number) =>
+  fc
+    .record({
+      numKvHeads: fc.integer({ min: 1, max: 3 }),
+      group: fc.constantFrom(1, 2, 3, 4, 5, 7, 8, 16, 20),
+      blockSize: fc.constantFrom(16, 32, 48, 64, 128),
+    })
+    .map(({ group, ...rest }) => ({ ...rest, headSize, numHeads: rest.numKvHeads * group }));
+
+const kinds = (arch: string) =>
+  hipRows(arch)
+    .filter(({ operation }) => operation === "paged_attention")
+    .map(({ serves }) => ({
+      dtype: serves.dtypes![0] as DecodeOptions["dtype"],
+      headSize: (serves.headSizes as { oneOf: readonly number[] }).oneOf[0]!,
+    }));
+
+describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("paged_attention on $name", ({ open }) => {
+  const device = open();
+  afterAll(() => device.close());
+
+  it.each(kinds(device.info.arch))(
+    "is that of float64 for any shape and batch, in $dtype with heads of $headSize",
+    async ({ dtype, headSize }) => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.record({
+            shape: shape(headSize),
+            lengths,
+            seed: fc.nat(2 ** 31),
+            peak: fc.constantFrom(1, 1, 4),
+            computeUnits: fc.constantFrom(1, 8, 80, 304),
+          }),
+          (drawn) => check({ dtype, ...drawn }),
+        ),
+        { numRuns: 15 },
+      );
+    },
+    300_000,
+  );
+
+  /** Output and LSE against float64. */
+  async function check(options: DecodeOptions): Promise<void> {
+    const { errors, lse, expected } = await pagedDecode(device, options);
+    if (!isAccurate(errors, options.dtype)) throw new Error(`inaccurate: ${JSON.stringify(errors)}`);
+    for (const [row, value] of expected.lse.entries()) expect(lse[row]).toBeCloseTo(value, 3);
+  }
+
+  it("finds a needle at the edge of every tile, block and segment", async () => {
+    const needles = [0, 15, 16, 31, 32, 63, 64, 127, 128, 159, 160, 255, 256, 383, 384, 498, 499];
+    for (const needle of needles) {
+      const lengths: Lengths = [[499, 1]];
+      await check({
+        shape: LLAMA,
+        dtype: "bfloat16",
+        lengths,
+        needles: [needle],
+        seed: needle,
+        computeUnits: 304,
+      });
+    }
+  }, 300_000);
+});
+
+describe.skipIf(noHipKernels)("paged_attention", () => {
+  const device = openTestDevice();
+  afterAll(() => device.close());
+  const options = { shape: LLAMA, dtype: "bfloat16", seed: 3 } as const;
+  const ragged: Lengths = [
+    [700, 1],
+    [13, 1],
+    [90, 3],
+    [0, 2],
+  ];
+
+  it.each(["bfloat16", "float16"] as const)(
+    "sums 32 K equal weights beside one of e^10, in %s",
+    async (dtype) => {
+      const shape: AttentionShape = { numHeads: 2, numKvHeads: 1, headSize: 64, blockSize: 64 };
+      const { errors } = await pagedDecode(device, {
+        shape,
+        dtype,
+        lengths: [[32_768, 1]],
+        nats: 10,
+        seed: 3,
+      });
+      expect(errors).toSatisfy((errors) => isAccurate(errors, dtype));
+    },
+  );
+
+  it("leaves sequences with more query tokens alone", async () => {
+    const { output, lse, expected } = await pagedDecode(device, {
+      ...options,
+      lengths: [
+        [40, 1],
+        [300, 9],
+        [200, 2],
+      ],
+      queryTokens: 2,
+    });
+    const [token, heads] = [LLAMA.numHeads * LLAMA.headSize, LLAMA.numHeads];
+    expect(output.subarray(token, 10 * token).every((value) => value === 0)).toBe(true);
+    expect(lse.subarray(heads, 10 * heads).every((value) => value === 0)).toBe(true);
+    expect(lse[11 * heads]).toBeCloseTo(expected.lse[11 * heads]!, 3);
+  });
+
+  it("gives the same bits for a row alone and in a batch, with batchInvariant", async () => {
+    const alone = await pagedDecode(device, { ...options, lengths: [ragged[0]!], batchInvariant: true });
+    const inBatch = await pagedDecode(device, { ...options, lengths: ragged, batchInvariant: true });
+    expect(inBatch.bits.subarray(0, alone.bits.length)).toEqual(alone.bits);
+  });
+
+  describe.skipIf(onGpu)("in any order of waves", () => {
+    afterEach(() => setWaveOrder());
+    it("gives the same bits, late deliveries too", async () => {
+      const results = [];
+      for (const order of [...WAVE_ORDERS, { delivery: "early", schedule: "turn" } as const]) {
+        setWaveOrder(order);
+        results.push((await pagedDecode(device, { ...options, lengths: ragged })).bits);
+      }
+      for (const bits of results) expect(bits).toEqual(results[0]);
+    });
+  });
+
+  // Each stands for a mistake inside a kernel: if the comparison does not see these, it sees nothing.
+  it.each<[string, Lengths, number]>([
+    ["a dropped last key", [[320, 1]], 1],
+    ["a dropped tile", [[320, 1]], 32],
+    ["a dropped segment", [[320, 1]], 128],
+    ["a mask shifted by one", [[100, 4]], 1],
+  ])("%s is seen", async (_, lengths, dropped) => {
+    const mutate: DecodeOptions["mutate"] = ({ seqLens }) => {
+      seqLens[0]! -= dropped;
+    };
+    for (const peak of [1, 4]) {
+      const { errors } = await pagedDecode(device, { ...options, lengths, peak, mutate });
+      expect(isAccurate(errors, "bfloat16")).toBe(false);
+    }
+  });
+});
