@@ -12,7 +12,7 @@ TYPES = {"float": "float32", "int": "int32"}
 
 DTYPES = ("bfloat16", "float16")
 HEAD_SIZES = (32, 64, 96, 128, 160, 192, 224, 256)
-DECODE_HEAD_SIZES = (64, 128)
+DECODE_HEAD_SIZES = (64, 96, 128, 192, 256)
 
 
 def instance(operation, source, defines, workgroup_size, serves, grid, tile=None, suffix=""):
@@ -47,15 +47,22 @@ def paged_attention_reduce(dtype, head_size):
     return decode("paged_attention_reduce", dtype, head_size, 64, {"features": {}}, "(numSequences * queryTokens, numHeads)", {})
 
 
+def merge_attention_states(dtype):
+    serves = {"dtypes": [dtype], "features": dict.fromkeys(FEATURES, "irrelevant")}
+    return instance("merge_attention_states", "merge_attention_states", {"DTYPE": dtype}, 128, serves, "(numTokens)",
+                    suffix=f".{dtype}")
+
+
 def instances(target, chosen):
     """The instances of a set: "smoke" proves that a target works, "all" is everything; the demo launches none of these."""
     if chosen not in ("smoke", "all"):
         return []
-    kinds = [("bfloat16", 128)] if chosen == "smoke" else [
-        (dtype, size) for size in DECODE_HEAD_SIZES for dtype in DTYPES]
+    dtypes, sizes = (("bfloat16",), (96, 128)) if chosen == "smoke" else (DTYPES, DECODE_HEAD_SIZES)
+    kinds = [(dtype, size) for size in sizes for dtype in dtypes]
     return [*(make(*kind) for kind in kinds for make in (paged_attention, paged_attention_reduce)),
             cache_write("reshape_and_cache", ["split"]),
-            cache_write("reshape_and_cache_flash", ["paired", "halves"])]
+            cache_write("reshape_and_cache_flash", ["paired", "halves"]),
+            *map(merge_attention_states, dtypes)]
 
 
 def compile(instance, target, folder):

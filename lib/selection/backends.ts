@@ -55,21 +55,14 @@ const TRITON_ATTN: Capabilities = {
   },
 };
 
-/** The gate of the HIP paged attention that vLLM has for gfx9. */
+/** Paged attention in HIP C++ takes more than vLLM's, whose variables switch it. */
 const HIP_DECODE: Omit<KernelChoice, "launches"> = {
-  limits: {
-    targets: CDNA,
-    headSizes: { oneOf: [64, 128] },
-    blockSizes: { oneOf: [16, 32] },
-    queriesPerKv: { max: 16 },
-    slidingWindow: false,
-    sinks: false,
-  },
+  limits: { targets: CDNA, headSizes: { oneOf: [64, 96, 128, 192, 256] } },
   switchedOff: [
     { variables: ["VLLM_ROCM_CUSTOM_PAGED_ATTN"], when: false },
     { variables: ["VLLM_ROCM_USE_AITER", "VLLM_ROCM_USE_AITER_PAGED_ATTN"], when: true },
   ],
-  note: "sequences up to 131072 tokens",
+  note: "sequences with at most 8 new tokens",
 };
 
 const HYBRID_DECODE: readonly KernelChoice[] = [
@@ -177,7 +170,7 @@ const ROCM_AITER_FA: Capabilities = {
       launches: launches(
         "ck:fmha_forward",
         "hip:gather_cache",
-        "triton:merge_attention_states",
+        "hip:merge_attention_states",
         "ck:paged_attention",
       ),
     },
@@ -277,7 +270,7 @@ const ROCM_AITER_MLA: Capabilities = {
       launches: launches(
         "ck:fmha_forward",
         "hip:gather_cache",
-        "triton:merge_attention_states",
+        "hip:merge_attention_states",
         "aiter:mla_decode",
         "triton:mla_reduce",
       ),

@@ -117,13 +117,16 @@ function verification(built, entries) {
   return lines.length === 0 ? "" : `\nHow far the kernels are verified:\n\n${lines.join("\n")}\n`;
 }
 
-/** The kernels of the catalog that exist and belong to a backend; none where there are but those of its cache write. */
+/** The kernels of the catalog that exist and belong to a backend; none where they attend to no phase by themselves. */
 function builtRows(capabilities, catalog) {
-  const [attending, writing] = [["prefill", "decode", "mixed"], ["cacheWrite"]].map((phases) => {
+  const [attending, others] = [
+    ["prefill", "decode"],
+    ["mixed", "cacheWrite"],
+  ].map((phases) => {
     const launches = phases.flatMap((phase) => capabilities[phase].flatMap((choice) => choice.launches));
     return catalog.kernels.filter((row) => !row.planned && launches.some((launch) => isOf(row, launch)));
   });
-  return attending.length === 0 ? [] : [...attending, ...writing];
+  return attending.length === 0 ? [] : [...new Set([...attending, ...others])];
 }
 
 function isOf(row, launch) {

@@ -82,19 +82,18 @@ describe("the text of an explanation", () => {
         prefill      triton context_attention (not verified)
         decode       triton paged_attention_2d (not verified)
                      not hip paged_attention_fp8 + paged_attention_reduce: takes KV cache dtype fp8 or
-                     fp8_e4m3, not auto; does not support a sliding window; does not support attention
-                     sinks; switched off: VLLM_ROCM_FP8_MFMA_PAGE_ATTN is off, VLLM_ROCM_CUSTOM_PAGED_ATTN
-                     is off
-                     not hip paged_attention + paged_attention_reduce: does not support a sliding window;
-                     does not support attention sinks; switched off: VLLM_ROCM_CUSTOM_PAGED_ATTN is off
+                     fp8_e4m3, not auto; switched off: VLLM_ROCM_FP8_MFMA_PAGE_ATTN is off,
+                     VLLM_ROCM_CUSTOM_PAGED_ATTN is off
+                     not hip paged_attention + paged_attention_reduce: switched off:
+                     VLLM_ROCM_CUSTOM_PAGED_ATTN is off
         mixed        triton context_attention + paged_attention_2d (not verified)
         cache write  hip reshape_and_cache (not verified)
 
       Variables
           VLLM_ATTENTION_BACKEND=ROCM_ATTN
             chooses ROCM_ATTN
-        ! VLLM_ROCM_CUSTOM_PAGED_ATTN=0
-            no effect: ROCM_ATTN runs with and without it
+          VLLM_ROCM_CUSTOM_PAGED_ATTN=0
+            off: ROCM_ATTN decodes with its Triton kernel
       "
     `);
   });

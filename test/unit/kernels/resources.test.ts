@@ -17,7 +17,7 @@ const [SIMDS, VGPRS, MAX_WAVES, WAVE] = [4, 512, 8, 64];
  * live by many.
  */
 function intendedWaves({ operation, tile, serves }: LocatedRow): number {
-  if (operation === "paged_attention") return 2;
+  if (operation === "paged_attention") return matches(serves.headSizes as Sizes, 256) ? 1 : 2;
   if (!operation.startsWith("unified_attention")) return 7;
   if (serves.dtypes!.includes("float32")) return 1;
   return tile.rows === 16 && !matches(serves.headSizes as Sizes, 64) ? 1 : 2;

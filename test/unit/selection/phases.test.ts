@@ -47,7 +47,7 @@ describe("a backend whose kernels are for some batches of a phase alone", () => 
   it("says which run, and which do not for the others", () => {
     expect(decode).toMatchObject({
       phase: "decode",
-      kernels: [{ status: "available", note: "sequences up to 131072 tokens" }],
+      kernels: [{ status: "available", note: "sequences with at most 8 new tokens" }],
       passedOver: [
         { kernel: "hip paged_attention_fp8 + paged_attention_reduce" },
         {
