@@ -29,6 +29,10 @@ def cache_write(operation, layouts):
     return instance(operation, operation, {}, 128, serves, "(numTokens)")
 
 
+# Decided at run time: one that is off costs a branch of the whole wave.
+RUNTIME = dict.fromkeys(FEATURES, "runtime")
+
+
 def decode(operation, dtype, head_size, workgroup_size, serves, grid, tile):
     serves = {"dtypes": [dtype], "headSizes": {"oneOf": [head_size]}, **serves}
     return instance(operation, operation, {"DTYPE": dtype, "HEAD_SIZE": head_size}, workgroup_size, serves, grid, tile,
@@ -36,7 +40,8 @@ def decode(operation, dtype, head_size, workgroup_size, serves, grid, tile):
 
 
 def paged_attention(dtype, head_size):
-    serves = {"features": {}, "kvCacheDtypes": ["auto"], "blockSizes": {"multipleOf": 16},
+    # A sink joins when segments merge.
+    serves = {"features": {**RUNTIME, "sinks": "irrelevant"}, "kvCacheDtypes": ["auto"], "blockSizes": {"multipleOf": 16},
               "layouts": ["split"], "attentionTypes": ["decoder"]}
     return decode("paged_attention", dtype, head_size, 256, serves,
                   "(numKvHeads, numSequences * ceil(queryTokens * group / rows), maxSegments)",
@@ -44,7 +49,8 @@ def paged_attention(dtype, head_size):
 
 
 def paged_attention_reduce(dtype, head_size):
-    return decode("paged_attention_reduce", dtype, head_size, 64, {"features": {}}, "(numSequences * queryTokens, numHeads)", {})
+    features = {**RUNTIME, "alibi": "irrelevant", "logitsSoftCap": "irrelevant"}
+    return decode("paged_attention_reduce", dtype, head_size, 64, {"features": features}, "(numSequences * queryTokens, numHeads)", {})
 
 
 def merge_attention_states(dtype):

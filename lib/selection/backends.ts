@@ -89,7 +89,7 @@ const ROCM_ATTN: Capabilities = {
   attentionTypes: ["decoder"],
   slidingWindow: true,
   alibi: true,
-  logitsSoftCap: false,
+  logitsSoftCap: true,
   sinks: true,
   batchInvariant: true,
   kvCacheLayouts: ["split"],
@@ -107,7 +107,7 @@ const ROCM_ATTN: Capabilities = {
     kvCacheDtypes:
       "vLLM's Triton decode takes fp8_e5m2 too, which its HIP decode fails on. Here it is refused.",
     attentionTypes: "vLLM declares encoder_decoder too, whose cache write fails without keys.",
-    logitsSoftCap: "vLLM accepts a soft cap and ignores it. Here it is refused.",
+    logitsSoftCap: "vLLM accepts a soft cap and ignores it. Here it is applied.",
     decode: "vLLM also runs the HIP kernel on gfx11 and gfx12, for head size 128. Here Triton decodes there.",
   },
 };

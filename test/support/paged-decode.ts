@@ -1,4 +1,3 @@
-import type { ResolvedConfig } from "../../lib/config.js";
 import { createBatch, type Device, type Tensor } from "../../lib/index.js";
 import { KvCache } from "../../lib/kv-cache/cache.js";
 import { CacheWrite } from "../../lib/ops/cache-write.js";
@@ -32,7 +31,8 @@ export async function pagedDecode(device: Device, options: DecodeOptions): Promi
   const { shape, dtype, lengths, batchInvariant = false } = options;
   const { numHeads, numKvHeads, headSize, blockSize } = shape;
   const { step, blockTable, image, numBlocks, newKeys, newValues } = pagedData(options);
-  const config: ResolvedConfig = operationConfig(shape, dtype, { batchInvariant });
+  const { slidingWindow = null, logitsSoftCap = null, alibiSlopes, sinks } = step;
+  const config = operationConfig(shape, dtype, { batchInvariant, slidingWindow, logitsSoftCap });
   const kind = `${dtype}.d${headSize}`;
   const plans = ["paged_attention", "paged_attention_reduce"].map((name) =>
     hipPlan(device, `hip.${name}.${kind}`),
@@ -61,13 +61,18 @@ export async function pagedDecode(device: Device, options: DecodeOptions): Promi
     tensors.push(await device.upload(round(dtype, data).bits, { shape: [tokens, heads, headSize], dtype }));
     return tensors.at(-1)!;
   };
+  const uploadRow = async (bits: Uint16Array | Float32Array | Uint8Array, type: typeof dtype | "float32") => {
+    tensors.push(await device.upload(bits, { shape: [numHeads], dtype: type }));
+    return tensors.at(-1)!;
+  };
+  const slopes = alibiSlopes && (await uploadRow(Float32Array.from(alibiSlopes), "float32"));
   const call = {
     query: await upload(step.query, numHeads),
     key: await upload(newKeys, numKvHeads),
     value: await upload(newValues, numKvHeads),
     output: device.zeros([tokens, numHeads, headSize], dtype),
     lse: device.zeros([tokens, numHeads], "float32"),
-    sinks: null,
+    sinks: sinks === undefined ? null : await uploadRow(round(dtype, sinks).bits, dtype),
     cache: cache.layer(0),
   } as unknown as AttentionCall;
   const queryTokens = options.queryTokens ?? Math.max(...lengths.map(([, length]) => length));
@@ -77,14 +82,14 @@ export async function pagedDecode(device: Device, options: DecodeOptions): Promi
 
   write.launch(call, batch, tokens, device.defaultStream);
   const split = decode.plan(lengths.length, queryTokens, Math.max(...input.seqLens));
-  decode.launch(call, batch, split, 0n, workspace.pointer, device.defaultStream);
+  decode.launch(call, batch, split, slopes?.pointer ?? 0n, workspace.pointer, device.defaultStream);
   const [output, bits, lse] = await Promise.all([
     call.output.readFloat32(),
     call.output.read(),
     call.lse!.readFloat32(),
   ]);
   for (const tensor of [...tensors, call.output, call.lse!]) tensor.dispose();
-  const expected = attend(step);
+  const expected = attend(options.mistake?.(step) ?? step);
   return {
     output,
     lse,

@@ -26,6 +26,16 @@ const shape = (headSize: number) =>
     })
     .map(({ group, ...rest }) => ({ ...rest, headSize, numHeads: rest.numKvHeads * group }));
 
+const features = fc.oneof(
+  fc.constant({}),
+  fc.record({
+    slidingWindow: fc.constantFrom(undefined, 1, 16, 100, 128, 129, 700),
+    logitsSoftCap: fc.constantFrom(undefined, 0.5, 20),
+    alibi: fc.boolean(),
+    sinks: fc.boolean(),
+  }),
+);
+
 const kinds = (arch: string) =>
   hipRows(arch)
     .filter(({ operation }) => operation === "paged_attention")
@@ -49,6 +59,7 @@ describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("paged_attention on $name",
             seed: fc.nat(2 ** 31),
             peak: fc.constantFrom(1, 1, 4),
             computeUnits: fc.constantFrom(1, 8, 80, 304),
+            features,
           }),
           (drawn) => check({ dtype, ...drawn }),
         ),
@@ -155,5 +166,21 @@ describe.skipIf(noHipKernels)("paged_attention", () => {
       const { errors } = await pagedDecode(device, { ...options, lengths, peak, mutate });
       expect(isAccurate(errors, "bfloat16")).toBe(false);
     }
+  });
+
+  it.each<[string, NonNullable<DecodeOptions["features"]>, NonNullable<DecodeOptions["mistake"]>]>([
+    ["a window of one key less", { slidingWindow: 90 }, (step) => ({ ...step, slidingWindow: 89 })],
+    ["a window of one key more", { slidingWindow: 90 }, (step) => ({ ...step, slidingWindow: 91 })],
+    ["no soft cap", { logitsSoftCap: 1 }, ({ logitsSoftCap: _, ...step }) => step],
+    ["no slopes", { alibi: true }, ({ alibiSlopes: _, ...step }) => step],
+    ["no sinks", { sinks: true }, ({ sinks: _, ...step }) => step],
+  ])("%s is seen", async (_, features, mistake) => {
+    const lengths: Lengths = [
+      [320, 1],
+      [150, 2],
+    ];
+    const decode = { ...options, lengths, features };
+    expect(isAccurate((await pagedDecode(device, decode)).errors, "bfloat16")).toBe(true);
+    expect(isAccurate((await pagedDecode(device, { ...decode, mistake })).errors, "bfloat16")).toBe(false);
   });
 });

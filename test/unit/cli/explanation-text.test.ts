@@ -114,7 +114,7 @@ describe("the text of an explanation", () => {
           ROCM_AITER_UNIFIED_ATTN  not enabled, and takes head size 32, 64, 96, 128, 160, 192, 224 or 256,
                                    not 80
           ROCM_ATTN                not enabled, and takes head size 32, 64, 96, 128, 160, 192, 224 or 256,
-                                   not 80; does not support a logits soft cap
+                                   not 80
           TRITON_ATTN              not enabled: set VLLM_ATTENTION_BACKEND=TRITON_ATTN
           FLEX_ATTENTION           not enabled, and does not support a logits soft cap
 
