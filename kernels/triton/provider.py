@@ -150,14 +150,15 @@ class Tile:
 def tiles(kind):
     """The small and the large tile. A wave computes the scores of rows of its own: 16, or 32 where that fits into the
     registers. A wave that keeps much in them, or in LDS, has its SIMD for itself."""
-    is_wide = kind.dtype == "float32"
-    waves = 1 if is_wide or kind.padded > 64 else 2
-    if is_wide:
-        return Tile(16, 16, 1, False, waves), Tile(64, 16, 4, False, 2)
+    if kind.dtype == "float32":
+        return Tile(16, 16, 1, False, 1), Tile(64, 16, 4, False, 1)
     if kind.padded == 256:
-        return Tile(16, 16, 1, True, waves), Tile(64, 16, 4, True, 2)
+        return Tile(16, 16, 1, True, 1), Tile(64, 16, 4, True, 2)
+    small = Tile(16, 32, 1, True, 2 if kind.padded == 64 else 1)
+    if kind.cache == "fp8":  # what is converted needs registers too
+        return small, Tile(64, 32, 4, False, 2)
     # With the large tile's loads in advance the plain variant alone stays within its registers, and on gfx942 alone.
-    return Tile(16, 32, 1, True, waves), Tile(64, 32, 2, kind.target == "gfx942" and not kind.general, 2)
+    return small, Tile(64, 32, 2, kind.target == "gfx942" and not kind.general, 2)
 
 
 def attention(operation, kind, tile):
@@ -183,8 +184,8 @@ def reduction(kind):
     irrelevant = dict.fromkeys(("alibi", "logitsSoftCap"), "irrelevant")
     serves = {"dtypes": [kind.dtype], "headSizes": head_sizes(kind.padded),
               "features": {**irrelevant, "slidingWindow": "runtime", "sinks": "runtime"}}
-    return instance("reduce_segments", "unified_attention", kind.dtypes, constants, {"num_warps": 1, "num_stages": 1},
-                    serves, "(numSequences, numHeads)", kind.name, without_fp8(kind.target))
+    return instance("reduce_segments", "unified_attention", (kind.dtype, kind.dtype), constants, {"num_warps": 1, "num_stages": 1},
+                    serves, "(numSequences, numHeads)", (f"d{kind.padded}",), without_fp8(kind.target))
 
 
 def cache_write(kind):
@@ -203,22 +204,22 @@ def attentions(kind):
             attention("unified_attention_3d", kind, small)]
 
 
+def of_kinds(kinds):
+    """The kernels of some kinds of attention, each once: merging does not depend on the cache, nor writing on the size."""
+    made = [each for kind in kinds for each in (*attentions(kind), reduction(kind), cache_write(kind))]
+    return list({each.id: each for each in made}.values())
+
+
 def instances(target, chosen):
     """The instances of a set: "demo" has what the demo launches, "smoke" proves that a target works, "all" everything."""
-    caches = ["auto"]
-    if chosen in ("demo", "smoke"):
-        kind = Kind(target, "bfloat16", 128)
-        return [*attentions(kind), reduction(kind), cache_write(kind)]
-    made = []
-    for dtype in ("bfloat16", "float16", "float32"):
-        made += [cache_write(Kind(target, dtype, 128, cache)) for cache in caches]
-        for padded in (256, 128, 64):
-            made.append(reduction(Kind(target, dtype, padded)))
-            for cache in caches:
-                for general in (True, False):
-                    if general or dtype != "float32":
-                        made += attentions(Kind(target, dtype, padded, cache, general))
-    return made
+    caches = ["auto", "fp8"] if TARGETS[target]["fp8"] else ["auto"]
+    if chosen == "demo":
+        return of_kinds([Kind(target, "bfloat16", 128)])
+    if chosen == "smoke":
+        return of_kinds([Kind(target, "bfloat16", 128), Kind(target, "bfloat16", 128, caches[-1], True)])
+    kinds = [Kind(target, dtype, padded, cache, general) for dtype in ("bfloat16", "float16", "float32")
+             for padded in (256, 128, 64) for cache in caches for general in (True, False)]
+    return of_kinds([kind for kind in kinds if kind.general or kind.dtype != "float32"])
 
 
 def compiler(instance):

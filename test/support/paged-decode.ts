@@ -4,7 +4,8 @@ import { CacheWrite } from "../../lib/ops/cache-write.js";
 import type { AttentionCall } from "../../lib/ops/call.js";
 import { PagedDecode } from "../../lib/ops/paged-decode.js";
 import { hipPlan, operationConfig, operationLayout } from "./hip-kernels.js";
-import { batchInput, type CaseOptions, pagedData } from "./paged-case.js";
+import type { CaseOptions } from "./paged-case.js";
+import { batchInput, pagedData } from "./paged-data.js";
 import { attend, type Expected, type RowErrors, round, rowErrors } from "./reference.js";
 
 export interface DecodeOptions extends CaseOptions {

@@ -127,8 +127,16 @@ export interface RowErrors {
   readonly max: number;
 }
 
-/** Compares rows of `size` elements. NaN and infinities in the result count as infinite error. */
-export function rowErrors(actual: ArrayLike<number>, expected: Float64Array, size: number): RowErrors {
+/**
+ * Compares rows of `size` elements. NaN and infinities in the result count as infinite error. `least`: rows below it are
+ * held against it; a format's smallest normal number, since what lies below that has fewer bits.
+ */
+export function rowErrors(
+  actual: ArrayLike<number>,
+  expected: Float64Array,
+  size: number,
+  least = 0,
+): RowErrors {
   let rms = 0;
   let max = 0;
   for (let start = 0; start < expected.length; start += size) {
@@ -141,7 +149,7 @@ export function rowErrors(actual: ArrayLike<number>, expected: Float64Array, siz
       errorSquares += error ** 2;
       largest = Math.max(largest, Number.isFinite(error) ? Math.abs(error) : Number.POSITIVE_INFINITY);
     }
-    const scale = Math.sqrt(squares / size);
+    const scale = Math.max(Math.sqrt(squares / size), least);
     if (scale === 0) {
       if (errorSquares !== 0) return { rms: Number.POSITIVE_INFINITY, max: Number.POSITIVE_INFINITY };
       continue;

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { fp8Encoding } from "../../../lib/catalog/targets.js";
 import { BACKENDS } from "../../support/backends.js";
 import { openTestDevice } from "../../support/device.js";
 import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
-import { type AttentionShape, isAccurate, type Lengths } from "../../support/reference.js";
+import { type AttentionShape, attend, isAccurate, type Lengths, rowErrors } from "../../support/reference.js";
 
 const device = openTestDevice();
 afterAll(() => device.close());
@@ -42,17 +43,23 @@ const shape = fc
   .map(({ group, ...rest }) => ({ ...rest, numHeads: rest.numKvHeads * group }));
 
 const dtype = fc.constantFrom("bfloat16", "float16", "float32");
+const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined });
 /** Windows on and next to the edges of parts (16) and tiles (32), and any others. */
 const window = fc.oneof(
   fc.constantFrom(1, 2, 15, 16, 17, 31, 32, 33, 64, 128),
   fc.integer({ min: 1, max: 400 }),
 );
 const features = fc.record({
-  slidingWindow: fc.option(window, { nil: undefined }),
-  logitsSoftCap: fc.option(fc.constantFrom(1, 5, 30, 50), { nil: undefined }),
+  slidingWindow: maybe(window),
+  logitsSoftCap: maybe(fc.constantFrom(1, 5, 30, 50)),
   alibi: fc.boolean(),
   sinks: fc.boolean(),
 });
+
+/** From one that saturates to one that leaves few bits. */
+const scale = fc.constantFrom(1 / 256, 1 / 64, 0.03, 1, 5);
+const scales = fc.record({ kScale: scale, vScale: scale, as: fc.constantFrom("number", "tensor") });
+const hasFp8 = fp8Encoding(device.info.arch) !== null;
 
 describe.each(BACKENDS)("$backend against float64", (under) => {
   it("holds for any shape, ragged batch and permutation of blocks", async () => {
@@ -73,6 +80,34 @@ describe.each(BACKENDS)("$backend against float64", (under) => {
       { numRuns: 30 },
     );
   }, 300_000);
+
+  it.runIf(hasFp8)(
+    "holds for an fp8 cache, with scales as numbers and in memory",
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.record({ shape, dtype, lengths, scales, features: maybe(features), seed: fc.nat(2 ** 31) }),
+          (drawn) => check({ ...drawn, under }),
+        ),
+        { numRuns: 30 },
+      );
+    },
+    300_000,
+  );
+
+  it.runIf(hasFp8)("keeps what an fp8 cache loses below 3 % of all elements together", async () => {
+    const lengths: Lengths = [
+      [400, 1],
+      [100, 30],
+    ];
+    const scales = { kScale: 1 / 32, vScale: 1 / 16, as: "number" } as const;
+    await using paged = await PagedCase.create(device, {
+      ...{ shape: LLAMA, dtype: "bfloat16", lengths, seed: 2, peak: 0.25, scales, under },
+    });
+    const { output } = await paged.run();
+    const { rms } = rowErrors(output, attend(paged.data.unquantised).output, output.length);
+    expect(rms).toBeLessThan(3e-2);
+  });
 
   it("holds for peaked scores", async () => {
     await fc.assert(

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { fp8Encoding } from "../../../lib/catalog/targets.js";
+import { fromFloat8, toFloat8 } from "../../../lib/float8.js";
 import { createAttention, createBatch } from "../../../lib/index.js";
 import { BACKENDS } from "../../support/backends.js";
 import { layerBytes, offsetOf } from "../../support/cache-images.js";
 import { openTestDevice } from "../../support/device.js";
-import { Random } from "../../support/reference.js";
+import { Random, type Rounded, round } from "../../support/reference.js";
 
 const device = openTestDevice();
 afterAll(() => device.close());
@@ -98,6 +100,71 @@ describe.each(BACKENDS)("the cache write of $backend", ({ backend, layout }) => 
         },
       ),
       { numRuns: 40 },
+    );
+  });
+});
+
+const fp8 = fp8Encoding(device.info.arch);
+
+describe.each(BACKENDS)("the cache write of $backend to fp8", ({ backend, layout }) => {
+  const shape = { numKvHeads: 2, headSize: 40, blockSize: 16 };
+  const tokens = 7;
+  const width = shape.numKvHeads * shape.headSize;
+  /** Numbers of all magnitudes, and those that have none. */
+  const value = fc.oneof(
+    { weight: 20, arbitrary: fc.float({ noNaN: true, min: -1000, max: 1000 }) },
+    fc.constantFrom(0, -0, 240, 448, 248, 464, 1e30, -1e30, Infinity, -Infinity, NaN),
+  );
+  const rows = fc.array(value, { minLength: tokens * width, maxLength: tokens * width });
+  const scale = fc.constantFrom(1, 0.37, 1 / 64, 3);
+
+  it.runIf(fp8 !== null)("divides, rounds to the nearest and saturates; NaN stays", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({
+          ...{ keys: rows, values: rows, kScale: scale, vScale: scale, inMemory: fc.boolean() },
+          dtype: fc.constantFrom("bfloat16", "float16", "float32"),
+        }),
+        async ({ keys, values, kScale, vScale, inMemory, dtype }) => {
+          const config = {
+            numHeads: shape.numKvHeads,
+            ...shape,
+            dtype,
+            kvCacheDtype: "fp8",
+            backend,
+          } as const;
+          using attention = createAttention(device, config);
+          using cache = attention.createKvCache({ numBlocks: 1 });
+          using batch = createBatch(device, { maxSequences: 1, maxTokens: tokens, maxBlocksPerSequence: 1 });
+          batch.update({ queryStartLoc: [0, tokens], seqLens: [tokens], blockTable: [[0]] });
+          const rounded = [round(dtype, keys), round(dtype, values)] as const;
+          const dims = [tokens, shape.numKvHeads, shape.headSize];
+          const give = ({ bits }: Rounded) => device.upload(bits, { shape: dims, dtype });
+          const give1 = async (number: number) =>
+            inMemory ? device.upload(Float32Array.of(number), { shape: [1], dtype: "float32" }) : number;
+          const [key, value] = [await give(rounded[0]), await give(rounded[1])];
+          attention.forward({
+            ...{ query: key, key, value, output: device.empty(dims, dtype), cache: cache.layer(0), batch },
+            ...{ kScale: await give1(kScale), vScale: await give1(vScale) },
+          });
+          const written = (await cache.memory(0).read()) as Uint8Array;
+          const sizes = { numBlocks: 1, ...shape, itemBytes: 1 };
+          for (const half of [0, 1] as const) {
+            for (let i = 0; i < tokens * width; i++) {
+              const [slot, head] = [Math.floor(i / width), Math.floor((i % width) / shape.headSize)];
+              const place = { half, block: 0, slot, head, element: i % shape.headSize };
+              const stored = rounded[half].values[i]! / Math.fround(half === 0 ? kScale : vScale);
+              const code = written[offsetOf(layout, sizes, place)]!;
+              const [actual, expected] = [code, toFloat8(fp8!, Math.fround(stored))].map((bits) =>
+                fromFloat8(fp8!, bits),
+              );
+              if (!Object.is(actual, expected))
+                throw new Error(`${stored} became ${actual}, not ${expected}`);
+            }
+          }
+        },
+      ),
+      { numRuns: 20 },
     );
   });
 });

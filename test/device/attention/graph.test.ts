@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { createAttention, createBatch, Device, type Graph } from "../../../lib/index.js";
 import { BACKENDS, type BackendUnderTest } from "../../support/backends.js";
 import { coded } from "../../support/coded.js";
-import { batchInput, pagedData } from "../../support/paged-case.js";
+import { batchInput, pagedData } from "../../support/paged-data.js";
 import { attend, isAccurate, type Lengths, round, rowErrors } from "../../support/reference.js";
 
 const device = Device.open({ emulate: "gfx942", computeUnits: 8 });

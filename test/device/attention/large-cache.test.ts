@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createAttention, createBatch, Device } from "../../../lib/index.js";
 import { onGpu } from "../../support/device.js";
-import { batchInput, pagedData } from "../../support/paged-case.js";
+import { batchInput, pagedData } from "../../support/paged-data.js";
 import { attend, isAccurate, type Lengths, round, rowErrors } from "../../support/reference.js";
 
 const SHAPE = { numHeads: 8, numKvHeads: 8, headSize: 128, blockSize: 16 };

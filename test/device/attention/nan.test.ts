@@ -2,7 +2,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import { BlockPool, createAttention, createBatch } from "../../../lib/index.js";
 import { BACKENDS } from "../../support/backends.js";
 import { openTestDevice } from "../../support/device.js";
-import { batchInput, PagedCase, pagedData } from "../../support/paged-case.js";
+import { PagedCase } from "../../support/paged-case.js";
+import { batchInput, pagedData } from "../../support/paged-data.js";
 import { isAccurate, type Lengths, Random, round, rowErrors } from "../../support/reference.js";
 
 // A NaN that belongs to a sequence must not be rounded, masked or divided away, whatever its payload.

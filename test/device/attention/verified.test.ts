@@ -14,6 +14,7 @@ const BATCHES: readonly Lengths[] = [
 ];
 
 const FEATURES = { slidingWindow: 280, logitsSoftCap: 20, alibi: true, sinks: true };
+const SCALES = { kScale: 0.02, vScale: 0.03, as: "tensor" } as const;
 
 describe.each(EMULATED_ARCHS)("the Triton kernels for %s", (arch) => {
   const device = Device.open({ emulate: arch, computeUnits: 8 });
@@ -42,7 +43,15 @@ describe.each(EMULATED_ARCHS)("the Triton kernels for %s", (arch) => {
     const ids: string[] = [];
     for (const lengths of BATCHES) {
       const features = serves.features.alibi === "runtime" ? FEATURES : {};
-      await using paged = await PagedCase.create(device, { shape, dtype, lengths, features, seed: 17 });
+      const scales = serves.kvCacheDtypes!.includes("fp8") ? SCALES : undefined;
+      await using paged = await PagedCase.create(device, {
+        shape,
+        dtype,
+        lengths,
+        features,
+        scales,
+        seed: 17,
+      });
       traceLaunches(({ id, start, end }) => {
         ids.push(id);
         start.dispose();
@@ -58,5 +67,5 @@ describe.each(EMULATED_ARCHS)("the Triton kernels for %s", (arch) => {
 /** Rows of one kind run in the same attention. None has a feature compiled in, which some attentions do not ask for. */
 function kind({ serves }: LocatedRow): string {
   expect(Object.values(serves.features)).not.toContain("compiled");
-  return JSON.stringify([serves.dtypes, serves.headSizes, serves.features.alibi]);
+  return JSON.stringify([serves.dtypes, serves.headSizes, serves.kvCacheDtypes, serves.features.alibi]);
 }

@@ -1,0 +1,187 @@
+import { itemSize } from "../../lib/dtype.js";
+import type { Float8 } from "../../lib/float8.js";
+import type { LayoutName } from "../../lib/kv-cache/layouts.js";
+import { layerBytes, offsetOf } from "./cache-images.js";
+import { type AttentionShape, type Lengths, Random, type Rounded, round, type Step } from "./reference.js";
+
+export interface DataOptions {
+  readonly shape: AttentionShape;
+  readonly dtype: "bfloat16" | "float16" | "float32";
+  readonly lengths: Lengths;
+  readonly seed: number;
+  readonly features?: Features | undefined;
+  /** KV heads whose query heads, keys and values are all NaN. */
+  readonly poisoned?: readonly number[];
+  /** Multiplies the queries: 4 makes softmax rows that hang on few keys. */
+  readonly peak?: number;
+  /** Makes all keys of a sequence equal but the first, whose score stands this many nats above the others'. */
+  readonly nats?: number;
+  /** Positions, by sequence, of a key that every query of it is aimed at. */
+  readonly needles?: readonly (number | null)[];
+  /** How an fp8 cache stores keys and values; the numbers in it times the scales are these. Default: as they are. */
+  readonly fp8Cache?: Fp8Cache | undefined;
+}
+
+export interface Fp8Cache {
+  readonly dtype: Float8;
+  readonly kScale: number;
+  readonly vScale: number;
+}
+
+/** Features of a call; slopes and sinks are drawn where wanted. */
+export interface Features {
+  readonly slidingWindow?: number | undefined;
+  readonly logitsSoftCap?: number | undefined;
+  readonly alibi?: boolean;
+  readonly sinks?: boolean;
+}
+
+/** Random data of one attention call. */
+export interface PagedData {
+  /** Of the keys and values as the cache holds them. */
+  readonly step: Step;
+  /** Of the keys and values before an fp8 cache has rounded them. */
+  readonly unquantised: Step;
+  readonly blockTable: number[][];
+  /** A layer's memory before the call: contexts, and NaN in all other slots. */
+  image(layout: LayoutName): Rounded["bits"];
+  readonly numBlocks: number;
+  /** The query tokens' keys and values, [tokens, numKvHeads, headSize]. */
+  readonly newKeys: Float64Array;
+  readonly newValues: Float64Array;
+}
+
+/** Draws the data of a call; its blocks are a permutation of a cache of `numBlocks` (default: 3 more than needed). */
+export function pagedData(options: DataOptions, numBlocks?: number): PagedData {
+  const { shape, dtype, lengths, seed, peak = 1, needles = [], poisoned = [], fp8Cache } = options;
+  const { numHeads, numKvHeads, headSize, blockSize } = shape;
+  const width = numKvHeads * headSize;
+  const totals = lengths.map(([context, query]) => context + query);
+  // Each sequence has a stream of numbers of its own: what it holds does not depend on the others.
+  const streams = lengths.map((_, s) => new Random(seed + 7919 * s));
+  const rounded = (s: number, count: number) => round(dtype, streams[s]!.normals(count)).values;
+  const keys = totals.map((total, s) => rounded(s, total * width));
+  const values = totals.map((total, s) => rounded(s, total * width));
+  const queries = lengths.flatMap(([, length], s) => [...rounded(s, length * numHeads * headSize)]);
+  const query = Float64Array.from(queries, (x) => peak * x);
+  aimAtNeedles(query, keys, lengths, shape, needles);
+  if (options.nats !== undefined) raiseFirstKey(query, keys, shape, options.nats);
+  for (const head of poisoned) {
+    for (const rows of [...keys, ...values]) poison(rows, numKvHeads, headSize, head);
+    const group = numHeads / numKvHeads;
+    for (let h = head * group; h < (head + 1) * group; h++) poison(query, numHeads, headSize, h);
+  }
+  const stored = (rows: Float64Array, scale = 1) =>
+    fp8Cache === undefined ? round(dtype, rows) : quantised(fp8Cache.dtype, rows, scale);
+  const storedKeys = keys.map((rows) => stored(rows, fp8Cache?.kScale));
+  const storedValues = values.map((rows) => stored(rows, fp8Cache?.vScale));
+  const unquantised = {
+    ...{ shape, lengths, query: round(dtype, query).values, keys, values, scale: headSize ** -0.5 },
+    ...drawFeatures(options),
+  };
+  const step = {
+    ...unquantised,
+    keys: storedKeys.map((rows) => rows.values),
+    values: storedValues.map((rows) => rows.values),
+  };
+
+  const blocks = totals.map((total) => Math.ceil(total / blockSize));
+  const size = numBlocks ?? blocks.reduce((sum, count) => sum + count, 0) + 3;
+  const order = new Random(seed).permutation(size);
+  const blockTable = blocks.map((count) => order.splice(0, count));
+  const cacheDtype = fp8Cache?.dtype ?? dtype;
+  const itemBytes = itemSize(cacheDtype);
+  const sizes = { numBlocks: size, blockSize, numKvHeads, headSize, itemBytes };
+  const image = (layout: LayoutName) => {
+    const elements = layerBytes(layout, sizes) / itemBytes;
+    const { bits: nan } = round(cacheDtype, [Number.NaN]);
+    const bits = new (nan.constructor as new (length: number) => Rounded["bits"])(elements).fill(nan[0]!);
+    for (const [s, [context]] of lengths.entries()) {
+      const halves = [storedKeys[s]!.bits, storedValues[s]!.bits];
+      for (let i = 0; i < context * width; i++) {
+        const position = Math.floor(i / width);
+        const block = blockTable[s]![Math.floor(position / blockSize)]!;
+        const head = Math.floor((i % width) / headSize);
+        const place = { block, slot: position % blockSize, head, element: i % headSize };
+        for (const half of [0, 1] as const) {
+          bits[offsetOf(layout, sizes, { half, ...place }) / itemBytes] = halves[half]![i]!;
+        }
+      }
+    }
+    return bits;
+  };
+  const newRows = (source: readonly Float64Array[]) =>
+    Float64Array.from(lengths.flatMap(([context], s) => [...source[s]!.subarray(context * width)]));
+  const [newKeys, newValues] = [newRows(keys), newRows(values)];
+  return { step, unquantised, blockTable, image, numBlocks: size, newKeys, newValues };
+}
+
+/** What `batch.update` takes for sequences of these lengths. */
+export function batchInput(lengths: Lengths): { queryStartLoc: number[]; seqLens: number[] } {
+  const queryStartLoc = [0];
+  for (const [, length] of lengths) queryStartLoc.push(queryStartLoc.at(-1)! + length);
+  return { queryStartLoc, seqLens: lengths.map(([context, query]) => context + query) };
+}
+
+/** The features of a step: slopes as models have them, sinks that matter beside the scores. */
+function drawFeatures({ shape, dtype, seed, features = {} }: DataOptions): Partial<Step> {
+  const { numHeads } = shape;
+  const { slidingWindow, logitsSoftCap, alibi = false, sinks = false } = features;
+  const slopes = Array.from({ length: numHeads }, (_, head) =>
+    Math.fround(2 ** ((-8 * (head + 1)) / numHeads)),
+  );
+  return {
+    slidingWindow,
+    logitsSoftCap,
+    ...(alibi && { alibiSlopes: slopes }),
+    ...(sinks && { sinks: round(dtype, new Random(seed + 1).normals(numHeads, 3)).values }),
+  };
+}
+
+/** Rows as an fp8 cache holds them, divided by its scale in float32, and the numbers that it stands for. */
+function quantised(dtype: Float8, rows: Float64Array, scale: number): Rounded {
+  const { bits, values } = round(
+    dtype,
+    rows.map((value) => Math.fround(value / Math.fround(scale))),
+  );
+  return { bits, values: values.map((value) => value * Math.fround(scale)) };
+}
+
+/** Makes a head of rows [tokens, heads, headSize] NaN. */
+function poison(rows: Float64Array, heads: number, headSize: number, head: number): void {
+  for (let at = head * headSize; at < rows.length; at += heads * headSize) {
+    rows.fill(Number.NaN, at, at + headSize);
+  }
+}
+
+/** Turns every query of a sequence towards one of its keys, so that the result hangs on that key alone. */
+function aimAtNeedles(
+  query: Float64Array,
+  keys: readonly Float64Array[],
+  lengths: Lengths,
+  { numHeads, numKvHeads, headSize }: AttentionShape,
+  needles: readonly (number | null)[],
+): void {
+  let row = 0;
+  for (const [s, [, queryLength]] of lengths.entries()) {
+    const needle = needles[s] ?? null;
+    for (let r = 0; r < queryLength * numHeads; r++, row++) {
+      if (needle === null) continue;
+      const kvHead = Math.floor(((r % numHeads) * numKvHeads) / numHeads);
+      const at = (needle * numKvHeads + kvHead) * headSize;
+      for (let i = 0; i < headSize; i++) query[row * headSize + i] = 2 * keys[s]![at + i]!;
+    }
+  }
+}
+
+/** All queries alike and all keys zero, but the first of each sequence: its score is `nats`, every other one 0. */
+function raiseFirstKey(
+  query: Float64Array,
+  keys: readonly Float64Array[],
+  { numKvHeads, headSize }: AttentionShape,
+  nats: number,
+): void {
+  query.fill(1);
+  for (const ofSequence of keys)
+    ofSequence.fill(0).fill(nats / Math.sqrt(headSize), 0, numKvHeads * headSize);
+}
