@@ -152,10 +152,11 @@ def tiles(kind):
     registers. A wave that keeps much in them, or in LDS, has its SIMD for itself."""
     if kind.dtype == "float32":
         return Tile(16, 16, 1, False, 1), Tile(64, 16, 4, False, 1)
+    is_fp8 = kind.cache == "fp8"  # what is converted needs registers too
     if kind.padded == 256:
-        return Tile(16, 16, 1, True, 1), Tile(64, 16, 4, True, 2)
+        return Tile(16, 16, 1, True, 1), Tile(64, 16, 4, not is_fp8, 2)
     small = Tile(16, 32, 1, True, 2 if kind.padded == 64 else 1)
-    if kind.cache == "fp8":  # what is converted needs registers too
+    if is_fp8:
         return small, Tile(64, 32, 4, False, 2)
     # With the large tile's loads in advance the plain variant alone stays within its registers, and on gfx942 alone.
     return small, Tile(64, 32, 2, kind.target == "gfx942" and not kind.general, 2)

@@ -1,10 +1,12 @@
 import { checkOptions, checkPlain } from "../arguments.js";
 import type { Batch } from "../batch/batch.js";
+import { fp8Encoding } from "../catalog/targets.js";
 import { type AttentionConfig, isMlaConfig } from "../config.js";
 import type { Device } from "../device/device.js";
 import type { Stream } from "../device/stream.js";
 import type { Tensor } from "../device/tensor.js";
 import { invalidArgument } from "../errors.js";
+import type { Float8 } from "../float8.js";
 import type { KvCacheLayer } from "../kv-cache/layer.js";
 import type { AttentionCall } from "../ops/call.js";
 import { capabilitiesOf } from "../selection/registry.js";
@@ -26,7 +28,7 @@ export interface ForwardOptions {
   /** [tokens, numKvHeads, headSize], with `value`: written to the cache first. Without both: attends only. */
   key?: Tensor | undefined;
   value?: Tensor | undefined;
-  /** [tokens, numHeads, headSize]. A row without keys becomes 0. */
+  /** [tokens, numHeads, headSize] in the attention's dtype, or in fp8 (`outputScale`). A row without keys becomes 0. */
   output: Tensor;
   /** float32 [tokens, numHeads]: log(sum(exp(score))) of each row, -inf without keys. Not of every backend. */
   lse?: Tensor | undefined;
@@ -35,7 +37,10 @@ export interface ForwardOptions {
   /** Of an fp8 cache: the numbers in it times these are the keys and values. float32 [1], or a number. Default 1. */
   kScale?: Tensor | number | undefined;
   vScale?: Tensor | number | undefined;
-  /** Of an fp8 output: its numbers times this are the result. float32 [1], or a number. */
+  /**
+   * Makes the output fp8, in the encoding of the GPU: its numbers times this are the result, and what is too large for them
+   * saturates. float32 [1], or a number.
+   */
   outputScale?: Tensor | number | undefined;
   cache: KvCacheLayer;
   batch: Batch;
@@ -51,14 +56,15 @@ const FORWARD_KEYS = [
 /** Attention of one shape over a paged KV cache, run by the backend that selection chose. */
 export class Attention extends AttentionLifecycle<AttentionCall> {
   readonly #writesLse: boolean;
-  readonly #writesFp8: boolean;
+  /** The dtype of an output with a scale; null: the backend writes none. */
+  readonly #fp8Output: Float8 | null;
 
   /** @internal */
   constructor(chosen: Chosen<AttentionCall>) {
     super(chosen);
     const { lse, fp8Output } = capabilitiesOf(this.backend)!;
     this.#writesLse = lse;
-    this.#writesFp8 = fp8Output === true;
+    this.#fp8Output = fp8Output === true ? fp8Encoding(this.device.info.arch) : null;
   }
 
   /**
@@ -85,7 +91,15 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
     const tokens = capture === null ? batch.step.shape.tokens : batch.maxTokens;
     const rows = { dtype, tokens, heads: numHeads, headSize };
     const query = checkRows(given.query, "query", batch, rows);
-    const output = checkOutput(given.output, batch, rows);
+    const noFp8 = `${this.backend} writes no fp8 on ${this.device.info.arch}`;
+    const outputScale = checkScale(
+      given.outputScale,
+      "outputScale",
+      batch,
+      this.#fp8Output !== null || noFp8,
+    );
+    const outputDtype = outputScale === null ? dtype : this.#fp8Output!;
+    const output = checkOutput(given.output, batch, { ...rows, dtype: outputDtype });
     if ((given.key === undefined) !== (given.value === undefined)) {
       const missing = given.key === undefined ? "key" : "value";
       throw invalidArgument(missing, "key and value together, or neither", undefined);
@@ -101,8 +115,6 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
     const hasFp8Cache = kvCacheDtype.startsWith("fp8");
     const kScale = checkScale(given.kScale, "kScale", batch, hasFp8Cache || "the cache is not fp8");
     const vScale = checkScale(given.vScale, "vScale", batch, hasFp8Cache || "the cache is not fp8");
-    const noFp8 = `${this.backend} writes no fp8`;
-    const outputScale = checkScale(given.outputScale, "outputScale", batch, this.#writesFp8 || noFp8);
     const cache = checkCache(given.cache, batch, this.kvCacheLayout, key !== null);
     const call = { query, key, value, output, lse, sinks, kScale, vScale, outputScale, cache };
     this.enqueue(call, batch, cache, stream, capture);

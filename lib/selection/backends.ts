@@ -44,7 +44,7 @@ const TRITON_ATTN: Capabilities = {
   batchInvariant: true,
   kvCacheLayouts: ["paired"],
   lse: true,
-  fp8Output: "planned",
+  fp8Output: true,
   graphs: "always",
   ...unified("triton"),
   cacheWrite: [{ launches: launches("triton:reshape_and_cache_flash") }],

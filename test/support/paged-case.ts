@@ -8,6 +8,7 @@ import {
   type Device,
   type ForwardOptions,
   type KvCache,
+  type KvCacheLayer,
   type Tensor,
 } from "../../lib/index.js";
 import { BACKENDS, type BackendUnderTest } from "./backends.js";
@@ -24,6 +25,12 @@ export interface CaseOptions extends Omit<DataOptions, "fp8Cache"> {
   readonly mistake?: (step: Step) => Step;
   /** Changes what the device is told of the step: a mistake that the comparison must see. */
   readonly mutate?: (input: { seqLens: number[]; queryStartLoc: number[] }) => void;
+}
+
+export interface RunOptions {
+  readonly attendOnly?: boolean;
+  readonly layer?: KvCacheLayer;
+  readonly outputScale?: Tensor | number | undefined;
 }
 
 /** Scales of an fp8 cache, and whether the call gets them as numbers or in memory. */
@@ -104,20 +111,22 @@ export class PagedCase implements AsyncDisposable {
 
   /**
    * Runs the call and gives its result, [tokens, numHeads, headSize] and [tokens, numHeads]. `attendOnly` leaves keys and
-   * values as an earlier call wrote them; `layer` stands in for the cache of the case.
+   * values as an earlier call wrote them; `layer` stands in for the cache of the case; `outputScale` makes the output fp8.
    */
   async run({
     attendOnly = false,
     layer = this.cache.layer(0),
-  } = {}): Promise<{ output: Float32Array; lse: Float32Array; bits: Uint16Array }> {
+    outputScale,
+  }: RunOptions = {}): Promise<{ output: Float32Array; lse: Float32Array; bits: Uint16Array }> {
     const { attention, batch } = this;
     const { key, value, ...attending } = this.inputs;
     const inputs = attendOnly ? attending : this.inputs;
     const { numHeads } = this.options.shape;
-    const output = attention.device.empty(inputs.query.shape, this.options.dtype);
+    const dtype = outputScale === undefined ? this.options.dtype : fp8Encoding(attention.device.info.arch)!;
+    const output = attention.device.empty(inputs.query.shape, dtype);
     const lse = attention.device.empty([inputs.query.shape[0]!, numHeads], "float32");
     this.#tensors.push(output, lse);
-    attention.forward({ ...inputs, output, lse, cache: layer, batch });
+    attention.forward({ ...inputs, output, lse, outputScale, cache: layer, batch });
     const values = await output.readFloat32();
     return { output: values, bits: (await output.read()) as Uint16Array, lse: await lse.readFloat32() };
   }
