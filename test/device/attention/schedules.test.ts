@@ -3,7 +3,7 @@ import { setEmulatorOption } from "../../../lib/device/emulator.js";
 import { Device } from "../../../lib/index.js";
 import { BACKENDS } from "../../support/backends.js";
 import { onGpu } from "../../support/device.js";
-import { PagedCase } from "../../support/paged-case.js";
+import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
 import { isAccurate, type Lengths } from "../../support/reference.js";
 
 /** Between them these launch every kernel: prefill in large tiles beside split decodes, and short sequences. */
@@ -19,15 +19,28 @@ const STEPS: Lengths[] = [
   ],
 ];
 const SHAPE = { numHeads: 6, numKvHeads: 2, headSize: 128, blockSize: 32 };
+const FEATURES = { slidingWindow: 300, logitsSoftCap: 20, alibi: true, sinks: true };
+const SCALES = { kScale: 0.02, vScale: 0.02, as: "number" } as const;
+/** The kinds of kernels, with as many waves and as much LDS as each has. */
+const KINDS: Pick<CaseOptions, "shape" | "dtype" | "features" | "scales">[] = [
+  { shape: SHAPE, dtype: "bfloat16" },
+  { shape: SHAPE, dtype: "float16", features: FEATURES },
+  { shape: SHAPE, dtype: "bfloat16", scales: SCALES },
+  { shape: { ...SHAPE, headSize: 200 }, dtype: "bfloat16", features: FEATURES, scales: SCALES },
+  { shape: { ...SHAPE, headSize: 256 }, dtype: "bfloat16" },
+  { shape: { ...SHAPE, headSize: 72 }, dtype: "float32" },
+];
 
 describe.skipIf(onGpu).each(BACKENDS)("the same bits of $backend come", (under) => {
   const device = Device.open({ emulate: "gfx942", computeUnits: 8 });
   const cases: PagedCase[] = [];
   const expected: Uint16Array[] = [];
   beforeAll(async () => {
-    for (const [seed, lengths] of STEPS.entries()) {
-      cases.push(await PagedCase.create(device, { shape: SHAPE, dtype: "bfloat16", lengths, seed, under }));
-      expected.push((await cases.at(-1)!.run()).bits);
+    for (const kind of KINDS) {
+      for (const [seed, lengths] of STEPS.entries()) {
+        cases.push(await PagedCase.create(device, { ...kind, lengths, seed, under }));
+        expected.push((await cases.at(-1)!.run()).bits);
+      }
     }
   });
   afterEach(() => {
