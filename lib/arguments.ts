@@ -43,7 +43,7 @@ export function checkInstance<T extends PackageObject>(
   );
 }
 
-/** What an object is that says it is of this package and was not made by it. */
+/** The words for an object that says it is of this package and was not made by it. */
 function describeForeign(value: unknown): string | undefined {
   try {
     const name = (value as { [CLASS]?: unknown } | null | undefined)?.[CLASS];

@@ -20,7 +20,7 @@ export type BackendName = BuiltinBackendName | (string & {});
 export const COMPUTE_DTYPES = ["float16", "bfloat16", "float32"] as const;
 export type ComputeDType = (typeof COMPUTE_DTYPES)[number];
 
-/** What `--kv-cache-dtype` takes in vLLM. "auto" stores the cache in the dtype of the model; "fp8" is "fp8_e4m3". */
+/** The words that `--kv-cache-dtype` takes in vLLM. "auto" stores the cache in the dtype of the model; "fp8" is "fp8_e4m3". */
 export const KV_CACHE_DTYPES = [
   "auto",
   "bfloat16",
@@ -42,7 +42,7 @@ export type AttentionType = (typeof ATTENTION_TYPES)[number];
 /** A process environment: names to values, absent where not set. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What standard attention and multi-head latent attention share. */
+/** The options that standard attention and multi-head latent attention share. */
 interface CommonConfig {
   /** Query heads on this GPU: the model's divided by the tensor-parallel size. */
   numHeads: number;

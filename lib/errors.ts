@@ -18,7 +18,7 @@ export type ErrorCode =
   | "ERR_DISPOSED"
   | "ERR_OUT_OF_BLOCKS";
 
-/** What an error knows beside its code and message. */
+/** The details of an error beside its code and message. */
 export interface ErrorDetails {
   /** The argument that was wrong, as the caller knows it ("query", "numHeads", "blockTable[3]"). */
   argument?: string;

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { RocmAttentionError } from "./errors.js";
 
-/** What an addon that does not load may look like from outside; tests replace parts of it. */
+/** The surroundings of an addon that does not load; tests replace parts of it. */
 export interface Surroundings {
   platform: string;
   arch: string;

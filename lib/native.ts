@@ -52,7 +52,7 @@ export interface NativeBinding {
   openEmulatedDevice(library: string, arch: string, computeUnits: number, memoryBytes: number): NativeDevice;
   /** Sets what the variable ROCM_EMULATOR_<name> would; false where there is no such option or value. */
   setEmulatorOption(library: string, name: string, value: string): boolean;
-  /** What the emulator has counted of launches on its device `ordinal` since the last call, as JSON. */
+  /** The counters of launches on the emulator's device `ordinal` since the last call, as JSON. */
   takeEmulatorCounters(library: string, ordinal: number): string;
   /** The x86-64 level whose code the emulator runs. */
   emulatorCpuLevel(library: string): "x86_64" | "x86_64_v3" | "x86_64_v4";

@@ -1,7 +1,7 @@
 import { type FeatureLevel, type KernelNeeds, type Serves, serves, unmetNeeds } from "./serves.js";
 import { bareTarget } from "./targets.js";
 
-/** Who made a kernel: our HIP C++, our Triton sources, CK-tile, or AITER (its assembly, its Triton). */
+/** The maker of a kernel: our HIP C++, our Triton sources, CK-tile, or AITER (its assembly, its Triton). */
 export const PROVIDERS = ["hip", "triton", "ck", "aiter"] as const;
 export type Provider = (typeof PROVIDERS)[number];
 

@@ -72,7 +72,7 @@ export function fp8Encoding(target: string): "float8_e4m3fnuz" | "float8_e4m3fn"
   return encoding === "e4m3fnuz" ? "float8_e4m3fnuz" : "float8_e4m3fn";
 }
 
-/** What to type to get the kernels of a target. */
+/** The command that gets the kernels of a target. */
 export function kernelCommand(arch: string): string {
   const target = bareTarget(arch);
   return `npm install @rocm-attention/kernels-${target}   (in a clone: kernels/build --target ${target})`;

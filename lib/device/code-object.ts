@@ -1,7 +1,7 @@
 import { RocmAttentionError } from "../errors.js";
 import { readMessagePack } from "./message-pack.js";
 
-/** What the code object itself says of a kernel. */
+/** The facts of a kernel that its code object states. */
 export interface KernelFacts {
   /** Bytes of the whole argument segment, hidden arguments included. */
   kernargBytes: number;
@@ -11,7 +11,7 @@ export interface KernelFacts {
   ldsBytes: number;
 }
 
-/** What `loadModule` needs to know of a code object before HIP sees it. */
+/** A code object as `loadModule` reads it before HIP sees it. */
 export interface CodeObject {
   readonly kernels: ReadonlyMap<string, KernelFacts>;
 }

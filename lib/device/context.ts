@@ -5,7 +5,7 @@ import { PackageObject } from "../arguments.js";
 import { RocmAttentionError } from "../errors.js";
 import type { NativeDevice, NativeDeviceInfo } from "../native.js";
 
-/** What is known of a device without opening it. */
+/** The facts of a device that are known without opening it. */
 export interface DeviceInfo {
   /** HIP's number of the device. */
   readonly ordinal: number;
@@ -24,7 +24,7 @@ export interface DeviceInfo {
   readonly emulated: boolean;
 }
 
-/** What is known of a device, from what the addon says of it. */
+/** The facts of a device, from those that the addon gives. */
 export function deviceInfo(info: NativeDeviceInfo): DeviceInfo {
   return Object.freeze({ ...info, arch: info.gcnArchName.split(":", 1)[0]! });
 }

@@ -22,7 +22,7 @@ export const EMULATED_ARCHS: readonly EmulatedArch[] = TARGETS.filter((target) =
   ({ name }) => name as EmulatedArch,
 );
 
-/** What an emulated device is to look like. */
+/** The looks of an emulated device. */
 export interface EmulatedDeviceOptions {
   emulate: EmulatedArch;
   /** Default: what the real GPU has. */
@@ -209,7 +209,7 @@ export class Device extends DeviceContext implements DeviceWithStreams {
   }
 }
 
-/** What ROCM_ATTENTION_DEVICE asks for. */
+/** The device that ROCM_ATTENTION_DEVICE asks for. */
 function requestedDevice(): number | EmulatedDeviceOptions {
   const value = process.env.ROCM_ATTENTION_DEVICE;
   if (value === undefined || value === "") return 0;

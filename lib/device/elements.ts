@@ -5,7 +5,7 @@ import { fromFloat8, isFloat8, toFloat8 } from "../float8.js";
 import { hostBytes } from "./host-bytes.js";
 import { elementCount } from "./layout.js";
 
-/** What a read gives: bits of float16, bfloat16 and fp8 as unsigned integers, everything else as itself. */
+/** Elements as a read gives them: bits of float16, bfloat16 and fp8 as unsigned integers, everything else as itself. */
 export type TypedArray = Float32Array | Uint16Array | Uint8Array | Int32Array | BigInt64Array;
 
 /** The bytes of `buffer` as elements of `dtype`. */
@@ -55,7 +55,7 @@ export function toFloat32(dtype: DType, elements: TypedArray): Float32Array {
   return mapped(elements as Uint16Array, new Float32Array(elements.length), decode);
 }
 
-/** What a tensor is written from, a piece at a time. */
+/** The source of a write, read a piece at a time. */
 export interface ElementSource {
   readonly byteLength: number;
   /** The bytes from `offset` to `end`. Throws where the memory behind them has been taken away. */

@@ -21,7 +21,7 @@ export function emulatorCalls(name: string): number {
   return native().emulatorCalls(emulatorLibrary(), name);
 }
 
-/** What the emulator tells instructions apart by. */
+/** Classes of instructions that the emulator counts apart. */
 export const INSTRUCTION_CLASSES = [
   "scalar",
   "vector",
@@ -37,7 +37,7 @@ export const INSTRUCTION_CLASSES = [
 ] as const;
 export type InstructionClass = (typeof INSTRUCTION_CLASSES)[number];
 
-/** What memory instructions came to. All numbers are sums over the wave-instructions that were executed. */
+/** Counts of memory instructions. All numbers are sums over the wave-instructions that were executed. */
 export interface MemoryCounters {
   /** Bytes of device memory that lanes loaded (atomics included), less those out of their buffer's range. */
   bytesRead: number;
@@ -69,7 +69,7 @@ export interface ProfileRow extends MemoryCounters {
   clocks: number;
 }
 
-/** What one launch on an emulated device did. Clocks follow from the ISA's tables; nothing is measured. */
+/** Counts of one launch on an emulated device. Clocks follow from the ISA's tables; nothing is measured. */
 export interface LaunchCounters {
   /** The kernel's symbol. */
   kernel: string;

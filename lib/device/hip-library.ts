@@ -8,7 +8,7 @@ export interface HipCandidate {
   loadedOnly: boolean;
 }
 
-/** What is known of the HIP runtime: the file in use, or why there is none. */
+/** The HIP runtime: the file in use, or why there is none. */
 export type HipLibraryReport = NativeHipLibrary;
 
 /**

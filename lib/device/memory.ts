@@ -1,7 +1,7 @@
 import { RocmAttentionError } from "../errors.js";
 import { type DeviceContext, DeviceObject } from "./context.js";
 
-/** What device memory is for; `device.memory().byCategory` counts by these. */
+/** Purposes of device memory; `device.memory().byCategory` counts by these. */
 export const MEMORY_CATEGORIES = ["tensor", "kvCache", "workspace", "batch"] as const;
 export type MemoryCategory = (typeof MEMORY_CATEGORIES)[number];
 
@@ -9,15 +9,15 @@ export type MemoryCategory = (typeof MEMORY_CATEGORIES)[number];
 export interface MemoryReport {
   /** Device memory of living tensors that this package allocated. */
   allocated: number;
-  /** What the package holds of the device: `allocated`, and what was disposed of and waits for its last use. */
+  /** Bytes that the package holds of the device: `allocated`, and memory that was disposed of and waits for its last use. */
   reserved: number;
   /** The highest `allocated` since the device was opened. */
   peak: number;
   /** Pinned host memory through which uploads and reads pass. */
   staging: number;
-  /** What the device has left, for all processes. */
+  /** Bytes that the device has left, for all processes. */
   free: number;
-  /** What the device has. */
+  /** Bytes that the device has. */
   total: number;
   /** `allocated`, divided by purpose. */
   byCategory: Record<MemoryCategory, number>;

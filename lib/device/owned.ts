@@ -1,4 +1,4 @@
-/** What can be given back. */
+/** A resource that can be given back. */
 interface Disposable {
   dispose(): void;
 }
@@ -10,7 +10,7 @@ function giveBack(resources: Set<Disposable>): void {
   resources.clear();
 }
 
-/** What was made for one object alone and ends with it: when that object says so, or when it is collected. */
+/** Resources made for one object alone, which end with it: when that object says so, or when it is collected. */
 export class Owned {
   readonly #resources = new Set<Disposable>();
 

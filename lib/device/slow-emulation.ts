@@ -1,7 +1,7 @@
 import { log } from "../log.js";
 import { emulatorLibrary, native } from "../native.js";
 
-/** What to say of the emulator's speed on this processor; null where there is nothing. */
+/** A sentence on the emulator's speed, where this processor makes it slow; else null. */
 export function slowEmulation(): string | null {
   if (native().emulatorCpuLevel(emulatorLibrary()) !== "x86_64") return null;
   return (

@@ -9,7 +9,7 @@ import { NOTHING, Storage } from "./memory.js";
 import { checkDevice, type DeviceWithStreams, type Stream } from "./stream.js";
 import { readPieces, writePieces } from "./transfer.js";
 
-/** What there is at a pointer, and whose it is. */
+/** The contents of memory at a pointer, and its owner. */
 export interface FromPointerOptions {
   shape: readonly number[];
   dtype: DType;
@@ -208,7 +208,7 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
     await writePieces(stream, this.#storage, this.#pointer, source);
   }
 
-  /** What `JSON.stringify` shows: no elements. */
+  /** The tensor as `JSON.stringify` writes it: no elements. */
   toJSON(): object {
     const { shape, strides, dtype, device } = this;
     return { shape, strides, dtype, device };

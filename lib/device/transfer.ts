@@ -2,7 +2,7 @@ import type { ElementSource } from "./elements.js";
 import type { Storage } from "./memory.js";
 import type { Stream } from "./stream.js";
 
-/** What passes through pinned staging at once, and so how long one piece can occupy the event loop (< 1 ms). */
+/** Bytes that pass through pinned staging at once; they bound how long one piece can occupy the event loop (< 1 ms). */
 export const PIECE_BYTES = 4 << 20;
 
 /** Brings `source` to `pointer` through staging; the first piece is enqueued before this returns. */

@@ -4,10 +4,10 @@ import type { BlockCopy } from "./cache.js";
 import { Int32List } from "./int32-list.js";
 import { checkTokenIds, prefixHash, type TokenIds } from "./prefix-hash.js";
 
-/** What a program calls a sequence by. */
+/** A program's name for a sequence. */
 export type SequenceId = string | number;
 
-/** What a step needs to know of its sequences: the input of `batch.update`. */
+/** The sequences of a step: the input of `batch.update`. */
 export interface BatchInput {
   /** Tokens of a block. */
   readonly blockSize: number;

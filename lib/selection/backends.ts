@@ -329,7 +329,7 @@ export function isBuiltinBackend(name: string): name is BuiltinBackendName {
   return (BACKEND_NAMES as readonly string[]).includes(name);
 }
 
-/** What `VLLM_ATTENTION_BACKEND` takes in vLLM beside the seven, and this package does not have. */
+/** Names that `VLLM_ATTENTION_BACKEND` takes in vLLM beside the seven, of backends that this package does not have. */
 export const OTHER_VLLM_BACKENDS: readonly string[] = [
   "FLASH_ATTN",
   "ROCM_AITER_TRITON_MLA",

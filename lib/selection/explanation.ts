@@ -18,7 +18,7 @@ export type BackendOrigin = "builtin" | "registered" | "replaced";
 
 /** Why a backend or a kernel cannot run a configuration. */
 export interface Reason {
-  /** What is lacking: an entry of the backend's capability table, or "aiter" where its kernels are not installed. */
+  /** The lack: an entry of the backend's capability table, or "aiter" where its kernels are not installed. */
   capability: Capability | "aiter";
   /** One sentence: what it can do and what was asked for. */
   message: string;
@@ -36,7 +36,7 @@ export interface Candidate {
   reasons: Reason[];
   /** Whether there are kernels for all that it does with the configuration; null where it is not eligible. */
   kernels: KernelStatus | null;
-  /** What to set so that it is considered, where it is not enabled. */
+  /** The setting by which it is considered, where it is not enabled. */
   enable?: string;
 }
 
@@ -82,7 +82,7 @@ export interface PhasePlan {
 export interface VariableReport {
   name: string;
   value: string;
-  /** What it does here; null where it has no effect on this selection. */
+  /** Its effect here; null where it has none on this selection. */
   effect: string | null;
   /** Why it has no effect, or what is wrong with its value. */
   note?: string;
@@ -90,7 +90,7 @@ export interface VariableReport {
   level: "info" | "warning";
 }
 
-/** What a RocmAttentionError says, as data. */
+/** A RocmAttentionError as data. */
 export interface Failure {
   code: ErrorCode;
   message: string;
@@ -99,9 +99,9 @@ export interface Failure {
 
 /** How a backend was chosen, and everything that was not. Plain data: it survives JSON and structuredClone. */
 export interface Explanation {
-  /** What will run; null where selection fails, and then `error` says why. */
+  /** The backend that will run; null where selection fails, and then `error` says why. */
   backend: BackendName | null;
-  /** What vLLM would choose from the same words, before validation; null where it would raise an error. */
+  /** The choice of vLLM from the same words, before validation; null where it would raise an error. */
   rule: BackendName | null;
   /** Where the choice came from: "override", "option", "VLLM_ATTENTION_BACKEND", the flags that decided, or "default". */
   source: string;

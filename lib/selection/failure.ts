@@ -62,7 +62,7 @@ export function kernelFailure({
   return { code: "ERR_NO_KERNELS_FOR_ARCH", message };
 }
 
-/** What an error says, as data. */
+/** An error as data. */
 export function failureOf({ code, message, argument }: RocmAttentionError): Failure {
   return { code, message, ...(argument === undefined ? {} : { argument }) };
 }
@@ -81,7 +81,7 @@ function join(reasons: Candidate["reasons"]): string {
   return reasons.map(({ message }) => message).join("; ");
 }
 
-/** What could run the configuration where nothing that is enabled can: those that this version has kernels for, if there are any. */
+/** The backends that could run the configuration where nothing that is enabled can: those that this version has kernels for, if there are any. */
 function alternatives(candidates: readonly Candidate[]): string {
   const able = candidates.filter(({ eligible }) => eligible);
   const ready = able.filter(({ kernels }) => kernels !== "planned");

@@ -5,7 +5,7 @@ import type { Capabilities } from "./capabilities.js";
 import type { BackendOrigin } from "./explanation.js";
 import { completeCapabilities, type OwnCapabilities } from "./own-capabilities.js";
 
-/** What stands under a name now, and whose it is. */
+/** A backend by its name now, and its origin: this package or the program. */
 export interface Backend {
   readonly name: BackendName;
   readonly capabilities: Capabilities;
@@ -78,7 +78,7 @@ export function overrideBackend(name: BackendName | null): BackendName | null {
   return before;
 }
 
-/** What `overrideBackend` has forced. */
+/** The backend that `overrideBackend` has forced. */
 export function overridingBackend(): BackendName | null {
   return forced;
 }

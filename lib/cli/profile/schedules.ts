@@ -15,7 +15,7 @@ const SCHEDULES: readonly Schedule[] = (["early", "late"] as const).flatMap((del
   })),
 );
 
-/** What `rocm-attention profile --schedules --json` prints. */
+/** The object that `rocm-attention profile --schedules --json` prints. */
 export interface SchedulesReport {
   readonly example: string;
   readonly schedules: readonly Schedule[];
