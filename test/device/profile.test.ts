@@ -1,18 +1,17 @@
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { ProfileReport } from "../../lib/cli/profile/report.js";
 import { onGpu } from "../support/device.js";
+import { runNode } from "../support/node.js";
 
 const main = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "profile-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function profile(...options: string[]) {
-  return spawnSync(process.execPath, [main, "profile", ...options], {
-    encoding: "utf8",
+  return runNode([main, "profile", ...options], {
     maxBuffer: 2 ** 26,
   });
 }

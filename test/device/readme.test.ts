@@ -1,8 +1,8 @@
-import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, it } from "vitest";
+import { runNode } from "../support/node.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = join(root, "build", `readme-${process.pid}`);
@@ -14,7 +14,7 @@ it("runs the example of the README as it stands there", () => {
   mkdirSync(folder, { recursive: true });
   // Inside the project "rocm-attention" is the package itself, as it was built into dist/.
   writeFileSync(program, example!);
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program], { encoding: "utf8" });
+  const { status, stdout, stderr } = runNode([program], { encoding: "utf8" });
   expect(stderr).toBe("");
   expect(status).toBe(0);
   const [, backend, list] = /^(\w+) Float32Array\(\d+\) \[([^\]]*)\.\.\./.exec(stdout)!;

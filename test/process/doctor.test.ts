@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { typescript } from "../../scripts/setup/typescript.mjs";
 import { onGpu } from "../support/device.js";
+import { runNode } from "../support/node.js";
 
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const EMULATOR = at("build/Release/librocm_emulator.so");
@@ -25,14 +26,9 @@ type Check = { title: string; state: string; text: string; details: string[] };
 /** Types `rocm-attention doctor --json` in a process of its own, in which this library is HIP. */
 function doctor(library: string, variables: NodeJS.ProcessEnv) {
   const env = { ...process.env, ROCM_ATTENTION_HIP_LIBRARY: library, ...variables };
-  const { stdout, stderr, status } = spawnSync(
-    process.execPath,
-    [at("dist/cli/main.js"), "doctor", "--json"],
-    {
-      env,
-      encoding: "utf8",
-    },
-  );
+  const { stdout, stderr, status } = runNode([at("dist/cli/main.js"), "doctor", "--json"], {
+    env,
+  });
   expect(stderr).toBe("");
   const { works, next, checks }: { works: boolean; next: string | null; checks: Check[] } =
     JSON.parse(stdout);

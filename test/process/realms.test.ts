@@ -1,10 +1,10 @@
-import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, it } from "vitest";
 import { jest } from "../../scripts/setup/jest.mjs";
 import { root } from "../../scripts/setup/paths.mjs";
 import { typescript } from "../../scripts/setup/typescript.mjs";
 import { onGpu } from "../support/device.js";
+import { runNode } from "../support/node.js";
 import { runProgram } from "../support/program.js";
 
 const CONFIG = {
@@ -21,11 +21,9 @@ beforeAll(async () => {
 // Two files in one process: each with a copy of the package, all with the one addon.
 it.skipIf(onGpu)("the package works under Jest, in two realms after each other", () => {
   const flags = ["--config", JSON.stringify(CONFIG), "--runInBand", "--json"];
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    ["--experimental-vm-modules", "--no-warnings", jest.program, ...flags],
-    { encoding: "utf8" },
-  );
+  const { stdout, stderr } = runNode(["--experimental-vm-modules", "--no-warnings", jest.program, ...flags], {
+    encoding: "utf8",
+  });
   expect(stderr).not.toContain("●");
   expect(JSON.parse(stdout)).toMatchObject({ numPassedTests: 8, numTotalTests: 8, success: true });
 });

@@ -1,10 +1,10 @@
-import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { root } from "../../scripts/setup/paths.mjs";
 import { typescript } from "../../scripts/setup/typescript.mjs";
+import { runNode } from "../support/node.js";
 
 // The package as it is on a platform that has no addon: its JavaScript alone, and no kernels.
 const folder = mkdtempSync(join(tmpdir(), "without-addon-"));
@@ -19,7 +19,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 function rocmAttention(...words: string[]) {
   const env = { PATH: process.env.PATH };
   const args = [join(folder, "dist/cli/main.js"), ...words];
-  return spawnSync(process.execPath, args, { cwd: folder, env, encoding: "utf8" });
+  return runNode(args, { cwd: folder, env, encoding: "utf8" });
 }
 
 describe("without an addon", () => {

@@ -3,11 +3,12 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { DemoReport } from "../../../lib/cli/demo/report.js";
 import { onGpu, testDeviceName } from "../../support/device.js";
+import { runNode } from "../../support/node.js";
 
 const main = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
 
 function demo(...options: string[]) {
-  return spawnSync(process.execPath, [main, "demo", "--device", testDeviceName, ...options], {
+  return runNode([main, "demo", "--device", testDeviceName, ...options], {
     encoding: "utf8",
   });
 }
