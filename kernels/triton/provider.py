@@ -27,7 +27,7 @@ POINTER_DTYPES = {"block_table": "int32", "seq_lens": "int32", "query_start_loc"
 ANY_ALIGNMENT = {"lse_ptr", "sinks_ptr", "key_scale_tensor_ptr", "value_scale_tensor_ptr", "output_scale_tensor_ptr"}
 # What head sizes can be divided by.
 HEAD_STEP = 8
-CACHE_STRIDES = {"stride_block", "stride_slot", "stride_head"}
+CACHE_STRIDES = {"stride_block", "stride_slot", "stride_head", "stride_key_block", "stride_value_block"}
 ENVIRONMENT = {
     # Reproducible bytes: no paths or line numbers in them, no dependence on what was compiled before.
     "TRITON_DISABLE_LINE_INFO": "1", "TRITON_DEFAULT_FP_FUSION": "1",
@@ -47,7 +47,7 @@ def instance(operation, source, dtypes, constants, options, serves, grid, name, 
             attributes[parameter] = [["tt.divisibility", 16]]
         elif parameter == "head_size":
             attributes[parameter] = [["tt.divisibility", HEAD_STEP]]
-        elif parameter.startswith("stride_") and parameter != "stride_table":
+        elif kind != "constexpr" and parameter.startswith("stride_") and parameter != "stride_table":
             attributes[parameter] = [["tt.divisibility", stride_step(dtypes[parameter in CACHE_STRIDES])]]
     description = {"source": source, "kernel": operation, "signature": signature, "constants": constants,
                    "attributes": attributes, "options": options, "environment": ENVIRONMENT}
@@ -87,6 +87,7 @@ class Kind:
     padded: int
     cache: str = "auto"  # as in serves: in the dtype of the queries, or fp8
     general: bool = False
+    split: bool = False  # over the layout split, else over slots that hold whole heads
 
     @property
     def fp8(self):
@@ -100,7 +101,8 @@ class Kind:
     @property
     def name(self):
         cache = () if self.cache == "auto" else (self.cache,)
-        return (f"d{self.padded}", *cache, *(("general",) if self.general else ()))
+        split = ("split",) if self.split else ()
+        return (f"d{self.padded}", *cache, *split, *(("general",) if self.general else ()))
 
     @property
     def unscaled(self):
@@ -110,6 +112,15 @@ class Kind:
     @property
     def featureless(self):
         return () if self.general else ("alibi_slopes_ptr", "sinks_ptr", "soft_cap", "window")
+
+    @property
+    def layouts(self):
+        return ("split",) if self.split else ("paired", "halves")
+
+    @property
+    def strideless(self):
+        """The strides of the cache that its layout does not have."""
+        return ("stride_block", "stride_slot", "stride_head") if self.split else ("stride_key_block", "stride_value_block")
 
     @property
     def features(self):
@@ -129,10 +140,10 @@ def head_sizes(padded):
     return {"min": {64: 32, 128: 72, 256: 136}[padded], "max": padded, "multipleOf": HEAD_STEP}
 
 
-def paged(dtype, cache, sizes, features):
-    """What a kernel serves that looks into the cache: blocks of any layout whose slots hold whole heads."""
+def paged(dtype, cache, sizes, features, layouts=("paired", "halves")):
+    """What a kernel serves that looks into the cache: by default, blocks of any layout whose slots hold whole heads."""
     return {"dtypes": [dtype], "headSizes": sizes, "features": features, "kvCacheDtypes": [cache],
-            "blockSizes": {"multipleOf": 16}, "layouts": ["paired", "halves"]}
+            "blockSizes": {"multipleOf": 16}, "layouts": list(layouts)}
 
 
 @dataclass(frozen=True)
@@ -155,6 +166,8 @@ def tiles(kind):
     is_fp8 = kind.cache == "fp8"  # what is converted needs registers too
     if kind.padded == 256:
         return Tile(16, 16, 1, True, 1), Tile(64, 16, 4, not is_fp8, 2)
+    if kind.split:  # the addresses of a split cache take registers, too
+        return Tile(16, 16, 1, True, 2 if kind.padded == 64 else 1), Tile(64, 16, 4, True, 2)
     small = Tile(16, 32, 1, True, 2 if kind.padded == 64 else 1)
     if is_fp8:
         return small, Tile(64, 32, 4, False, 2)
@@ -167,16 +180,16 @@ def attention(operation, kind, tile):
     constants = {"BLOCK_M": tile.rows, "TILE": tile.keys, "HEAD_PADDED": kind.padded, "GENERAL": kind.general,
                  "SCALED_CACHE": kind.cache == "fp8"}
     if not is_split:
-        constants["FP8"] = kind.fp8
+        constants |= {"FP8": kind.fp8, "SPLIT": kind.split}
     features = {**kind.features, "sinks": "irrelevant"} if is_split else kind.features  # a sink joins when segments merge
     return instance(
         operation, "unified_attention", kind.dtypes, constants,
         {"num_warps": tile.warps, "num_stages": 2 if tile.prefetch else 1, "waves_per_eu": tile.waves,
          "matrix_instr_nonkdim": 16},
-        {**paged(kind.dtype, kind.cache, head_sizes(kind.padded), features), "attentionTypes": ["decoder"]},
+        {**paged(kind.dtype, kind.cache, head_sizes(kind.padded), features, kind.layouts), "attentionTypes": ["decoder"]},
         "(numKvHeads, numSequences * ceil(group / rows), maxSegments)" if is_split
         else "(numKvHeads, floor(numTokens * group / rows) + numSequences)",
-        (*kind.name, f"m{tile.rows}"), (*kind.unscaled, *kind.featureless, *without_fp8(kind.target)),
+        (*kind.name, f"m{tile.rows}"), (*kind.unscaled, *kind.featureless, *kind.strideless, *without_fp8(kind.target)),
         {"rows": tile.rows, "keys": tile.keys})
 
 
@@ -198,6 +211,11 @@ def cache_write(kind):
                     () if kind.cache == "auto" else (kind.cache,), kind.unscaled)
 
 
+def split_attentions(kind):
+    """Whole sequences over the layout split, in the general variant alone: decode has kernels of its own."""
+    return [attention("unified_attention_2d", kind, tile) for tile in tiles(kind)]
+
+
 def attentions(kind):
     """The kernels of one kind of attention: whole sequences in two sizes of tiles, and decodes split over their keys."""
     small, large = tiles(kind)
@@ -217,10 +235,14 @@ def instances(target, chosen):
     if chosen == "demo":
         return of_kinds([Kind(target, "bfloat16", 128)])
     if chosen == "smoke":
-        return of_kinds([Kind(target, "bfloat16", 128), Kind(target, "bfloat16", 128, caches[-1], True)])
+        return [*of_kinds([Kind(target, "bfloat16", 128), Kind(target, "bfloat16", 128, caches[-1], True)]),
+                *split_attentions(Kind(target, "bfloat16", 128, general=True, split=True))]
     kinds = [Kind(target, dtype, padded, cache, general) for dtype in ("bfloat16", "float16", "float32")
              for padded in (256, 128, 64) for cache in caches for general in (True, False)]
-    return of_kinds([kind for kind in kinds if kind.general or kind.dtype != "float32"])
+    split = [Kind(target, dtype, padded, general=True, split=True) for dtype in ("bfloat16", "float16")
+             for padded in (256, 128, 64)]
+    return [*of_kinds([kind for kind in kinds if kind.general or kind.dtype != "float32"]),
+            *(each for kind in split for each in split_attentions(kind))]
 
 
 def compiler(instance):

@@ -24,6 +24,8 @@ from kernels.triton.float8 import chosen_scale, fp8_rounded
 LOG2_E = tl.constexpr(1.4426950408889634)
 LN_2 = tl.constexpr(0.6931471805599453)
 PART = tl.constexpr(16)
+# Elements of a key that lie together in a split cache: 16 bytes.
+PIECE = tl.constexpr(8)
 # The power of two that float16 weights are raised by while they are products' operands: float16 has nothing below 2^-14 but
 # subnormals, which lose bits, and which gfx90a's products take for 0.
 RAISED = tl.constexpr(8.0)
@@ -74,20 +76,30 @@ def rounded(values, dtype: tl.constexpr):
 
 @triton.jit
 def attend_tiles(query, positions, first_key, last_key, end_key, full, state, cache, scoring,
-                 PARTS: tl.constexpr, HEAD_PADDED: tl.constexpr, GENERAL: tl.constexpr, MASKED: tl.constexpr):
+                 PARTS: tl.constexpr, HEAD_PADDED: tl.constexpr, GENERAL: tl.constexpr, MASKED: tl.constexpr,
+                 SPLIT: tl.constexpr):
     """Online softmax over the tiles of keys [first_key, last_key), of which those behind end_key do not exist. `full`: the
     keys, first and end, that all rows see. `largest` is in units of the scores as tl.dot gives them, where nothing is
     added to them: the scale then costs nothing beside the subtraction. `sums` holds one partial sum of weights for each
     key of a part."""
     accumulated, largest, sums = state
-    key_cache_ptr, value_cache_ptr, block_table_ptr, block_size, stride_block, stride_slot, head_size = cache
-    tl.assume(stride_slot >= 0)
-    tl.assume(stride_slot < 1 << 20)  # with this the compiler knows that the lanes' offsets fit into a buffer load's
+    key_cache_ptr, value_cache_ptr, block_table_ptr, block_size, key_strides, value_strides, head_size = cache
     in_part = tl.arange(0, PART)
     elements = tl.arange(0, HEAD_PADDED)
     in_head = elements < head_size
-    key_offsets = in_part[None, :] * stride_slot + elements[:, None]
-    value_offsets = in_part[:, None] * stride_slot + elements[None, :]
+    # With what is assumed here the compiler knows that the lanes' offsets fit into a buffer load's.
+    if SPLIT:
+        tl.assume(block_size >= 0)
+        tl.assume(block_size < 1 << 20)
+        key_elements = elements // PIECE * block_size * PIECE + elements % PIECE
+        value_elements = elements * block_size
+    else:
+        tl.assume(key_strides[1] >= 0)
+        tl.assume(key_strides[1] < 1 << 20)
+        key_elements = elements
+        value_elements = elements
+    key_offsets = in_part[None, :] * key_strides[1] + key_elements[:, None]
+    value_offsets = in_part[:, None] * value_strides[1] + value_elements[None, :]
     factor = 1.0 if GENERAL else scoring[0]
     raised: tl.constexpr = RAISED if query.dtype == tl.float16 else 0.0
     block = first_key // block_size
@@ -98,15 +110,17 @@ def attend_tiles(query, positions, first_key, last_key, end_key, full, state, ca
         keys = ()
         values = ()
         for part in tl.static_range(PARTS):
-            base = tl.load(block_table_ptr + tl.minimum(block, last_block)).to(tl.int64) * stride_block + slot * stride_slot
+            physical = tl.load(block_table_ptr + tl.minimum(block, last_block)).to(tl.int64)
+            key_base = physical * key_strides[0] + slot * key_strides[1]
+            value_base = physical * value_strides[0] + slot * value_strides[1]
             key_mask = in_head[:, None]
             value_mask = in_head[None, :]
             if MASKED:
                 exists = tile + part * PART + in_part < end_key
                 key_mask &= exists[None, :]
                 value_mask &= exists[:, None]
-            keys = keys + (tl.load(key_cache_ptr + base + key_offsets, mask=key_mask, other=0.0),)
-            values = values + (tl.load(value_cache_ptr + base + value_offsets, mask=value_mask, other=0.0),)
+            keys = keys + (tl.load(key_cache_ptr + key_base + key_offsets, mask=key_mask, other=0.0),)
+            values = values + (tl.load(value_cache_ptr + value_base + value_offsets, mask=value_mask, other=0.0),)
             slot += PART
             block += (slot == block_size).to(tl.int32)
             slot = tl.where(slot == block_size, 0, slot)
@@ -140,7 +154,7 @@ def attend_tiles(query, positions, first_key, last_key, end_key, full, state, ca
 
 @triton.jit
 def attend(query, positions, first_key, full, end_key, cache, scoring,
-           BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_PADDED: tl.constexpr, GENERAL: tl.constexpr):
+           BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_PADDED: tl.constexpr, GENERAL: tl.constexpr, SPLIT: tl.constexpr):
     """Attends for BLOCK_M rows to keys [first_key, end_key), of which all rows see those from full[0] to full[1] (in the
     plain variant whole tiles from first_key on). Returns the unnormalised sum of values, the largest score (base 2) and
     the sum of weights of each row."""
@@ -151,9 +165,9 @@ def attend(query, positions, first_key, full, end_key, cache, scoring,
     if not GENERAL:
         masked_from = full[1]
         state = attend_tiles(query, positions, first_key, masked_from, end_key, full, state, cache, scoring,
-                             TILE // PART, HEAD_PADDED, GENERAL, False)
+                             TILE // PART, HEAD_PADDED, GENERAL, False, SPLIT)
     accumulated, largest, sums = attend_tiles(query, positions, masked_from, end_key, end_key, full, state, cache, scoring,
-                                              TILE // PART, HEAD_PADDED, GENERAL, True)
+                                              TILE // PART, HEAD_PADDED, GENERAL, True, SPLIT)
     if not GENERAL:
         largest *= scoring[0]
     total = tl.sum(sums, 1)
@@ -227,15 +241,16 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_cache_ptr, value_ca
                          scale, soft_cap, key_scale, value_scale, output_scale,
                          window, write_lse, write_fp8, min_query_len, num_sequences, group, num_heads, head_size, block_size,
                          stride_table, stride_query_token, stride_query_head, stride_output_token, stride_output_head,
-                         stride_block, stride_slot, stride_head,
+                         stride_block, stride_slot, stride_head, stride_key_block, stride_value_block,
                          BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_PADDED: tl.constexpr, GENERAL: tl.constexpr,
-                         SCALED_CACHE: tl.constexpr, FP8: tl.constexpr):
+                         SCALED_CACHE: tl.constexpr, FP8: tl.constexpr, SPLIT: tl.constexpr):
     """Prefill, chunked prefill and short decode. Grid: (KV heads, total tokens * group // BLOCK_M + sequences).
 
     query, output [tokens, heads, head_size]; lse float32 [tokens, heads]; block_table int32 [sequences, stride_table];
     seq_lens int32 [sequences]: context + query; query_start_loc int32 [sequences + 1]. scale and soft_cap are in base 2;
     a soft_cap of 0, and null for sinks or alibi_slopes, means none. Sequences with fewer than min_query_len query tokens
-    are left to another launch.
+    are left to another launch. With SPLIT the cache has keys [blocks, KV heads, head_size / 8, slots, 8] and values [blocks,
+    KV heads, head_size, slots]; else its slots hold whole heads, at any strides.
     """
     kv_head = tl.program_id(0)
     # From the last tile to the first: the longest rows of a causal sequence begin first.
@@ -265,8 +280,16 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_cache_ptr, value_ca
     first_token = first_row // group
     last_token = tl.minimum((first_row + BLOCK_M - 1) // group, query_len - 1)
     end_key = context + last_token + 1
-    cache = (key_cache_ptr + kv_head * stride_head, value_cache_ptr + kv_head * stride_head,
-             block_table_ptr + sequence.to(tl.int64) * stride_table, block_size, stride_block, stride_slot, head_size)
+    if SPLIT:
+        head = kv_head * head_size * block_size
+        key_strides = (stride_key_block, PIECE)
+        value_strides = (stride_value_block, 1)
+    else:
+        head = kv_head * stride_head
+        key_strides = (stride_block, stride_slot)
+        value_strides = (stride_block, stride_slot)
+    cache = (key_cache_ptr + head, value_cache_ptr + head, block_table_ptr + sequence.to(tl.int64) * stride_table,
+             block_size, key_strides, value_strides, head_size)
     if GENERAL:
         first_key = first_in_window(context + first_token, window)
         full = (context + last_token - window + 1, context + first_token + 1)
@@ -276,7 +299,7 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_cache_ptr, value_ca
         full = (0, (context + first_token + 1) // TILE * TILE)
         scoring = (scale,)
     accumulated, largest, total = attend(query, positions, first_key, full, end_key, cache, scoring,
-                                         BLOCK_M, TILE, HEAD_PADDED, GENERAL)
+                                         BLOCK_M, TILE, HEAD_PADDED, GENERAL, SPLIT)
     if SCALED_CACHE:
         accumulated *= chosen_scale(value_scale, value_scale_tensor_ptr)
     if GENERAL:
@@ -329,7 +352,7 @@ def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_pt
     if SCALED_CACHE:
         scale *= chosen_scale(key_scale, key_scale_tensor_ptr)
     cache = (key_cache_ptr + kv_head * stride_head, value_cache_ptr + kv_head * stride_head,
-             block_table_ptr + sequence.to(tl.int64) * stride_table, block_size, stride_block, stride_slot, head_size)
+             block_table_ptr + sequence.to(tl.int64) * stride_table, block_size, (stride_block, stride_slot), (stride_block, stride_slot), head_size)
     if GENERAL:
         full = (seq_len - window, seq_len)
         scoring = general_scoring(scale, soft_cap, window, alibi_slopes_ptr, heads, rows_valid)
@@ -337,7 +360,7 @@ def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_pt
         full = (first_key, first_key + (end_key - first_key) // TILE * TILE)
         scoring = (scale,)
     accumulated, largest, total = attend(query, positions, first_key, full, end_key, cache, scoring,
-                                         BLOCK_M, TILE, HEAD_PADDED, GENERAL)
+                                         BLOCK_M, TILE, HEAD_PADDED, GENERAL, False)
     if SCALED_CACHE:
         accumulated *= chosen_scale(value_scale, value_scale_tensor_ptr)
 

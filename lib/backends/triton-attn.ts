@@ -2,6 +2,7 @@ import type { Derived, DerivedSource } from "../batch/batch.js";
 import type { BatchLimits, StepShape, StepView } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
 import type { CacheLayout } from "../kv-cache/layouts.js";
+import { deriveAlibiSlopes } from "../ops/alibi-slopes.js";
 import { CacheWrite } from "../ops/cache-write.js";
 import type { AttentionCall } from "../ops/call.js";
 import { longestDecode } from "../ops/split.js";
@@ -22,18 +23,6 @@ interface Plan {
 
 /** Derived are the ALiBi slopes, float32 [numHeads], where there are any. */
 type Context = RunContext<Derived | null>;
-
-/** Metadata that is the same in every step. */
-function constantMetadata(values: Float32Array): DerivedSource {
-  const bytes = new Uint8Array(values.buffer);
-  return {
-    bytes: bytes.length,
-    fill: (_, into) => {
-      into.set(bytes);
-      return bytes.length;
-    },
-  };
-}
 
 /**
  * TRITON_ATTN: unified attention in Triton. Sequences with more than one query token, and short decodes, run whole; longer
@@ -58,11 +47,9 @@ export class TritonAttention implements AttentionBackend<AttentionCall, Plan, De
   }
 
   prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived) {
-    const { alibiSlopes } = this.#config;
     return {
       workspaceBytes: this.#split.workspaceBytes(limits),
-      // Written with every step, so that they are there on whatever stream attends to it.
-      derived: alibiSlopes === null ? null : derive(constantMetadata(Float32Array.from(alibiSlopes))),
+      derived: deriveAlibiSlopes(this.#config, derive),
     };
   }
 

@@ -17,13 +17,14 @@ export class ChosenKernels {
     private readonly launches: readonly ChosenLaunch[],
   ) {}
 
+  /** Whether selection chose kernels for a launch, "hip:paged_attention". */
+  has(name: `${string}:${string}`): boolean {
+    return this.#idsOf(name).length > 0;
+  }
+
   /** Loads the kernels of a launch, "triton:unified_attention_2d", in their order. They differ in tile or reach alone. Blocks. */
   load(name: `${string}:${string}`): [LaunchPlan, ...LaunchPlan[]] {
-    const [provider, operation, variant] = name.split(":");
-    const launch = this.launches.find(
-      (one) => one.provider === provider && one.operation === operation && one.variant === variant,
-    );
-    const plans = (launch?.kernels ?? []).map((id) => {
+    const plans = this.#idsOf(name).map((id) => {
       const row = this.catalog.kernels.find((kernel) => kernel.id === id)!;
       return new LaunchPlan(loadKernel(this.device, row), row);
     });
@@ -32,5 +33,13 @@ export class ChosenKernels {
       "ERR_NO_KERNELS_FOR_ARCH",
       `expected a launch that the backend's table names and that has kernels, received ${name}`,
     );
+  }
+
+  #idsOf(name: string): readonly string[] {
+    const [provider, operation, variant] = name.split(":");
+    const launch = this.launches.find(
+      (one) => one.provider === provider && one.operation === operation && one.variant === variant,
+    );
+    return launch?.kernels ?? [];
   }
 }

@@ -65,6 +65,9 @@ const HIP_DECODE: Omit<KernelChoice, "launches"> = {
   note: "sequences with at most 8 new tokens",
 };
 
+/** Sequences with any number of new tokens. */
+const WHOLE = launches("triton:unified_attention_2d");
+
 const HYBRID_DECODE: readonly KernelChoice[] = [
   {
     ...HIP_DECODE,
@@ -73,7 +76,7 @@ const HYBRID_DECODE: readonly KernelChoice[] = [
     switchedOff: [{ variables: ["VLLM_ROCM_FP8_MFMA_PAGE_ATTN"], when: false }, ...HIP_DECODE.switchedOff!],
   },
   { ...HIP_DECODE, launches: launches("hip:paged_attention", "hip:paged_attention_reduce") },
-  { launches: launches("triton:paged_attention_2d") },
+  { launches: WHOLE },
 ];
 
 const ROCM_ATTN: Capabilities = {
@@ -93,14 +96,14 @@ const ROCM_ATTN: Capabilities = {
   sinks: true,
   batchInvariant: true,
   kvCacheLayouts: ["split"],
-  lse: false,
-  fp8Output: true,
+  lse: true,
+  fp8Output: "planned",
   graphs: "always",
-  prefill: [{ launches: launches("triton:context_attention") }],
+  prefill: [{ launches: WHOLE }],
   decode: HYBRID_DECODE,
   mixed: HYBRID_DECODE.map((choice) => ({
     ...choice,
-    launches: [...launches("triton:context_attention"), ...choice.launches],
+    launches: [...new Set([...WHOLE, ...choice.launches])],
   })),
   cacheWrite: [{ launches: launches("hip:reshape_and_cache") }],
   differences: {
@@ -108,6 +111,7 @@ const ROCM_ATTN: Capabilities = {
       "vLLM's Triton decode takes fp8_e5m2 too, which its HIP decode fails on. Here it is refused.",
     attentionTypes: "vLLM declares encoder_decoder too, whose cache write fails without keys.",
     logitsSoftCap: "vLLM accepts a soft cap and ignores it. Here it is applied.",
+    lse: "vLLM's does not give it.",
     decode: "vLLM also runs the HIP kernel on gfx11 and gfx12, for head size 128. Here Triton decodes there.",
   },
 };

@@ -1,7 +1,10 @@
 import { TritonAttention } from "../../lib/backends/triton-attn.js";
+import { matches } from "../../lib/catalog/sizes.js";
+import type { ComputeDType } from "../../lib/config.js";
 import { registerBackend } from "../../lib/index.js";
 import type { LayoutName } from "../../lib/kv-cache/layouts.js";
 import { BUILTIN_BACKENDS } from "../../lib/selection/backends.js";
+import { capabilitiesOf } from "../../lib/selection/registry.js";
 
 /** A backend that the shared suites run on. */
 export interface BackendUnderTest {
@@ -22,4 +25,14 @@ registerBackend(
 export const BACKENDS: readonly BackendUnderTest[] = [
   { backend: "TRITON_ATTN", layout: "paired" },
   { backend: "TRITON_ON_HALVES", layout: "halves" },
+  { backend: "ROCM_ATTN", layout: "split" },
 ];
+
+/** ROCM_ATTN has no kernels for fp8 caches yet. */
+export const WITH_FP8_CACHE = BACKENDS.filter(({ backend }) => backend !== "ROCM_ATTN");
+
+/** Whether a backend's table takes heads of this size in this dtype. */
+export function takes({ backend }: { backend: string }, dtype: ComputeDType, headSize: number): boolean {
+  const { dtypes, headSizes } = capabilitiesOf(backend)!;
+  return dtypes.includes(dtype) && matches(headSizes, headSize);
+}

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { fp8Encoding } from "../../../lib/catalog/targets.js";
 import { fromFloat8, toFloat8 } from "../../../lib/float8.js";
 import { createAttention, createBatch } from "../../../lib/index.js";
-import { BACKENDS } from "../../support/backends.js";
+import { BACKENDS, takes, WITH_FP8_CACHE } from "../../support/backends.js";
 import { layerBytes, offsetOf } from "../../support/cache-images.js";
 import { openTestDevice } from "../../support/device.js";
 import { Random, type Rounded, round } from "../../support/reference.js";
@@ -48,6 +48,7 @@ describe.each(BACKENDS)("the cache write of $backend", ({ backend, layout }) => 
       fc.asyncProperty(
         step,
         async ({ numKvHeads, headSize, blockSize, dtype, tokens, gap, seed, wide, slots }) => {
+          fc.pre(takes({ backend }, dtype, headSize));
           const config = { numHeads: numKvHeads, numKvHeads, headSize, dtype, blockSize } as const;
           using attention = createAttention(device, { ...config, backend });
           using cache = attention.createKvCache({ numBlocks: NUM_BLOCKS });
@@ -106,7 +107,7 @@ describe.each(BACKENDS)("the cache write of $backend", ({ backend, layout }) => 
 
 const fp8 = fp8Encoding(device.info.arch);
 
-describe.each(BACKENDS)("the cache write of $backend to fp8", ({ backend, layout }) => {
+describe.each(WITH_FP8_CACHE)("the cache write of $backend to fp8", ({ backend, layout }) => {
   const shape = { numKvHeads: 2, headSize: 40, blockSize: 16 };
   const tokens = 7;
   const width = shape.numKvHeads * shape.headSize;

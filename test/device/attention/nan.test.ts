@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { BlockPool, createAttention, createBatch } from "../../../lib/index.js";
-import { BACKENDS } from "../../support/backends.js";
+import { BACKENDS, takes } from "../../support/backends.js";
 import { openTestDevice } from "../../support/device.js";
 import { PagedCase } from "../../support/paged-case.js";
 import { batchInput, pagedData } from "../../support/paged-data.js";
@@ -141,7 +141,8 @@ describe.each(BACKENDS)("NaN in the heads on either side of $backend's", (under)
     [3, 2],
   ];
 
-  it.each([40, 64, 72, 80, 96, 104, 112, 192, 256])("does not reach a head of %i elements", async (size) => {
+  const sizes = [40, 64, 72, 80, 96, 104, 112, 192, 256].filter((size) => takes(under, "bfloat16", size));
+  it.each(sizes)("does not reach a head of %i elements", async (size) => {
     const shape = { numHeads: 6, numKvHeads: 3, headSize: size, blockSize: 16 };
     await using paged = await PagedCase.create(device, {
       ...{ shape, dtype: "bfloat16", lengths, seed: size, under },

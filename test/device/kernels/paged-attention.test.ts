@@ -26,7 +26,7 @@ const shape = (headSize: number) =>
     })
     .map(({ group, ...rest }) => ({ ...rest, headSize, numHeads: rest.numKvHeads * group }));
 
-const features = fc.oneof(
+const features: fc.Arbitrary<NonNullable<DecodeOptions["features"]>> = fc.oneof(
   fc.constant({}),
   fc.record({
     slidingWindow: fc.constantFrom(undefined, 1, 16, 100, 128, 129, 700),
@@ -61,7 +61,13 @@ describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("paged_attention on $name",
             computeUnits: fc.constantFrom(1, 8, 80, 304),
             features,
           }),
-          (drawn) => check({ dtype, ...drawn }),
+          // A sink far above all scores leaves an output among float16's subnormals, which have few bits.
+          ({ features, ...drawn }) =>
+            check({
+              dtype,
+              ...drawn,
+              features: dtype === "float16" ? { ...features, sinks: false } : features,
+            }),
         ),
         { numRuns: 15 },
       );
@@ -179,8 +185,10 @@ describe.skipIf(noHipKernels)("paged_attention", () => {
       [320, 1],
       [150, 2],
     ];
-    const decode = { ...options, lengths, features };
-    expect(isAccurate((await pagedDecode(device, decode)).errors, "bfloat16")).toBe(true);
-    expect(isAccurate((await pagedDecode(device, { ...decode, mistake })).errors, "bfloat16")).toBe(false);
+    for (const dtype of ["bfloat16", "float16"] as const) {
+      const decode = { ...options, dtype, lengths, features };
+      expect(isAccurate((await pagedDecode(device, decode)).errors, dtype)).toBe(true);
+      expect(isAccurate((await pagedDecode(device, { ...decode, mistake })).errors, dtype)).toBe(false);
+    }
   });
 });

@@ -30,16 +30,18 @@ it("nothing stands behind a kernel that is for all batches", () => {
 
 describe("a backend whose kernels are for some batches of a phase alone", () => {
   const catalog = {
-    name: "without paged_attention_2d",
-    kernels: CATALOG.kernels.filter(({ operation }) => operation !== "paged_attention_2d"),
+    name: "without CK's paged_attention",
+    kernels: CATALOG.kernels.filter(
+      ({ provider, operation }) => provider !== "ck" || operation !== "paged_attention",
+    ),
   };
-  const explanation = explain({ ...LLAMA, backend: "ROCM_ATTN" }, { catalog, env: {} });
+  const explanation = explain({ ...LLAMA, numKvHeads: 4, backend: "ROCM_AITER_FA" }, { catalog, env: {} });
   const [, decode] = explanation.phases;
 
   it("does not count as one that has kernels", () => {
-    expect(explanation.candidates[0]).toMatchObject({ backend: "ROCM_ATTN", kernels: "planned" });
+    expect(explanation.candidates[0]).toMatchObject({ backend: "ROCM_AITER_FA", kernels: "planned" });
     expect(explanation.notes).toEqual([
-      "createAttention fails with ERR_NO_KERNELS_FOR_ARCH: this version has no kernels of ROCM_ATTN yet for " +
+      "createAttention fails with ERR_NO_KERNELS_FOR_ARCH: this version has no kernels of ROCM_AITER_FA yet for " +
         "decode, mixed of this configuration on gfx942",
     ]);
   });
@@ -47,13 +49,11 @@ describe("a backend whose kernels are for some batches of a phase alone", () => 
   it("says which run, and which do not for the others", () => {
     expect(decode).toMatchObject({
       phase: "decode",
-      kernels: [{ status: "available", note: "sequences with at most 8 new tokens" }],
+      kernels: [
+        { status: "available", note: "batches of more sequences x heads than twice the compute units" },
+      ],
       passedOver: [
-        { kernel: "hip paged_attention_fp8 + paged_attention_reduce" },
-        {
-          kernel: "triton paged_attention_2d",
-          reasons: ["planned: this version has no paged_attention_2d yet"],
-        },
+        { kernel: "ck paged_attention", reasons: ["planned: this version has no paged_attention yet"] },
       ],
     });
   });

@@ -1,0 +1,84 @@
+import type { Derived, DerivedSource } from "../batch/batch.js";
+import type { BatchLimits, StepShape, StepView } from "../batch/step.js";
+import type { ResolvedConfig } from "../config.js";
+import type { CacheLayout } from "../kv-cache/layouts.js";
+import { deriveAlibiSlopes } from "../ops/alibi-slopes.js";
+import { CacheWrite } from "../ops/cache-write.js";
+import type { AttentionCall } from "../ops/call.js";
+import { PagedDecode, type PagedStep, shortQueries } from "../ops/paged-decode.js";
+import { UnifiedAttention, type UnifiedStep } from "../ops/unified-attention.js";
+import type { AttentionBackend, BackendContext, RunContext } from "./backend.js";
+
+/** New tokens of a sequence that still make a decode: one, or what speculation proposes. */
+const MAX_DECODE_TOKENS = 8;
+/** Rows (query tokens x heads of a KV head) from which a larger tile pays. */
+const LARGE_TILE_ROWS = 32;
+
+interface Plan {
+  readonly tokens: number;
+  readonly decode: PagedStep | null;
+  /** All other rows. */
+  readonly whole: UnifiedStep | null;
+}
+
+/** Derived are the ALiBi slopes, where there are any. */
+type Context = RunContext<Derived | null>;
+
+/**
+ * ROCM_ATTN: sequences with a few new tokens run through paged decode in HIP C++, others, and all where that does not serve
+ * the configuration, whole through unified attention in Triton.
+ */
+export class RocmAttention implements AttentionBackend<AttentionCall, Plan, Derived | null> {
+  readonly cacheLayout: CacheLayout;
+  readonly #config: ResolvedConfig;
+  readonly #write: CacheWrite;
+  readonly #whole: UnifiedAttention;
+  readonly #decode: PagedDecode | null = null;
+
+  constructor({ device, config, kernels, layout }: BackendContext) {
+    const [write] = kernels.load("hip:reshape_and_cache");
+    this.cacheLayout = layout!;
+    this.#config = config;
+    this.#write = new CacheWrite(write, config);
+    this.#whole = new UnifiedAttention(kernels.load("triton:unified_attention_2d"), config);
+    if (kernels.has("hip:paged_attention")) {
+      const [attend] = kernels.load("hip:paged_attention");
+      const [reduce] = kernels.load("hip:paged_attention_reduce");
+      this.#decode = new PagedDecode(attend, reduce, config, device.info.computeUnits);
+    }
+  }
+
+  prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived) {
+    const queryTokens = Math.min(MAX_DECODE_TOKENS, limits.maxQueryLen);
+    return {
+      workspaceBytes: this.#decode?.workspaceBytes(limits, queryTokens) ?? 0,
+      derived: deriveAlibiSlopes(this.#config, derive),
+    };
+  }
+
+  plan(shape: StepShape, step: StepView | null): Plan {
+    const { sequences, tokens, maxQueryLen } = shape;
+    const { numHeads, numKvHeads, batchInvariant } = this.#config;
+    const { queryTokens, maxLen } = shortQueries(shape, step, MAX_DECODE_TOKENS);
+    const decode = queryTokens === 0 ? null : (this.#decode?.plan(sequences, queryTokens, maxLen) ?? null);
+    const decoded = decode?.queryTokens ?? 0;
+    if (maxQueryLen <= decoded) return { tokens, decode, whole: null };
+    const isLarge = batchInvariant || (maxQueryLen * numHeads) / numKvHeads >= LARGE_TILE_ROWS;
+    const tileRows = this.#whole.tileRows.at(isLarge ? -1 : 0)!;
+    return { tokens, decode, whole: { sequences, tokens, minQueryLen: decoded + 1, tileRows } };
+  }
+
+  run(
+    call: AttentionCall,
+    { tokens, decode, whole }: Plan,
+    { batch, derived, workspace, stream }: Context,
+  ): void {
+    if (tokens === 0) return;
+    const alibiSlopes = derived?.pointer ?? 0n;
+    if (call.key !== null) this.#write.launch(call, batch, tokens, stream);
+    if (decode !== null) this.#decode!.launch(call, batch, decode, alibiSlopes, workspace, stream);
+    if (whole !== null) this.#whole.launch(call, batch, whole, alibiSlopes, stream);
+  }
+
+  dispose(): void {}
+}
