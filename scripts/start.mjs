@@ -7,9 +7,15 @@ import { packages } from "./setup/packages.mjs";
 import { root } from "./setup/paths.mjs";
 import { kernelPython } from "./setup/python.mjs";
 import { performSteps } from "./setup/steps.mjs";
+import { toolchain } from "./setup/toolchain.mjs";
 import { typescript } from "./setup/typescript.mjs";
 
-await performSteps([packages, typescript, kernelPython, kernels(gpuTarget() ?? "gfx942", "demo"), native]);
+const target = gpuTarget() ?? "gfx942";
+// The default backend's kernels are Triton's alone; others have kernels that LLVM compiles.
+const isBackendNamed =
+  Boolean(process.env.VLLM_ATTENTION_BACKEND) || process.argv.some((word) => word.startsWith("--backend"));
+const ofBackends = isBackendNamed ? [toolchain, kernels(target, "smoke")] : [kernels(target, "demo")];
+await performSteps([packages, typescript, kernelPython, ...ofBackends, native]);
 
 const demo = spawn(process.execPath, [`${root}/dist/cli/main.js`, "demo", ...process.argv.slice(2)], {
   stdio: "inherit",

@@ -6,6 +6,7 @@ import { Scheduler } from "../../../lib/cli/demo/scheduler.js";
 import { DEVIATION_BOUND } from "../../../lib/cli/reference.js";
 import type { Device } from "../../../lib/index.js";
 import { austen, greedySequences, textOf } from "../../support/austen.js";
+import { BACKENDS } from "../../support/backends.js";
 import { openTestDevice } from "../../support/device.js";
 
 let device: Device;
@@ -14,11 +15,12 @@ beforeAll(() => {
 });
 afterAll(() => device.close());
 
-it("writes the reference's greedy text, 200 bytes of all four prompts, as ragged batches", async () => {
+const title = "$backend writes the reference's greedy text, 200 bytes of all four prompts, as ragged batches";
+it.each(BACKENDS)(title, async ({ backend }) => {
   const model = LanguageModel.load(austen.model);
   const sequences = greedySequences(200);
   const limits = { maxSequences: 4, maxTokens: 32, maxLength: 300 };
-  const attention = new DeviceAttention(device, model.config, limits);
+  const attention = new DeviceAttention(device, model.config, limits, backend);
   const batches: string[] = [];
   const { begin } = attention;
   attention.begin = (rows) => {
