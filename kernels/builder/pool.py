@@ -33,6 +33,9 @@ def build(jobs):
             for done, future in enumerate(as_completed(futures), 1):
                 instance, target = futures[future]
                 print(f"[{done}/{len(futures)}] {target} {instance.id} {future.result():.1f} s", flush=True)
+        except Exception:  # the others write into the folder until they end
+            pool.shutdown(cancel_futures=True)
+            raise
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
