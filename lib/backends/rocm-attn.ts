@@ -11,8 +11,6 @@ import type { AttentionBackend, BackendContext, RunContext } from "./backend.js"
 
 /** New tokens of a sequence that still make a decode: one, or what speculation proposes. */
 const MAX_DECODE_TOKENS = 8;
-/** Rows (query tokens x heads of a KV head) from which a larger tile pays. */
-const LARGE_TILE_ROWS = 32;
 
 interface Plan {
   readonly tokens: number;
@@ -58,13 +56,11 @@ export class RocmAttention implements AttentionBackend<AttentionCall, Plan, Deri
 
   plan(shape: StepShape, step: StepView | null): Plan {
     const { sequences, tokens, maxQueryLen } = shape;
-    const { numHeads, numKvHeads, batchInvariant } = this.#config;
     const { queryTokens, maxLen } = shortQueries(shape, step, MAX_DECODE_TOKENS);
     const decode = queryTokens === 0 ? null : (this.#decode?.plan(sequences, queryTokens, maxLen) ?? null);
     const decoded = decode?.queryTokens ?? 0;
     if (maxQueryLen <= decoded) return { tokens, decode, whole: null };
-    const isLarge = batchInvariant || (maxQueryLen * numHeads) / numKvHeads >= LARGE_TILE_ROWS;
-    const tileRows = this.#whole.tileRows.at(isLarge ? -1 : 0)!;
+    const tileRows = this.#whole.tileRowsFor(maxQueryLen);
     return { tokens, decode, whole: { sequences, tokens, minQueryLen: decoded + 1, tileRows } };
   }
 

@@ -10,9 +10,6 @@ import { SplitDecode, type SplitStep } from "../ops/split-decode.js";
 import { UnifiedAttention, type UnifiedStep } from "../ops/unified-attention.js";
 import type { AttentionBackend, BackendContext, RunContext } from "./backend.js";
 
-/** Rows (query tokens x heads of a KV head) from which a larger tile pays. */
-const LARGE_TILE_ROWS = 32;
-
 interface Plan {
   readonly tokens: number;
   /** Decodes that are split over their keys. */
@@ -55,13 +52,12 @@ export class TritonAttention implements AttentionBackend<AttentionCall, Plan, De
 
   plan(shape: StepShape, step: StepView | null): Plan {
     const { sequences, tokens, maxQueryLen, decodes } = shape;
-    const { numHeads, numKvHeads, batchInvariant } = this.#config;
+    const { batchInvariant } = this.#config;
     const split = this.#split.plan(sequences, longestDecode(shape, step));
     // Any step may follow a capture: decodes and others each have their kernel there.
     const splits = decodes > 0 && (batchInvariant || step === null || split.maxSegments > 1);
     if (splits && maxQueryLen === 1) return { tokens, split, whole: null };
-    const isLarge = batchInvariant || (maxQueryLen * numHeads) / numKvHeads >= LARGE_TILE_ROWS;
-    const tileRows = this.#whole.tileRows.at(isLarge ? -1 : 0)!;
+    const tileRows = this.#whole.tileRowsFor(maxQueryLen);
     const whole = { sequences, tokens, minQueryLen: splits ? 2 : 1, tileRows };
     return { tokens, split: splits ? split : null, whole };
   }

@@ -5,6 +5,9 @@ import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { bindArguments } from "./arguments.js";
 import type { AttentionCall } from "./call.js";
 
+/** Rows (query tokens x heads of a KV head) from which a larger tile pays. */
+const LARGE_TILE_ROWS = 32;
+
 /** The part of a step that one launch of unified attention does. */
 export interface UnifiedStep {
   readonly sequences: number;
@@ -20,11 +23,13 @@ export class UnifiedAttention {
   readonly #tiles;
   readonly #numKvHeads: number;
   readonly #queriesPerKv: number;
+  readonly #batchInvariant: boolean;
 
   /** `plans`: the same kernel in different tiles. */
   constructor(plans: readonly LaunchPlan[], config: ResolvedConfig) {
     this.#numKvHeads = config.numKvHeads;
     this.#queriesPerKv = config.numHeads / config.numKvHeads;
+    this.#batchInvariant = config.batchInvariant;
     this.#tiles = plans.map((plan) => {
       const bind = bindArguments(plan, config);
       const minQueryLen = plan.setter("min_query_len");
@@ -35,9 +40,10 @@ export class UnifiedAttention {
     this.#tiles.sort((one, other) => one.rows - other.rows);
   }
 
-  /** Rows of the tiles that there are, ascending. */
-  get tileRows(): readonly number[] {
-    return this.#tiles.map(({ rows }) => rows);
+  /** Rows of the tile for a step: the smallest for a few rows, else the largest; always that where splits are fixed. */
+  tileRowsFor(maxQueryLen: number): number {
+    const isLarge = this.#batchInvariant || maxQueryLen * this.#queriesPerKv >= LARGE_TILE_ROWS;
+    return this.#tiles.at(isLarge ? -1 : 0)!.rows;
   }
 
   launch(call: AttentionCall, batch: Batch, step: UnifiedStep, alibiSlopes: bigint, stream: Stream): void {
