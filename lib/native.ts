@@ -24,6 +24,8 @@ export interface NativeDeviceInfo {
   name: string;
   gcnArchName: string;
   computeUnits: number;
+  /** 0 where the HIP runtime does not say. */
+  xcds: number;
   totalMemory: number;
   waveSize: number;
   ldsBytes: number;

@@ -50,6 +50,15 @@ export function bareTarget(arch: string): string {
   return arch.split(":", 1)[0]!;
 }
 
+/** The XCDs of a GPU, or of a partition of one, as far as its compute units tell. 1 for targets without them. */
+export function xcdsOf(target: string, computeUnits: number): number {
+  if (target === "gfx942" && computeUnits === 80) return 4; // MI308X: 20 on each
+  const whole = targetOf(target)?.model ?? null;
+  return whole === null
+    ? 1
+    : Math.min(whole.xcds, Math.ceil((computeUnits * whole.xcds) / whole.computeUnits));
+}
+
 /** Whether a bare target is one of these, given as prefixes: "gfx11" stands for all of RDNA 3. */
 export function isTargetOf(target: string, prefixes: readonly string[]): boolean {
   return prefixes.some((prefix) => target === prefix || (prefix.length <= 5 && target.startsWith(prefix)));

@@ -2,6 +2,7 @@
 // Programs that compile for ES2022 have Symbol.dispose in the declarations by this.
 
 import { PackageObject } from "../arguments.js";
+import { bareTarget, xcdsOf } from "../catalog/targets.js";
 import { RocmAttentionError } from "../errors.js";
 import type { NativeDevice, NativeDeviceInfo } from "../native.js";
 
@@ -15,6 +16,8 @@ export interface DeviceInfo {
   /** The target as HIP gives it: "gfx942:sramecc+:xnack-". */
   readonly gcnArchName: string;
   readonly computeUnits: number;
+  /** Chiplets (XCDs), each with an L2 cache of its own. Workgroups go to them in turn. */
+  readonly xcds: number;
   /** Bytes. */
   readonly totalMemory: number;
   /** Work-items of a wave: 64 on CDNA. */
@@ -26,7 +29,8 @@ export interface DeviceInfo {
 
 /** The facts of a device, from those that the addon gives. */
 export function deviceInfo(info: NativeDeviceInfo): DeviceInfo {
-  return Object.freeze({ ...info, arch: info.gcnArchName.split(":", 1)[0]! });
+  const arch = bareTarget(info.gcnArchName);
+  return Object.freeze({ ...info, arch, xcds: info.xcds || xcdsOf(arch, info.computeUnits) });
 }
 
 /** An open device as the things that live on it know it. */

@@ -35,6 +35,12 @@ DeviceInfo readDeviceInfo(const hip::Runtime& runtime, int ordinal) {
   info.name = text(data, hip::propertiesName);
   info.gcnArchName = text(data, hip::propertiesGcnArchName);
   info.computeUnits = at<int>(data, hip::propertiesMultiProcessorCount);
+  int xcds = 0;
+  if (runtime.functions.hipDeviceGetAttribute(&xcds, hip::attributeNumberOfXccs, ordinal) == hip::success) {
+    info.xcds = xcds;
+  } else {
+    runtime.functions.hipGetLastError();  // releases that do not know the attribute
+  }
   info.waveSize = at<int>(data, hip::propertiesWarpSize);
   info.totalMemory = at<size_t>(data, hip::propertiesTotalGlobalMem);
   info.ldsBytes = at<size_t>(data, hip::propertiesSharedMemPerBlock);

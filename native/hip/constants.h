@@ -28,6 +28,9 @@ constexpr unsigned eventDisableTiming = 2;
 /// Lets allocations and other threads' calls go on while a stream is captured.
 constexpr int captureModeRelaxed = 2;
 
+/// hipDeviceAttributeNumberOfXccs
+constexpr int attributeNumberOfXccs = 10018;
+
 constexpr size_t propertiesBytes = 1472;
 constexpr size_t propertiesName = 0;
 constexpr size_t propertiesTotalGlobalMem = 288;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { xcdsOf } from "../../lib/catalog/targets.js";
 import { Device } from "../../lib/device/device.js";
 import { peerCopy } from "../../lib/device/peer-copy.js";
 import { Stream } from "../../lib/device/stream.js";
@@ -41,6 +42,27 @@ describe("Device.open", () => {
     expect(small.info).toMatchObject({ computeUnits: 12, totalMemory: 2 ** 20 });
     await small.close();
   });
+
+  it.skipIf(onGpu).each([
+    ["gfx942", 304, 8],
+    ["gfx942", 228, 6],
+    ["gfx942", 152, 4],
+    ["gfx942", 80, 4],
+    ["gfx942", 76, 2],
+    ["gfx942", 38, 1],
+    ["gfx942", 8, 1],
+    ["gfx942", 200, 6],
+    ["gfx950", 256, 8],
+    ["gfx950", 128, 4],
+    ["gfx90a", 110, 1],
+  ] as const)(
+    "gives %s with %i compute units %i XCDs, as one infers where HIP does not say",
+    async (arch, computeUnits, xcds) => {
+      await using device = Device.open({ emulate: arch, computeUnits });
+      expect(device.info.xcds).toBe(xcds);
+      expect(xcdsOf(arch, computeUnits)).toBe(xcds);
+    },
+  );
 
   it.each<[string, unknown, string]>([
     ["an ordinal that is no integer", 0.5, "integer"],

@@ -82,7 +82,7 @@ std::string memoryText(const Launch& launch, const Tally& tally) {
   json.number("linesRead", tally.linesRead.lines())
       .number("linesWritten", tally.linesWritten.lines())
       .text("writtenChecksum", checksumOfWritten(launch, tally))
-      .list("linesByXcd", touched.linesByXcd(), traits(launch.kernel.target).xcds);
+      .list("linesByXcd", touched.linesByXcd(), launch.xcds);
   return json.end();
 }
 

@@ -45,6 +45,7 @@ struct Launch {
   Options options;
   uint64_t kernargAddress;  ///< the kernarg segment; the dispatch packet lies behind it, at packetAddress
   uint64_t packetAddress;
+  uint32_t xcds;  ///< workgroups go to them in turn
   std::shared_ptr<const AddressMap> memory;
   const std::atomic<bool>* cancelled;  ///< the device is being closed: stop soon, results do not matter
 

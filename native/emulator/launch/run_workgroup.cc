@@ -164,7 +164,7 @@ void runWorkgroup(Launch& launch, uint64_t number) {
   group.kernargAddress = launch.kernargAddress;
 
   Tally* tally = launch.tallies ? launch.tallies->borrow() : nullptr;
-  if (tally) tally->xcd = static_cast<uint32_t>(number % traits(group.target).xcds);
+  if (tally) tally->xcd = static_cast<uint32_t>(number % launch.xcds);
 
   const uint32_t waves = (launch.geometry.blockSize() + kLanes - 1) / kLanes;
   const uint32_t ldsBytes = kernel.ldsBytes + launch.geometry.dynamicLdsBytes;

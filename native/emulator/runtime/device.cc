@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "runtime/environment.h"
 #include "runtime/stream.h"
@@ -18,6 +19,14 @@ uint64_t realMemoryBytes(Target target) {
                                     : 288 * gibibyte;
 }
 
+/// The chiplets of a whole accelerator, and of a part of one with fewer compute units.
+int xcdsOf(Target target, int computeUnits) {
+  constexpr int kMi308xComputeUnits = 80;  // 20 on each of its four
+  if (target == Target::gfx942 && computeUnits == kMi308xComputeUnits) return 4;
+  const auto [units, xcds] = std::pair<int, int>(traits(target).computeUnits, traits(target).xcds);
+  return std::min(xcds, (computeUnits * xcds + units - 1) / units);
+}
+
 uint64_t environmentNumber(const char* name) {
   const char* text = std::getenv(name);
   return text ? std::strtoull(text, nullptr, 10) : 0;
@@ -29,6 +38,7 @@ Device::Device(int ordinal, Target target, int computeUnits, uint64_t memoryByte
     : ordinal(ordinal),
       target(target),
       computeUnits(computeUnits ? computeUnits : static_cast<int>(traits(target).computeUnits)),
+      xcds(xcdsOf(target, this->computeUnits)),
       memoryBytes(memoryBytes ? memoryBytes : realMemoryBytes(target)) {}
 
 bool Device::reserve(uint64_t bytes) {

@@ -23,6 +23,7 @@ class Device {
   const int ordinal;
   const Target target;
   const int computeUnits;
+  const int xcds;  ///< chiplets that workgroups go to in turn
   const uint64_t memoryBytes;
 
   /// Takes `bytes` of the device's memory. False where they are not there.

@@ -103,6 +103,7 @@ void execute(Stream& stream, const Function& function, const Request& request, c
   writeHiddenArguments(*function.kernel.descriptor, geometry, segment);
   writeDispatchPacket(*function.kernel.descriptor, geometry, launch.kernargAddress,
                       reinterpret_cast<uint8_t*>(launch.packetAddress));
+  launch.xcds = static_cast<uint32_t>(device.xcds);
   launch.memory = AddressSpace::instance().map();
   launch.cancelled = &device.cancelled();
   if (options.counters != Counting::off) {

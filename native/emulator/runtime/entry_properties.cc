@@ -23,6 +23,7 @@ enum Attribute : int {
   maxSharedMemoryPerBlock = 74,
   warpSize = 87,
   maxSharedMemoryPerMultiprocessor = 10002,
+  numberOfXccs = 10018,
 };
 
 bool attributeOf(const Device& device, int attribute, int* value) {
@@ -56,6 +57,8 @@ bool attributeOf(const Device& device, int attribute, int* value) {
       return answer(static_cast<int>(traits(device.target).ldsBytes));
     case warpSize:
       return answer(kLanes);
+    case numberOfXccs:
+      return answer(device.xcds);
   }
   return false;
 }

@@ -365,15 +365,20 @@ describe.skipIf(onGpu || noCompiler)("a launch", () => {
   });
 
   it.each([
-    ["gfx942", 11, [2, 2, 2, 1, 1, 1, 1, 1]],
-    ["gfx950", 3, [1, 1, 1, 0, 0, 0, 0, 0]],
-    ["gfx90a", 11, [11]],
-  ] as const)("sends workgroups to the XCDs of %s in turn", async (arch, workgroups, byXcd) => {
-    const { memory } = (await add(deviceOf(arch), workgroups, "full"))!;
-    // Two lines of values each, and the line with the kernel's arguments.
-    expect(memory!.linesByXcd).toEqual(byXcd.map((groups) => (groups ? 2 * groups + 1 : 0)));
-    expect(memory).toMatchObject({ linesRead: 2 * workgroups + 1, linesWritten: 2 * workgroups });
-  });
+    ["gfx942", 304, 11, [2, 2, 2, 1, 1, 1, 1, 1]],
+    ["gfx942", 80, 11, [3, 3, 3, 2]],
+    ["gfx950", 256, 3, [1, 1, 1, 0, 0, 0, 0, 0]],
+    ["gfx90a", 110, 11, [11]],
+  ] as const)(
+    "sends workgroups to the XCDs of %s with %i compute units in turn",
+    async (emulate, computeUnits, workgroups, byXcd) => {
+      await using device = Device.open({ emulate, computeUnits });
+      const { memory } = (await add(device, workgroups, "full"))!;
+      // Two lines of values each, and the line with the kernel's arguments.
+      expect(memory!.linesByXcd).toEqual(byXcd.map((groups) => (groups ? 2 * groups + 1 : 0)));
+      expect(memory).toMatchObject({ linesRead: 2 * workgroups + 1, linesWritten: 2 * workgroups });
+    },
+  );
 
   it("has the same counters for any threads, schedule and delivery", async () => {
     const device = deviceOf("gfx942");
