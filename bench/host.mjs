@@ -16,23 +16,33 @@ execFileSync("c++", [
 ]);
 process.env.ROCM_ATTENTION_HIP_LIBRARY = library;
 process.env.ROCM_EMULATOR_ARCH = "gfx942";
-const { createAttention, createBatch, Device } = await import("../dist/index.js");
+const { createAttention, createBatch, Device, traceLaunches } = await import("../dist/index.js");
 
 const SEQUENCES = [1, 32, 256];
 const COLUMNS = [64, 512];
 const config = { numHeads: 32, numKvHeads: 8, headSize: 128, dtype: "bfloat16", env: {} };
 const device = Device.open(0);
 const attention = createAttention(device, config);
-const cache = attention.createKvCache({ numBlocks: 1024 });
-const layer = cache.layer(0);
+const cache = attention.createKvCache({ numBlocks: 1024, layers: 32 });
+const layers = Array.from({ length: 32 }, (_, index) => cache.layer(index));
 const bench = new Bench({ time: 1000, warmupTime: 300 });
 
-bench.add("a plain N-API call", () => device.lost);
+const { native } = device;
+const stream = device.defaultStream.native;
+const nothing = new Uint8Array(64);
+bench.add("a property of a native object", () => native.lost);
+bench.add("a native call that enqueues nothing", () => stream.launch(nothing, 0));
 for (const sequences of SEQUENCES) {
-  const { batch, tensors } = decodes(sequences, 64);
-  bench.add(`forward, ${sequences} decodes of 1024 tokens (cache write, attention, merge)`, () =>
-    attention.forward({ ...tensors, cache: layer, batch }),
-  );
+  const { batch, query, key, value, output } = decodes(sequences, 64);
+  let layer = 0;
+  const forward = () => {
+    layer = (layer + 1) % layers.length;
+    attention.forward({ query, key, value, output, cache: layers[layer], batch });
+  };
+  bench.add(`forward, ${sequences} decodes of 1024 tokens (cache write, attention, merge)`, forward);
+  if (sequences !== 1) continue;
+  const traced = { fn: forward, beforeAll: () => traceLaunches(forget), afterAll: () => traceLaunches(null) };
+  bench.add("forward, 1 decode, launches traced", traced.fn, traced);
 }
 for (const columns of COLUMNS) {
   for (const sequences of SEQUENCES) {
@@ -51,6 +61,11 @@ console.table(
 );
 await device.close();
 
+function forget({ start, end }) {
+  start.dispose();
+  end.dispose();
+}
+
 /** A batch that stands at a step of decodes, each of `columns` blocks, with tensors for its tokens. */
 function decodes(sequences, columns) {
   const limits = { maxSequences: sequences, maxTokens: sequences, maxBlocksPerSequence: columns };
@@ -62,11 +77,8 @@ function decodes(sequences, columns) {
   };
   batch.update(step);
   const rows = (heads) => device.empty([sequences, heads, config.headSize], "bfloat16");
-  const tensors = {
-    query: rows(config.numHeads),
-    key: rows(config.numKvHeads),
-    value: rows(config.numKvHeads),
-    output: rows(config.numHeads),
+  return {
+    ...{ batch, step, query: rows(config.numHeads), output: rows(config.numHeads) },
+    ...{ key: rows(config.numKvHeads), value: rows(config.numKvHeads) },
   };
-  return { batch, step, tensors };
 }

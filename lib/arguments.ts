@@ -34,7 +34,10 @@ export function checkInstance<T extends PackageObject>(
   type: ClassOf<T>,
 ): T {
   if (typeof value === "object" && value !== null) {
-    if (PackageObject.made(value) && inherits(value, type.prototype)) return value as T;
+    if (PackageObject.made(value)) {
+      if (Object.getPrototypeOf(value) === type.prototype || inherits(value, type.prototype))
+        return value as T;
+    }
   }
   throw new RocmAttentionError(
     "ERR_INVALID_ARGUMENT",
@@ -67,10 +70,11 @@ export function checkOptions<Key extends string>(
   argument = "options",
 ): { readonly [K in Key]?: unknown } {
   if (value === undefined) return {};
-  checkPlain(value, argument, `an object with ${keys.join(", ")}`);
-  for (const key of Object.keys(value)) {
-    if (!(keys as readonly string[]).includes(key)) {
-      throw invalidArgument(argument, `only ${keys.join(", ")}`, key);
+  if (!isPlain(value)) throw invalidArgument(argument, `an object with ${keys.join(", ")}`, value);
+  const given = Object.keys(value);
+  for (let index = 0; index < given.length; index++) {
+    if (!(keys as readonly string[]).includes(given[index]!)) {
+      throw invalidArgument(argument, `only ${keys.join(", ")}`, given[index]);
     }
   }
   return value as { readonly [K in Key]?: unknown };
@@ -92,6 +96,7 @@ function isPlain(value: unknown): value is object {
     const prototype: object | null = Object.getPrototypeOf(value);
     return (
       prototype === null ||
+      prototype === Object.prototype ||
       (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "toString"))
     );
   } catch {

@@ -89,17 +89,12 @@ export interface NativeStream {
   readonly handle: bigint;
   /** The number of the capture that the stream takes part in now; 0: none. */
   readonly capture: number;
-  launch(
-    kernel: NativeKernel,
-    gridX: number,
-    gridY: number,
-    gridZ: number,
-    blockX: number,
-    blockY: number,
-    blockZ: number,
-    ldsBytes: number,
-    kernargs: Uint8Array,
-  ): void;
+  /**
+   * Enqueues the launches that the first `length` bytes list: for each ten 32-bit words (the kernel's number, the grid's
+   * and the block's x, y, z, dynamic LDS in bytes, bytes of kernel arguments, 0), then its arguments, filled up to a
+   * multiple of 8 bytes.
+   */
+  launch(list: Uint8Array, length: number): void;
   fill(pointer: bigint, value: number, bytes: number): void;
   copy(to: bigint, from: bigint, bytes: number): void;
   /** Copies between devices of one runtime. */
@@ -132,6 +127,8 @@ export interface NativeModule {
 }
 
 export interface NativeKernel {
+  /** Its number in lists of launches. */
+  readonly number: number;
   maxActiveBlocks(blockSize: number, ldsBytes: number): number;
 }
 

@@ -58,13 +58,20 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
   readonly #writesLse: boolean;
   /** The dtype of an output with a scale; null: the backend writes none. */
   readonly #fp8Output: Float8 | null;
+  /** Whether an output may have a scale, or why not. */
+  readonly #takesOutputScale: true | string;
+  /** Whether the cache's numbers have scales, or why not. */
+  readonly #takesCacheScales: true | string;
 
   /** @internal */
   constructor(chosen: Chosen<AttentionCall>) {
     super(chosen);
     const { lse, fp8Output } = capabilitiesOf(this.backend)!;
     this.#writesLse = lse;
-    this.#fp8Output = fp8Output === true ? fp8Encoding(this.device.info.arch) : null;
+    const { arch } = this.device.info;
+    this.#fp8Output = fp8Output === true ? fp8Encoding(arch) : null;
+    this.#takesOutputScale = this.#fp8Output !== null || `${this.backend} writes no fp8 on ${arch}`;
+    this.#takesCacheScales = this.config.kvCacheDtype.startsWith("fp8") || "the cache is not fp8";
   }
 
   /**
@@ -78,10 +85,10 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
    * step, whose rows alone are then written. The batch, the cache and the tensors must live as long as the graph.
    */
   forward(options: ForwardOptions): void {
-    this.check();
+    this.checkDisposed();
     if (options === undefined) throw invalidArgument("options", "an object with query, output, ...", options);
     const given = checkOptions(options, FORWARD_KEYS);
-    const { numHeads, numKvHeads, headSize, dtype, kvCacheDtype } = this.config;
+    const { numHeads, numKvHeads, headSize, dtype } = this.config;
     const stream = this.device.streamOf(given.stream as Stream | undefined);
     const batch = checkBatch(given.batch, this.device, this.config);
     const { capture } = stream; // a native call: asked once
@@ -91,20 +98,14 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
     const tokens = capture === null ? batch.step.shape.tokens : batch.maxTokens;
     const rows = { dtype, tokens, heads: numHeads, headSize };
     const query = checkRows(given.query, "query", batch, rows);
-    const noFp8 = `${this.backend} writes no fp8 on ${this.device.info.arch}`;
-    const outputScale = checkScale(
-      given.outputScale,
-      "outputScale",
-      batch,
-      this.#fp8Output !== null || noFp8,
-    );
-    const outputDtype = outputScale === null ? dtype : this.#fp8Output!;
-    const output = checkOutput(given.output, batch, { ...rows, dtype: outputDtype });
+    const outputScale = checkScale(given.outputScale, "outputScale", batch, this.#takesOutputScale);
+    const outputRows = outputScale === null ? rows : { ...rows, dtype: this.#fp8Output! };
+    const output = checkOutput(given.output, batch, outputRows);
     if ((given.key === undefined) !== (given.value === undefined)) {
       const missing = given.key === undefined ? "key" : "value";
       throw invalidArgument(missing, "key and value together, or neither", undefined);
     }
-    const newRows = { ...rows, heads: numKvHeads };
+    const newRows = { dtype, tokens, heads: numKvHeads, headSize };
     const key = given.key === undefined ? null : checkRows(given.key, "key", batch, newRows);
     const value = given.value === undefined ? null : checkRows(given.value, "value", batch, newRows);
     if (given.lse !== undefined && !this.#writesLse) {
@@ -112,9 +113,8 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
     }
     const lse = given.lse === undefined ? null : checkLse(given.lse, batch, tokens, numHeads);
     const sinks = checkSinks(given.sinks, batch, this.config);
-    const hasFp8Cache = kvCacheDtype.startsWith("fp8");
-    const kScale = checkScale(given.kScale, "kScale", batch, hasFp8Cache || "the cache is not fp8");
-    const vScale = checkScale(given.vScale, "vScale", batch, hasFp8Cache || "the cache is not fp8");
+    const kScale = checkScale(given.kScale, "kScale", batch, this.#takesCacheScales);
+    const vScale = checkScale(given.vScale, "vScale", batch, this.#takesCacheScales);
     const cache = checkCache(given.cache, batch, this.kvCacheLayout, key !== null);
     const call = { query, key, value, output, lse, sinks, kScale, vScale, outputScale, cache };
     this.enqueue(call, batch, cache, stream, capture);

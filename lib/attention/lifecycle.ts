@@ -126,11 +126,15 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     this.dispose();
   }
 
-  /** Throws unless the attention may be used. */
+  /** Throws unless the attention may be used, as far as the device's own checks do not say. */
+  protected checkDisposed(): void {
+    if (!this.#disposed) return;
+    throw new RocmAttentionError("ERR_DISPOSED", "the attention was used after its dispose()");
+  }
+
+  /** Throws unless the attention and its device may be used. */
   protected check(): void {
-    if (this.#disposed) {
-      throw new RocmAttentionError("ERR_DISPOSED", "the attention was used after its dispose()");
-    }
+    this.checkDisposed();
     this.device.check();
   }
 
@@ -146,7 +150,8 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     if (capture !== null) batch.limitBlocks(cache.numBlocks, capture);
     const plan = capture === null ? this.#planOfStep(prepared, batch) : this.#planOfCapture(prepared, batch);
     const workspace = prepared.workspace.at(stream, capture);
-    this.#runner.run(call, plan, { batch, derived: prepared.derived, workspace, stream });
+    const at = { batch, derived: prepared.derived, workspace, stream };
+    stream.together(() => this.#runner.run(call, plan, at));
   }
 
   #prepareForCall(batch: Batch, stream: Stream, capture: Capture | null): Prepared {

@@ -23,21 +23,19 @@ interface Expected {
 export function checkRows(value: unknown, argument: string, batch: Batch, expected: Expected): Tensor {
   const tensor = checkTensor(value, argument, batch, expected.dtype);
   const { tokens, heads, headSize } = expected;
-  const [rows = -1, ...inner] = tensor.shape;
-  if (inner.length !== 2 || rows < tokens || inner[0] !== heads || inner[1] !== headSize) {
-    throw invalidArgument(argument, `shape [tokens >= ${tokens}, ${heads}, ${headSize}]`, tensor.shape);
+  const { shape, strides } = tensor;
+  if (shape.length !== 3 || shape[0]! < tokens || shape[1] !== heads || shape[2] !== headSize) {
+    throw invalidArgument(argument, `shape [tokens >= ${tokens}, ${heads}, ${headSize}]`, shape);
   }
   const multiple = Math.min(PIECE_ELEMENTS, ALIGNMENT_BYTES / itemSize(expected.dtype));
-  const [token = 0, head = 0, element] = tensor.strides;
-  const fits = (stride: number) => stride % multiple === 0 && stride < 2 ** 31;
-  if (element !== 1 || !fits(head) || !fits(token)) {
+  if (strides[2] !== 1 || !isStride(strides[1]!, multiple) || !isStride(strides[0]!, multiple)) {
     throw invalidArgument(
       argument,
       `strides [a multiple of ${multiple}, a multiple of ${multiple}, 1] (elements), each below 2^31`,
-      tensor.strides,
+      strides,
     );
   }
-  if (tokens > 0 && tensor.pointer % BigInt(ALIGNMENT_BYTES) !== 0n) {
+  if (tokens > 0 && tensor.alignment % ALIGNMENT_BYTES !== 0) {
     throw invalidArgument(
       argument,
       `memory aligned to ${ALIGNMENT_BYTES} bytes`,
@@ -47,10 +45,15 @@ export function checkRows(value: unknown, argument: string, batch: Batch, expect
   return tensor;
 }
 
+function isStride(stride: number, multiple: number): boolean {
+  return stride % multiple === 0 && stride < 2 ** 31;
+}
+
 /** Checks the tensor for the result: token rows, no two of which share memory. */
 export function checkOutput(value: unknown, batch: Batch, expected: Expected): Tensor {
   const tensor = checkRows(value, "output", batch, expected);
-  const [token = 0, head = 0] = tensor.strides;
+  const token = tensor.strides[0]!;
+  const head = tensor.strides[1]!;
   const { tokens, heads, headSize } = expected;
   const headsWithinToken = head >= headSize && token >= (heads - 1) * head + headSize;
   const tokensWithinHead = token >= headSize && head >= (tokens - 1) * token + headSize;
@@ -130,7 +133,7 @@ export function checkCache(value: unknown, batch: Batch, wanted: CacheLayout, wr
   const cache = checkInstance(value, "cache", KvCacheLayer);
   cache.check();
   const { numBlocks, layout } = cache;
-  if (cache.part(layout.parts[0]!.name).tensor.device !== batch.device) {
+  if (cache.device !== batch.device) {
     throw invalidArgument("cache", "a cache on the attention's device", "one on another device");
   }
   if (layout !== wanted && describeLayout(layout) !== describeLayout(wanted)) {

@@ -46,6 +46,7 @@ export class Batch extends PackageObject {
   readonly limits: Readonly<Required<BatchLimits>>;
   readonly #layout: ImageLayout;
   readonly #memory: Tensor;
+  readonly #pointers;
   /** The step's image, and the one that the next step is written to. */
   #images: [current: StepImage, spare: StepImage];
   #step: StepView;
@@ -68,6 +69,9 @@ export class Batch extends PackageObject {
     this.#tokensWritten = limits.maxTokens;
     this.#layout = imageLayout(limits);
     this.#memory = device.empty([this.#layout.bytes], "uint8", { category: "batch" });
+    const { seqLens, slotMapping, blockTable } = this.#layout;
+    const at = (offset: number) => this.#memory.pointer + BigInt(offset);
+    this.#pointers = { seqLens: at(seqLens), slotMapping: at(slotMapping), blockTable: at(blockTable) };
     try {
       this.#images = [new StepImage(limits, this.#layout), new StepImage(limits, this.#layout)];
     } catch (error) {
@@ -119,13 +123,16 @@ export class Batch extends PackageObject {
     return this.#memory.pointer;
   }
   get seqLensPointer(): bigint {
-    return this.#memory.pointer + BigInt(this.#layout.seqLens);
+    this.#memory.check();
+    return this.#pointers.seqLens;
   }
   get slotMappingPointer(): bigint {
-    return this.#memory.pointer + BigInt(this.#layout.slotMapping);
+    this.#memory.check();
+    return this.#pointers.slotMapping;
   }
   get blockTablePointer(): bigint {
-    return this.#memory.pointer + BigInt(this.#layout.blockTable);
+    this.#memory.check();
+    return this.#pointers.blockTable;
   }
 
   /**

@@ -5,6 +5,7 @@ import { PackageObject } from "../arguments.js";
 import { bareTarget, xcdsOf } from "../catalog/targets.js";
 import { RocmAttentionError } from "../errors.js";
 import type { NativeDevice, NativeDeviceInfo } from "../native.js";
+import { flushLaunches } from "./launch-list.js";
 
 /** The facts of a device that are known without opening it. */
 export interface DeviceInfo {
@@ -108,8 +109,15 @@ export abstract class DeviceObject<
     return this.#disposed || this.device.closed;
   }
 
-  /** @internal The handle, for as long as it may be used. */
+  /** @internal The handle, for as long as it may be used. What is done with it comes behind all gathered launches. */
   get native(): Handle {
+    this.check();
+    flushLaunches();
+    return this.#handle;
+  }
+
+  /** @internal The handle for what gathers. */
+  get gatheringHandle(): Handle {
     this.check();
     return this.#handle;
   }
@@ -124,6 +132,7 @@ export abstract class DeviceObject<
   /** Returns at once; enqueued work that needs it still runs. Idempotent. */
   dispose(): void {
     if (this.#disposed) return;
+    flushLaunches();
     this.#disposed = true;
     this.#handle.dispose();
   }

@@ -1,4 +1,5 @@
 import { invalidArgument } from "../errors.js";
+import { addLaunch } from "./launch-list.js";
 import type { Kernel } from "./module.js";
 import type { Stream } from "./stream.js";
 import { PIECE_BYTES } from "./transfer.js";
@@ -20,7 +21,7 @@ export function enqueue(
   ldsBytes: number,
   kernargs: Uint8Array,
 ): void {
-  stream.native.launch(kernel.native, gridX, gridY, gridZ, blockX, 1, 1, ldsBytes, kernargs);
+  addLaunch(stream.gatheringHandle, kernel.number, gridX, gridY, gridZ, blockX, 1, 1, ldsBytes, kernargs);
 }
 
 /**

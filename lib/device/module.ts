@@ -48,6 +48,8 @@ export class Kernel extends PackageObject {
   readonly kernargBytes: number;
   readonly explicitKernargBytes: number;
   readonly ldsBytes: number;
+  /** @internal Its number in lists of launches. */
+  readonly number: number;
 
   /** @internal */
   constructor(
@@ -58,6 +60,7 @@ export class Kernel extends PackageObject {
     readonly native: NativeKernel,
   ) {
     super();
+    this.number = native.number;
     this.kernargBytes = facts.kernargBytes;
     this.explicitKernargBytes = facts.explicitKernargBytes;
     this.ldsBytes = facts.ldsBytes;

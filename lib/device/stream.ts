@@ -4,6 +4,7 @@ import type { NativeEvent, NativeGraph, NativeStream } from "../native.js";
 import { Capture } from "./capture.js";
 import { DeviceContext, DeviceObject } from "./context.js";
 import { hostBytes } from "./host-bytes.js";
+import { addLaunch, beginGathering, endGathering } from "./launch-list.js";
 import { Kernel } from "./module.js";
 import { Owned } from "./owned.js";
 
@@ -113,17 +114,35 @@ export class Stream extends DeviceObject<NativeStream, DeviceWithStreams> {
         `${kernargs.byteLength} bytes`,
       );
     }
-    this.native.launch(
-      kernel.native,
-      grid[0],
-      grid[1],
-      grid[2],
-      block[0],
-      block[1],
-      block[2],
+    const [blockX, blockY, blockZ] = block;
+    const [gridX, gridY, gridZ] = grid;
+    addLaunch(
+      this.gatheringHandle,
+      kernel.number,
+      gridX,
+      gridY,
+      gridZ,
+      blockX,
+      blockY,
+      blockZ,
       ldsBytes,
       kernargs,
     );
+  }
+
+  /**
+   * @internal Runs `body`, whose launches on this stream enter native code together, in their order with all else. Where
+   * it throws, launches that have not entered yet are forgotten.
+   */
+  together(body: () => void): void {
+    beginGathering(this.gatheringHandle);
+    let succeeded = false;
+    try {
+      body();
+      succeeded = true;
+    } finally {
+      endGathering(succeeded);
+    }
   }
 
   /**

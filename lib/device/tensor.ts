@@ -49,6 +49,8 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
   readonly byteOffset: number;
   /** From the first element to the end of the last; for a contiguous tensor elements x size of one. */
   readonly byteLength: number;
+  /** @internal The largest power of two up to 256 that the first element's address is a multiple of. */
+  readonly alignment: number;
   readonly #storage: Storage<DeviceWithStreams>;
   readonly #pointer: bigint;
 
@@ -68,6 +70,8 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
     this.byteLength = spanBytes(shape, strides, dtype);
     this.#storage = storage;
     this.#pointer = storage.pointer + BigInt(byteOffset);
+    const low = Number(this.#pointer & 255n);
+    this.alignment = low === 0 ? 256 : low & -low;
   }
 
   /** @internal A contiguous tensor over the whole of `storage`, which it owns. */

@@ -19,6 +19,7 @@ export interface LayerPart {
 
 /** One layer's paged keys and values. Block 0 is a block like any other. */
 export class KvCacheLayer extends PackageObject {
+  readonly device: Tensor["device"];
   readonly numBlocks: number;
   /** Bytes of the largest part from its first block to the end of its last: some kernels' addresses end before. */
   readonly maxPartBytes: number;
@@ -30,6 +31,7 @@ export class KvCacheLayer extends PackageObject {
     private readonly tensors: readonly Tensor[],
   ) {
     super();
+    this.device = tensors[0]!.device;
     this.numBlocks = tensors[0]!.shape[0]!;
     this.maxPartBytes = Math.max(...tensors.map(({ byteLength }) => byteLength));
     this.#parts = new Map(
@@ -42,7 +44,7 @@ export class KvCacheLayer extends PackageObject {
 
   /** @internal Throws unless all parts may be used now. */
   check(): void {
-    for (const tensor of this.tensors) void tensor.pointer;
+    for (let index = 0; index < this.tensors.length; index++) this.tensors[index]!.check();
   }
 
   /** A part of the layout by its name. ERR_INVALID_ARGUMENT where the layout has none of that name. */

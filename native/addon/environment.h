@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "completions.h"
@@ -10,6 +11,9 @@
 #include "failure.h"
 
 namespace addon {
+
+/// The kernels of an environment, by the numbers that lists of launches have for them.
+using KernelTable = std::unordered_map<uint32_t, struct KernelCore*>;
 
 /// The addon's state in one environment (the main thread, or a worker).
 struct Environment {
@@ -28,6 +32,8 @@ struct Environment {
 
   Napi::FunctionReference device, memory, stream, event, module, kernel, graph;
 
+  /// Shared with the kernels, which may outlive the environment.
+  std::shared_ptr<KernelTable> kernels = std::make_shared<KernelTable>();
   std::shared_ptr<Completions> completions;
   std::vector<std::weak_ptr<Device>> devices;
 };

@@ -1,9 +1,25 @@
 #include "kernel_object.h"
 
+#include <atomic>
+
 namespace addon {
 
+KernelObject::KernelObject(const Napi::CallbackInfo& info) : Object(info), table_(environment_.kernels) {
+  static std::atomic<uint32_t> kernels{0};
+  number_ = ++kernels;
+  table_->emplace(number_, &core_);
+}
+
+KernelObject::~KernelObject() { table_->erase(number_); }
+
 Napi::Function KernelObject::define(Napi::Env env) {
-  return DefineClass(env, className, {InstanceMethod<&KernelObject::maxActiveBlocks>("maxActiveBlocks")});
+  return DefineClass(env, className,
+                     {InstanceAccessor<&KernelObject::number>("number"),
+                      InstanceMethod<&KernelObject::maxActiveBlocks>("maxActiveBlocks")});
+}
+
+Napi::Value KernelObject::number(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), number_);
 }
 
 Napi::Value KernelObject::maxActiveBlocks(const Napi::CallbackInfo& info) {

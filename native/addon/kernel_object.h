@@ -21,10 +21,15 @@ class KernelObject : public Object<KernelObject, KernelCore> {
   static constexpr const char* className = "Kernel";
 
   static Napi::Function define(Napi::Env env);
-  using Object::Object;
+  explicit KernelObject(const Napi::CallbackInfo& info);
+  ~KernelObject();
 
  private:
+  Napi::Value number(const Napi::CallbackInfo& info);
   Napi::Value maxActiveBlocks(const Napi::CallbackInfo& info);
+
+  const std::shared_ptr<KernelTable> table_;
+  uint32_t number_;
 };
 
 }  // namespace addon

@@ -76,29 +76,50 @@ Napi::Value StreamObject::capture(const Napi::CallbackInfo& info) {
 
 void StreamObject::launch(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&] {
-    KernelCore& kernel = KernelObject::from(info[0]).core();
-    unsigned sizes[7];  // grid x, y, z, block x, y, z, LDS
-    for (size_t index = 0; index < 7; index++) sizes[index] = integer(info[1 + index], maxUnsigned);
-    const auto [bytes, length] = bytesOf(info[8]);
-    if (length > kernel.kernargs.size()) {
-      throw Failure("ERR_INVALID_ARGUMENT", "expected at most " + std::to_string(kernel.kernargs.size()) +
-                                                " bytes of kernel arguments, received " +
-                                                std::to_string(length));
+    const auto [bytes, room] = bytesOf(info[0]);
+    const size_t length = integer(info[1], static_cast<double>(room));
+    const hipStream_t stream = enter();
+    for (size_t at = 0; at < length;) {
+      Launch launch;
+      if (length - at < sizeof(launch)) throw Napi::RangeError::New(info.Env(), "a launch is cut off");
+      std::memcpy(&launch, bytes + at, sizeof(launch));
+      at += sizeof(launch);
+      if (length - at < launch.kernargBytes) throw Napi::RangeError::New(info.Env(), "kernargs are cut off");
+      enqueue(stream, launch, bytes + at);
+      at += (size_t{launch.kernargBytes} + 7) / 8 * 8;
     }
-    if (kernel.module->disposed) {
-      throw Failure("ERR_DISPOSED", "the kernel was used after its module's dispose()");
-    }
-    const hipStream_t stream = enter(*kernel.module->device);
-    std::memcpy(kernel.kernargs.data(), bytes, length);
-    std::memset(kernel.kernargs.data() + length, 0, kernel.kernargs.size() - length);
-    size_t given = length;
-    void* extra[] = {hip::launchParameterBuffer(), kernel.kernargs.data(), hip::launchParameterSize(), &given,
-                     hip::launchParameterEnd()};
-    core_.device->check(
-        core_.device->hip().hipModuleLaunchKernel(kernel.function, sizes[0], sizes[1], sizes[2], sizes[3],
-                                                  sizes[4], sizes[5], sizes[6], stream, nullptr, extra),
-        "hipModuleLaunchKernel");
   });
+}
+
+void StreamObject::enqueue(hipStream_t stream, const Launch& launch, const uint8_t* kernargs) {
+  const auto found = environment_.kernels->find(launch.kernel);
+  if (found == environment_.kernels->end()) {
+    throw Failure("ERR_DISPOSED", "the kernel was used after it was collected");
+  }
+  KernelCore& kernel = *found->second;
+  if (kernel.module->device != core_.device) {
+    throw Failure("ERR_INVALID_ARGUMENT",
+                  "expected a stream of the same device, received one of another device");
+  }
+  if (kernel.module->disposed) {
+    throw Failure("ERR_DISPOSED", "the kernel was used after its module's dispose()");
+  }
+  size_t length = launch.kernargBytes;
+  if (length > kernel.kernargs.size()) {
+    throw Failure("ERR_INVALID_ARGUMENT", "expected at most " + std::to_string(kernel.kernargs.size()) +
+                                              " bytes of kernel arguments, received " +
+                                              std::to_string(length));
+  }
+  std::memcpy(kernel.kernargs.data(), kernargs, length);
+  std::memset(kernel.kernargs.data() + length, 0, kernel.kernargs.size() - length);
+  void* extra[] = {hip::launchParameterBuffer(), kernel.kernargs.data(), hip::launchParameterSize(), &length,
+                   hip::launchParameterEnd()};
+  const auto& [gridX, gridY, gridZ] = launch.grid;
+  const auto& [blockX, blockY, blockZ] = launch.block;
+  core_.device->check(
+      core_.device->hip().hipModuleLaunchKernel(kernel.function, gridX, gridY, gridZ, blockX, blockY, blockZ,
+                                                launch.ldsBytes, stream, nullptr, extra),
+      "hipModuleLaunchKernel");
 }
 
 void StreamObject::fill(const Napi::CallbackInfo& info) {

@@ -43,6 +43,16 @@ class StreamObject : public Object<StreamObject, StreamCore> {
   Napi::Value endCapture(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 
+  /// One launch of a list; its explicit kernel arguments follow, filled up to a multiple of 8 bytes.
+  struct Launch {
+    uint32_t kernel;  ///< its number
+    uint32_t grid[3];
+    uint32_t block[3];
+    uint32_t ldsBytes;
+    uint32_t kernargBytes;
+    uint32_t unused;
+  };
+  void enqueue(hipStream_t stream, const Launch& launch, const uint8_t* kernargs);
   void upload(const Napi::Value& to, const Napi::Value& bytes,
               std::function<void(napi_env, const Failure*)> settle);
   void refuseCapture(const char* what) const;

@@ -5,21 +5,17 @@ import type { Kernel } from "../../../lib/device/module.js";
 import type { Stream } from "../../../lib/device/stream.js";
 import { LaunchPlan } from "../../../lib/kernels/launch-plan.js";
 import { coded } from "../../support/coded.js";
+import { launchRecorder } from "../../support/launch-recorder.js";
 import { kernelRow, layOut } from "../../support/manifests.js";
-
-/** Of the native call: grid, block, LDS, arguments. */
-type NativeLaunch = [number, number, number, number, number, number, number, Uint8Array];
 
 /** A stream that notes what is launched on it instead of launching it. */
 function recorder() {
-  const launches: { grid: number[]; block: number; ldsBytes: number; kernargs: Buffer }[] = [];
-  const launch = (_: unknown, ...[x, y, z, block, , , ldsBytes, kernargs]: NativeLaunch) =>
-    launches.push({ grid: [x, y, z], block, ldsBytes, kernargs: Buffer.from(kernargs) });
-  return { launches, stream: { native: { launch } } as unknown as Stream };
+  const { calls, stream: gatheringHandle } = launchRecorder();
+  return { calls, stream: { gatheringHandle } as unknown as Stream };
 }
 
 const kernelOf = (row: KernelRow) =>
-  ({ explicitKernargBytes: row.kernargBytes, native: null }) as unknown as Kernel;
+  ({ explicitKernargBytes: row.kernargBytes, number: 5 }) as unknown as Kernel;
 const planOf = (row: KernelRow) => new LaunchPlan(kernelOf(row), row);
 
 const VALUES: Record<KernargType, fc.Arbitrary<number | bigint>> = {
@@ -61,9 +57,11 @@ describe("a launch plan", () => {
           else plan.setter(name)(value);
           writeReference(expected, type, kernargs[i]!.offset, value);
         }
-        const { launches, stream } = recorder();
+        const { calls, stream } = recorder();
         plan.complete().launch(stream, 3, 2, 5);
-        expect(launches).toEqual([{ grid: [3, 2, 5], block: 64, ldsBytes: 0, kernargs: expected }]);
+        expect(calls).toEqual([
+          [{ kernel: 5, grid: [3, 2, 5], block: [64, 1, 1], ldsBytes: 0, kernargs: expected }],
+        ]);
       }),
     );
   });
@@ -72,14 +70,14 @@ describe("a launch plan", () => {
     const row = kernelRow();
     const plan = planOf(row);
     const [to, scale, count] = [plan.setter("to"), plan.setter("scale"), plan.setter("count")];
-    const { launches, stream } = recorder();
+    const { calls, stream } = recorder();
     for (const turn of [1, 2]) {
       to(BigInt(turn) << 40n);
       scale(turn / 4);
       count(-turn);
       plan.complete().launch(stream, turn);
     }
-    for (const [i, { kernargs }] of launches.entries()) {
+    for (const [i, { kernargs }] of calls.flat().entries()) {
       expect(kernargs.readBigUInt64LE(0)).toBe(BigInt(i + 1) << 40n);
       expect(kernargs.readFloatLE(8)).toBe((i + 1) / 4);
       expect(kernargs.readBigInt64LE(16)).toBe(BigInt(-1 - i));
@@ -99,9 +97,9 @@ describe("a launch plan", () => {
     const plan = planOf(kernelRow({ kernargs }));
     expect(plan.argumentNames).toEqual(["query"]);
     plan.setter("query")(7n);
-    const { launches, stream } = recorder();
+    const { calls, stream } = recorder();
     plan.complete().launch(stream, 1);
-    expect(launches[0]!.kernargs.readBigUInt64LE(0)).toBe(7n);
+    expect(calls[0]![0]!.kernargs.readBigUInt64LE(0)).toBe(7n);
     expect(() => plan.setter("Q_ptr")).toThrow(coded("ERR_INVALID_ARGUMENT"));
   });
 
