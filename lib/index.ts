@@ -26,6 +26,7 @@ export type { DeviceContext, DeviceInfo } from "./device/context.js";
 export { Device, EMULATED_ARCHS, type EmulatedArch, type EmulatedDeviceOptions } from "./device/device.js";
 export type { TypedArray } from "./device/elements.js";
 export {
+  type AllocationCounters,
   INSTRUCTION_CLASSES,
   type InstructionClass,
   type LaunchCounters,
@@ -33,6 +34,7 @@ export {
   type ProfileRow,
   setEmulatorOption,
   takeLaunchCounters,
+  type WorkgroupCounters,
 } from "./device/emulator.js";
 export type { HostBytes } from "./device/host-bytes.js";
 export { MEMORY_CATEGORIES, type MemoryCategory, type MemoryReport } from "./device/memory.js";

@@ -30,6 +30,8 @@ export interface Target {
     readonly memoryBoundGHz: number;
     readonly matrixBoundGHz: number;
     readonly l1BytesPerClock: number;
+    /** Of an XCD: 128 bytes for each of its channels, 16 (MI250X: 32). */
+    readonly l2BytesPerClock: number;
   } | null;
 }
 

@@ -56,6 +56,41 @@ export interface MemoryCounters {
   ldsConflictClocks: number;
 }
 
+/** Different 128-byte lines of one allocation; shared are those that more than one workgroup touched. */
+export interface AllocationCounters {
+  address: number;
+  bytes: number;
+  linesRead: number;
+  linesReadShared: number;
+  /** Lines that more than one XCD read. */
+  linesReadByXcds: number;
+  linesWritten: number;
+  linesWrittenShared: number;
+}
+
+/** Counts of one workgroup, by all its waves where nothing else is said. */
+export interface WorkgroupCounters {
+  /** In the grid, x fastest. */
+  number: number;
+  matrixClocks: number;
+  vectorClocks: number;
+  transcendentalClocks: number;
+  ldsClocks: number;
+  /** Of the wave with the most: 4 for each instruction, and what a scalar load's 100 exceed those since its issue. */
+  issueClocks: number;
+  /** 128-byte lines of device memory as in `MemoryCounters`; different ones in the next two. */
+  lines: number;
+  linesRead: number;
+  linesWritten: number;
+  /** Bytes that vector loads ask for, at most those of their lines. */
+  loadBytes: number;
+  /**
+   * Of the wave with the most: memory latencies that its loads take one after the other, where all that is outstanding
+   * when the last of them is issued arrives together.
+   */
+  loadLatencies: number;
+}
+
 /** One instruction of a profile. */
 export interface ProfileRow extends MemoryCounters {
   /** Byte offset from the kernel's entry. */
@@ -85,6 +120,8 @@ export interface LaunchCounters {
   ldsBytes: number;
   /** Waves that a SIMD holds at once, as vector registers, scalar registers and LDS allow. */
   wavesPerSimd: number;
+  /** Workgroups that a compute unit holds at once. */
+  workgroupsPerComputeUnit: number;
   /** Executed wave-instructions. */
   instructions: Record<InstructionClass, number>;
   /** Clocks, summed over all waves, for which instructions occupy their SIMD's ALUs. */
@@ -98,7 +135,11 @@ export interface LaunchCounters {
     writtenChecksum: string;
     /** Different lines that the workgroups of each XCD touched (workgroup number modulo the number of XCDs). */
     linesByXcd: number[];
+    /** The allocations that were touched, by address. */
+    allocations: AllocationCounters[];
   };
+  /** With COUNTERS=full each workgroup, with sample:N one of each of N equal ranges of the grid; the others did not run. */
+  workgroups?: WorkgroupCounters[];
   /** With COUNTERS=full: every instruction that was executed, by address. */
   profile?: ProfileRow[];
 }
@@ -106,7 +147,7 @@ export interface LaunchCounters {
 /**
  * What has been counted of the launches that ended on an emulated device since the last call, in the order in which
  * they ended: at most the last 256. Launches count what the option COUNTERS said when they were enqueued (off, basic or
- * full; `setEmulatorOption`). Launches that failed are not among them. Errors: ERR_INVALID_ARGUMENT for a GPU.
+ * full, or sample:N; `setEmulatorOption`). Launches that failed are not among them. Errors: ERR_INVALID_ARGUMENT for a GPU.
  */
 export function takeLaunchCounters(device: Device): LaunchCounters[] {
   const { info } = checkInstance(device, "device", Device);

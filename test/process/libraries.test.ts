@@ -73,6 +73,7 @@ describe.skipIf(onGpu)("the emulator's variables", () => {
     ["ROCM_EMULATOR_FAIL", "hipMalloc:third"],
     ["ROCM_EMULATOR_FAIL", "hipMaloc"],
     ["ROCM_EMULATOR_MEMORY", "64 GiB"],
+    ["ROCM_EMULATOR_COUNTERS", "sample:8"],
   ])("%s=%s are not overlooked", async (name, value) => {
     const { stdout } = await runProgram("emulator-options.mjs", { env: { [name]: value } });
     expect(stdout).toContain("RocmAttentionError ERR_INVALID_ARGUMENT");

@@ -16,8 +16,12 @@ export interface ProfileReport {
 const UNIT_NAMES: Record<ModelUnit, string> = {
   matrix: "matrix units",
   vector: "vector units",
+  transcendental: "transcendental",
   lds: "LDS",
   l1: "L1 caches",
+  issue: "issue",
+  latency: "load latency",
+  l2: "L2 caches",
   memory: "device memory",
 };
 const HOTTEST = 10;

@@ -13,7 +13,15 @@ uint64_t lanesIn(uint64_t lanes) { return static_cast<uint64_t>(__builtin_popcou
 /// LDS takes 32 lanes of a dword at a time.
 constexpr uint64_t kLdsBytesPerClock = 128;
 
-void countScalar(Tally& tally, MemoryCounts& counts, const Instruction& instruction, const Access& access) {
+/// A line that is touched, of the launch and of the workgroup.
+void countLine(Tally& tally, uint64_t line, bool reads, bool writes) {
+  WorkgroupCounts& group = tally.current.counts;
+  if (reads) group.linesRead += tally.linesRead.add(line, tally.current.xcd, group.number);
+  if (writes) group.linesWritten += tally.linesWritten.add(line, tally.current.xcd, group.number);
+}
+
+void countScalar(const Wave& wave, Tally& tally, MemoryCounts& counts, const Instruction& instruction,
+                 const Access& access) {
   const uint64_t bytes = 4 * uint64_t{access.validDwords[0]};
   if (!bytes) return;
   const bool reads = instruction.opcode->reads, writes = instruction.opcode->writes;
@@ -21,9 +29,9 @@ void countScalar(Tally& tally, MemoryCounts& counts, const Instruction& instruct
   if (writes) counts.bytesWritten += bytes;
   const uint64_t last = (access.address[0] + bytes - 1) / kLineBytes;
   for (uint64_t line = access.address[0] / kLineBytes; line <= last; line++) {
-    if (reads) tally.linesRead.add(line, tally.xcd);
-    if (writes) tally.linesWritten.add(line, tally.xcd);
+    countLine(tally, line, reads, writes);
   }
+  tally.current.loads[wave.index].issueScalar(wave.issued);
 }
 
 void countLds(const Wave& wave, MemoryCounts& counts, const Instruction& instruction, const Access& access) {
@@ -67,6 +75,7 @@ void countVector(const Wave& wave, Tally& tally, MemoryCounts& counts, const Ins
   const bool reads = instruction.opcode->reads, writes = instruction.opcode->writes;
   if (isPrivate(wave, instruction)) {
     counts.scratchBytes += instruction.bytes * lanesIn(access.lanes) * (reads + writes);
+    tally.current.loads[wave.index].issueVector(0);
     return;
   }
   uint64_t lines[5 * kLanes];
@@ -95,13 +104,26 @@ void countVector(const Wave& wave, Tally& tally, MemoryCounts& counts, const Ins
   if (reads) counts.bytesRead += bytes;
   if (writes) counts.bytesWritten += bytes;
   for (size_t i = 0; i < lineCount; i++) {
-    if (reads) tally.linesRead.add(lines[i], tally.xcd);
-    if (writes) tally.linesWritten.add(lines[i], tally.xcd);
+    countLine(tally, lines[i], reads, writes);
   }
+  WaveLoads& loads = tally.current.loads[wave.index];
+  loads.issueVector(reads ? std::min(bytes, kLineBytes * lineCount) : 0);
   if (instruction.toLds) {
     const uint64_t delivered = std::max<uint64_t>(4, instruction.bytes) * lanesIn(access.lanes);
     counts.ldsBytes += delivered;
     counts.ldsClocks += (delivered + kLdsBytesPerClock - 1) / kLdsBytesPerClock;
+  }
+}
+
+void count(const Wave& wave, Tally& tally, MemoryCounts& counts, const Instruction& instruction,
+           const Access& access) {
+  switch (instruction.format) {
+    case Format::smem:
+      return countScalar(wave, tally, counts, instruction, access);
+    case Format::ds:
+      return countLds(wave, counts, instruction, access);
+    default:
+      return countVector(wave, tally, counts, instruction, access);
   }
 }
 
@@ -110,14 +132,10 @@ void countVector(const Wave& wave, Tally& tally, MemoryCounts& counts, const Ins
 void countAccess(const Wave& wave, const Instruction& instruction, const Access& access) {
   Tally& tally = *wave.tally;
   MemoryCounts& counts = tally.memory[wave.current];
-  switch (instruction.format) {
-    case Format::smem:
-      return countScalar(tally, counts, instruction, access);
-    case Format::ds:
-      return countLds(wave, counts, instruction, access);
-    default:
-      return countVector(wave, tally, counts, instruction, access);
-  }
+  const uint64_t linesBefore = counts.lines, ldsClocksBefore = counts.ldsClocks;
+  count(wave, tally, counts, instruction, access);
+  tally.current.counts.lines += counts.lines - linesBefore;
+  tally.current.counts.ldsClocks += counts.ldsClocks - ldsClocksBefore;
 }
 
 }  // namespace emulator

@@ -2,6 +2,7 @@
 
 #include <cinttypes>
 #include <cstdio>
+#include <map>
 
 #include "decode/engine.h"
 
@@ -72,17 +73,76 @@ std::string checksumOfWritten(const Launch& launch, const Tally& tally) {
   return text;
 }
 
+/// The lines of each allocation that was touched, by its address.
+std::string allocationsText(const Launch& launch, const Tally& tally) {
+  struct Lines {
+    LineCounts read, written;
+  };
+  std::map<uint64_t, std::pair<const Allocation*, Lines>> found;
+  const auto sort = [&](const LineSet& set, LineCounts Lines::*kind) {
+    set.forEachBlock([&](uint64_t line, const LineCounts& counts) {
+      // 64 lines are two pages, and an allocation begins with one of them.
+      const Allocation* allocation = launch.memory->find(line * kLineBytes, 0);
+      if (!allocation) allocation = launch.memory->find((line + 32) * kLineBytes, 0);
+      if (!allocation) return;
+      auto& row = found[allocation->base];
+      row.first = allocation;
+      row.second.*kind += counts;
+    });
+  };
+  sort(tally.linesRead, &Lines::read);
+  sort(tally.linesWritten, &Lines::written);
+  std::string rows;
+  for (const auto& [base, row] : found) {
+    const auto& [allocation, lines] = row;
+    Json json;
+    json.number("address", base)
+        .number("bytes", allocation->bytes)
+        .number("linesRead", lines.read.lines)
+        .number("linesReadShared", lines.read.shared)
+        .number("linesReadByXcds", lines.read.manyXcds)
+        .number("linesWritten", lines.written.lines)
+        .number("linesWrittenShared", lines.written.shared);
+    rows += (rows.empty() ? "" : ",") + json.end();
+  }
+  return "[" + rows + "]";
+}
+
+std::string workgroupsText(const Tally& tally) {
+  std::string rows;
+  for (const WorkgroupCounts& counts : tally.workgroups) {
+    char latencies[32];
+    std::snprintf(latencies, sizeof latencies, "%.9g", counts.loadLatencies);
+    Json json;
+    json.number("number", counts.number)
+        .number("matrixClocks", counts.matrixClocks)
+        .number("vectorClocks", counts.vectorClocks)
+        .number("transcendentalClocks", counts.transcendentalClocks)
+        .number("ldsClocks", counts.ldsClocks)
+        .number("issueClocks", counts.issueClocks)
+        .number("lines", counts.lines)
+        .number("linesRead", counts.linesRead)
+        .number("linesWritten", counts.linesWritten)
+        .number("loadBytes", counts.loadBytes)
+        .raw("loadLatencies", latencies);
+    rows += (rows.empty() ? "" : ",") + json.end();
+  }
+  return "[" + rows + "]";
+}
+
 std::string memoryText(const Launch& launch, const Tally& tally) {
   MemoryCounts sum{};
   for (const MemoryCounts& counts : tally.memory) sum += counts;
-  LineSet touched = tally.linesRead;
+  LineSet touched;
+  touched.add(tally.linesRead);
   touched.add(tally.linesWritten);
   Json json;
   add(json, sum);
   json.number("linesRead", tally.linesRead.lines())
       .number("linesWritten", tally.linesWritten.lines())
       .text("writtenChecksum", checksumOfWritten(launch, tally))
-      .list("linesByXcd", touched.linesByXcd(), launch.xcds);
+      .list("linesByXcd", touched.linesByXcd(), launch.xcds)
+      .raw("allocations", allocationsText(launch, tally));
   return json.end();
 }
 
@@ -130,10 +190,11 @@ std::string countersText(const Launch& launch) {
   const Geometry& shape = launch.geometry;
   const uint64_t wavesPerGroup = (shape.blockSize() + kLanes - 1) / kLanes;
   const uint64_t ldsBytes = kernel.ldsBytes + shape.dynamicLdsBytes;
-  const uint64_t resident =
-      wavesPerGroup * workgroupsPerComputeUnit(kernel, launch.kernel.target, shape.blockSize(), ldsBytes);
+  const uint32_t workgroupsPerUnit =
+      workgroupsPerComputeUnit(kernel, launch.kernel.target, shape.blockSize(), ldsBytes);
   char wavesPerSimd[16];
-  std::snprintf(wavesPerSimd, sizeof wavesPerSimd, "%g", static_cast<double>(resident) / 4);
+  std::snprintf(wavesPerSimd, sizeof wavesPerSimd, "%g",
+                static_cast<double>(wavesPerGroup * workgroupsPerUnit) / 4);
   Json json;
   json.text("kernel", kernel.name)
       .list("grid", shape.grid, 3)
@@ -142,10 +203,13 @@ std::string countersText(const Launch& launch) {
       .number("vectorRegisters", kernel.vectorRegisters)
       .number("ldsBytes", ldsBytes)
       .raw("wavesPerSimd", wavesPerSimd)
+      .number("workgroupsPerComputeUnit", workgroupsPerUnit)
       .raw("instructions", instructions.end())
       .raw("clocks", simdClocks.end());
   if (launch.options.counters == Counting::full) {
-    json.raw("memory", memoryText(launch, tally)).raw("profile", profileText(launch, tally));
+    json.raw("memory", memoryText(launch, tally))
+        .raw("workgroups", workgroupsText(tally))
+        .raw("profile", profileText(launch, tally));
   }
   return json.end();
 }

@@ -63,7 +63,10 @@ uint64_t runPlain(Wave& wave, uint64_t budget, uint64_t* counts) {
     if (!execute) break;
     wave.pc = index + instruction.dwords;
     executed++;
-    if (kCount) counts[index]++;
+    if (kCount) {
+      counts[index]++;
+      wave.issued++;
+    }
     execute(wave, instruction);
     if (wave.status != WaveStatus::running) break;
   }
@@ -109,7 +112,10 @@ bool stepModified(Wave& wave, uint64_t* counts) {
   Instruction moved = wave.code[index];
   wave.pc = index + moved.dwords;
   if (wave.skipsVector && isSkipped(moved)) return true;
-  if (counts) counts[index]++;
+  if (counts) {
+    counts[index]++;
+    wave.issued++;
+  }
   if (wave.gprIndex && !applyGprIndex(wave, &moved)) {
     raiseFault(wave, FaultKind::illegalInstruction, -1, 0, 0, "s_set_gpr_idx leaves the vector registers");
     return false;

@@ -40,8 +40,8 @@ namespace EMULATOR_LEVEL {
 /// Counts an access, and performs it or queues it for late delivery, as the wave's options are (delivery.cc).
 void intercept(Wave& wave, const Instruction& instruction, const Access& access, Perform perform,
                uint8_t counters);
-/// Queues an access without an effect, under late delivery (delivery.cc).
-void deferNothing(Wave& wave, const Instruction& instruction, uint8_t counters);
+/// The same for an access without an effect (delivery.cc).
+void interceptNothing(Wave& wave, const Instruction& instruction, uint8_t counters);
 
 /// The one door to memory: every access passes here, checked and ready to take effect.
 template <Perform kPerform>
@@ -62,7 +62,7 @@ inline bool beginAccess(Wave& wave, const Instruction& instruction, uint8_t coun
   access.lanes = wave.exec();
   access.outside = access.partial = 0;
   if (access.lanes) return true;
-  if (wave.pending) deferNothing(wave, instruction, counters);
+  if (wave.intercepts) interceptNothing(wave, instruction, counters);
   return false;
 }
 

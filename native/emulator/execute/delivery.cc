@@ -133,7 +133,7 @@ void defer(Wave& wave, const Instruction& instruction, const Access& access, Per
 
 void intercept(Wave& wave, const Instruction& instruction, const Access& access, Perform perform,
                uint8_t counters) {
-  if (wave.tally) wave.tally->countAccess(wave, instruction, access);
+  if (wave.tally) wave.tally->calls->access(wave, instruction, access);
   if (wave.pending) {
     defer(wave, instruction, access, perform, counters);
   } else {
@@ -141,8 +141,9 @@ void intercept(Wave& wave, const Instruction& instruction, const Access& access,
   }
 }
 
-void deferNothing(Wave& wave, const Instruction& instruction, uint8_t counters) {
-  enqueue(wave, instruction, counters);
+void interceptNothing(Wave& wave, const Instruction& instruction, uint8_t counters) {
+  if (wave.tally && counters & kVmCount) wave.tally->current.loads[wave.index].issueVector(0);
+  if (wave.pending) enqueue(wave, instruction, counters);
 }
 
 void settleAccesses(Wave& wave) {
@@ -163,6 +164,7 @@ void settleAccesses(Wave& wave) {
 }
 
 void waitForAccesses(Wave& wave, unsigned vm, unsigned lgkm) {
+  if (wave.tally) wave.tally->calls->wait(wave, vm, lgkm);
   if (!wave.pending) return;
   drain(wave, kVmCount, vm);
   drain(wave, kLgkmCount, lgkm);

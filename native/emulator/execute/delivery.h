@@ -33,8 +33,8 @@ struct PendingAccesses {
 
 namespace EMULATOR_LEVEL {
 
-/// s_waitcnt: returns when at most `vm` and `lgkm` accesses are outstanding. Does nothing without late
-/// delivery.
+/// s_waitcnt: returns when at most `vm` and `lgkm` accesses are outstanding. Without late delivery it is
+/// counted at most.
 void waitForAccesses(Wave& wave, unsigned vm, unsigned lgkm);
 
 /// s_barrier: what the workgroup's other waves may count on takes effect in memory, waits or not.

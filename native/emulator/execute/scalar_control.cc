@@ -216,7 +216,7 @@ void barrier(Wave& wave, const Instruction&) {
 
 void waitCounters(Wave& wave, const Instruction& i) {
   // vmcnt has its upper two bits in 15:14, lgkmcnt lies in 11:8; expcnt counts nothing that kernels do.
-  if (!wave.pending) return;
+  if (!wave.intercepts) return;
   const uint32_t fields = static_cast<uint32_t>(i.offset);
   waitForAccesses(wave, (fields & 15) | (fields >> 14 & 3) << 4, fields >> 8 & 15);
 }

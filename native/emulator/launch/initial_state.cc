@@ -134,6 +134,7 @@ void initialise(Wave& wave, const Launch& launch, uint32_t index) {
   wave.status = WaveStatus::running;
   wave.scratchBytes = kernel.scratchBytes;
   wave.index = index;
+  wave.issued = 0;
   wave.clock = 0;
   writeConstants(wave);
   if (traits(launch.kernel.target).architectedFlatScratch) {

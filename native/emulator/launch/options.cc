@@ -41,16 +41,22 @@ bool parseChoice(const std::string& text, const char* no, const char* yes, bool*
   return true;
 }
 
-bool parseCounting(const std::string& text, Counting* out) {
-  if (text == "off") {
-    *out = Counting::off;
+/// off | basic | full | sample:N
+bool parseCounting(const std::string& text, Options* out) {
+  uint64_t sample = 0;
+  if (text.rfind("sample:", 0) == 0) {
+    if (!parseNumber(text.substr(7), &sample) || sample == 0) return false;
+    out->counters = Counting::full;
+  } else if (text == "off") {
+    out->counters = Counting::off;
   } else if (text == "basic") {
-    *out = Counting::basic;
+    out->counters = Counting::basic;
   } else if (text == "full") {
-    *out = Counting::full;
+    out->counters = Counting::full;
   } else {
     return false;
   }
+  out->sample = sample;
   return true;
 }
 
@@ -89,7 +95,7 @@ bool apply(const std::string& name, const std::string& value, Options* options) 
   if (name == "UNINITIALISED") return parseChoice(value, "allow", "report", &options->reportUninitialised);
   if (name == "PRELOAD") return parseChoice(value, "off", "on", &options->kernargPreload);
   if (name == "INSTRUCTION_LIMIT") return parseNumber(value, &options->instructionLimit);
-  if (name == "COUNTERS") return parseCounting(value, &options->counters);
+  if (name == "COUNTERS") return parseCounting(value, options);
   if (name == "TRACE") return parseTrace(value, &options->trace);
   if (name == "TRACE_FILE") return parseTraceFile(value, &options->traceFile);
   if (name == "CPU") return selectEngine(value.c_str());
@@ -133,7 +139,7 @@ bool setOption(const std::string& name, const std::string& value) {
 
 bool isOption(const std::string& name, const std::string& value) {
   Options unused;
-  return apply(name, value, &unused);
+  return apply(name, value, &unused) && !unused.sample;
 }
 
 }  // namespace emulator

@@ -18,7 +18,7 @@ struct Schedule {
 enum class Counting : uint8_t {
   off,
   basic,  ///< instructions and the clocks that they take
-  full,   ///< what memory instructions move and touch, and all of it for each instruction
+  full,   ///< what memory instructions move and touch, and all of it for each instruction and workgroup
 };
 
 /// The wave whose instructions are written out.
@@ -37,7 +37,10 @@ struct Options {
                                       ///< for allocations made from now on
   bool kernargPreload = true;         ///< PRELOAD=off: start at the entry for firmware that does not preload
   uint64_t instructionLimit = 0;      ///< per wave; 0: none
-  Counting counters = Counting::off;  ///< COUNTERS=off|basic|full
+  Counting counters = Counting::off;  ///< COUNTERS=off|basic|full|sample:N
+  /// COUNTERS=sample:N, as full: the most workgroups of a launch that are run, the others are left out, and
+  /// so their results; 0: all. The environment cannot ask for it.
+  uint64_t sample = 0;
   std::shared_ptr<const TraceRequest> trace;  ///< TRACE=KERNEL:WORKGROUP:WAVE; null: none
   std::string traceFile;                      ///< what traces are appended to; "": standard error
   unsigned threads = 0;                       ///< host threads that run workgroups; 0: one per processor
@@ -49,7 +52,7 @@ Options currentOptions();
 /// Sets the option that the variable ROCM_EMULATOR_<name> would, e.g. "SCHEDULE", "turn:8". False where there
 /// is no such option or value.
 bool setOption(const std::string& name, const std::string& value);
-/// Whether there is that option and it takes that value.
+/// Whether there is that option and it takes that value from the environment.
 bool isOption(const std::string& name, const std::string& value);
 
 }  // namespace emulator

@@ -164,7 +164,6 @@ void runWorkgroup(Launch& launch, uint64_t number) {
   group.kernargAddress = launch.kernargAddress;
 
   Tally* tally = launch.tallies ? launch.tallies->borrow() : nullptr;
-  if (tally) tally->xcd = static_cast<uint32_t>(number % launch.xcds);
 
   const uint32_t waves = (launch.geometry.blockSize() + kLanes - 1) / kLanes;
   const uint32_t ldsBytes = kernel.ldsBytes + launch.geometry.dynamicLdsBytes;
@@ -180,14 +179,17 @@ void runWorkgroup(Launch& launch, uint64_t number) {
     wave.scratch = scratch + scratchBytes * i;
     wave.group = &group;
     wave.pending = launch.options.lateDelivery ? arena.pending(i) : nullptr;
-    wave.tally = launch.options.counters == Counting::full ? tally : nullptr;
+    wave.tally = tally && tally->calls ? tally : nullptr;
     wave.intercepts = wave.pending || wave.tally;
     initialise(wave, launch, i);
     group.waves.push_back(&wave);
   }
+  const CountingCalls* calls = tally ? tally->calls : nullptr;
+  if (calls) calls->beginWorkgroup(*tally, group, number, static_cast<uint32_t>(number % launch.xcds));
   std::vector<uint64_t> executed(waves);
   const auto trace = WaveTrace::of(launch, number);
   runWaves(launch, group, executed, {tally ? tally->executed.data() : nullptr, trace.get()});
+  if (calls) calls->endWorkgroup(*tally, group);
   if (tally) launch.tallies->giveBack(tally);
   if (!group.fault) return;
   const std::lock_guard<std::mutex> lock(launch.faultMutex);

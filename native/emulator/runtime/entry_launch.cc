@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "counting/count_access.h"
+#include "counting/count_workgroup.h"
 #include "counting/launch_counters.h"
 #include "runtime/module.h"
 #include "runtime/worker_pool.h"
@@ -67,6 +67,26 @@ struct Request {
   bool cooperative;  ///< workgroups may wait for each other
 };
 
+/// The workgroups of a launch that are run: all, or one of each of `most` equal ranges of them (0: all).
+class Sample {
+ public:
+  Sample(uint64_t workgroups, uint64_t most)
+      : workgroups_(workgroups), size_(most ? std::min(most, workgroups) : workgroups) {}
+
+  uint64_t size() const { return size_; }
+  /// The places in the ranges follow no rule, lest they fall in step with a dimension of the grid.
+  uint64_t workgroup(uint64_t index) const {
+    const uint64_t first = index * workgroups_ / size_, end = (index + 1) * workgroups_ / size_;
+    uint64_t random = (index + 1) * 0x9e3779b97f4a7c15;
+    random = (random ^ random >> 32) * 0xd6e8feb86659fd93;
+    const uint64_t fraction = random >> 32;  // of 2^32
+    return first + (fraction * (end - first) >> 32);
+  }
+
+ private:
+  const uint64_t workgroups_, size_;
+};
+
 /// Runs all workgroups at the same time, each on a thread of its own. False where the host lacks the threads.
 bool runTogether(Launch& launch, const std::function<void(uint64_t)>& run) {
   std::vector<std::thread> threads;
@@ -108,7 +128,7 @@ void execute(Stream& stream, const Function& function, const Request& request, c
   launch.cancelled = &device.cancelled();
   if (options.counters != Counting::off) {
     launch.tallies = std::make_unique<Tallies>(function.kernel.program->codeDwords(),
-                                               options.counters == Counting::full ? countAccess : nullptr);
+                                               options.counters == Counting::full ? &kFullCounting : nullptr);
   }
   const auto run = [&](uint64_t number) {
     if (launch.stop || device.cancelled()) return;
@@ -120,7 +140,9 @@ void execute(Stream& stream, const Function& function, const Request& request, c
     }
   };
   if (!request.cooperative) {
-    WorkerPool::instance().forEach(geometry.workgroups(), options.threads, run);
+    const Sample sample(geometry.workgroups(), options.sample);
+    WorkerPool::instance().forEach(sample.size(), options.threads,
+                                   [&](uint64_t index) { run(sample.workgroup(index)); });
   } else if (!runTogether(launch, run)) {
     device.fail(hipErrorOutOfMemory, "the host has no threads left for a cooperative launch");
   }

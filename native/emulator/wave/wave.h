@@ -81,6 +81,7 @@ struct alignas(64) Wave {
   PendingAccesses* pending;
   Tally* tally;     ///< what counts memory accesses; null: nobody does
   bool intercepts;  ///< one of the two is set: `issue` takes the long way
+  uint64_t issued;  ///< instructions executed so far, while somebody counts them
   uint64_t clock;   ///< what s_memtime reads next; counted per wave, so that results never depend on time
 
   uint64_t exec() const { return scalar[reg::execLo] | uint64_t{scalar[reg::execHi]} << 32; }
