@@ -16,7 +16,8 @@ export type ErrorCode =
   | "ERR_KERNEL_NOT_FOUND"
   | "ERR_KERNEL_UNTRUSTED"
   | "ERR_DISPOSED"
-  | "ERR_OUT_OF_BLOCKS";
+  | "ERR_OUT_OF_BLOCKS"
+  | "ERR_FLEX_TRACE";
 
 /** The details of an error beside its code and message. */
 export interface ErrorDetails {

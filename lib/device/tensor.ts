@@ -1,6 +1,7 @@
 import { checkInteger, checkOptions } from "../arguments.js";
 import { checkDType, type DType, itemSize } from "../dtype.js";
 import { describe, invalidArgument, RocmAttentionError } from "../errors.js";
+import { type FlexOperand, type FlexValue, readTensor } from "../flex/value.js";
 import { DeviceObject } from "./context.js";
 import { elementSource, gather, type TypedArray, toFloat32, typedArray } from "./elements.js";
 import type { HostBytes } from "./host-bytes.js";
@@ -210,6 +211,15 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
       throw invalidArgument("data", `${this.byteLength} bytes`, `${source.byteLength}`);
     }
     await writePieces(stream, this.#storage, this.#pointer, source);
+  }
+
+  /**
+   * Within a score or mask function of FLEX_ATTENTION: the element at traced indices, as many as the tensor has dimensions;
+   * 0 where one is out of range. float32, float16 and bfloat16 give a float32, int32 and uint8 an int32. ERR_FLEX_TRACE,
+   * where the tensor is not contiguous or of another dtype too.
+   */
+  at(...indices: readonly FlexOperand[]): FlexValue {
+    return readTensor(this, indices);
   }
 
   /** The tensor as `JSON.stringify` writes it: no elements. */

@@ -9,9 +9,9 @@ const lib = fileURLToPath(new URL("../../../lib", import.meta.url));
 const FLOORS: readonly (readonly string[])[] = [
   ["errors"],
   ["arguments", "dtype", "log"],
-  ["float8"],
+  ["float8", "flex"],
   ["config"],
-  ["catalog", "flex"],
+  ["catalog"],
   ["native"],
   ["device"],
   ["kernels"],

@@ -1,0 +1,66 @@
+import type { Node } from "./graph.js";
+import { type InputName, OPERATIONS } from "./operations.js";
+import { KEY_REGISTERS, type Program, ROW_REGISTERS, type Section } from "./program.js";
+
+/** The values of a program's inputs but the score. */
+export type Position = Readonly<Record<Exclude<InputName, "score">, number>>;
+
+/** The element of captured tensor number `tensor`. */
+export type Reader = (tensor: number, element: number) => number;
+
+/**
+ * A program on the host, register by register as the device runs it: integers and floats are rounded as there, but what
+ * depends on the score is computed in float64.
+ */
+export class Evaluator {
+  readonly #row = new Float64Array(ROW_REGISTERS);
+  readonly #key = new Float64Array(KEY_REGISTERS);
+  readonly #rowOperands: ReadonlyMap<Node, number>;
+
+  constructor(
+    private readonly program: Program,
+    private readonly read: Reader,
+  ) {
+    this.#rowOperands = new Map(program.row.placed.map(({ node, register }) => [node, register]));
+  }
+
+  /** Computes the values of a row. `position.key` is of no account. */
+  beginRow(position: Position): void {
+    this.#run(this.program.row, this.#row, position, 0);
+  }
+
+  /** Whether the row that was begun sees a key. */
+  sees(position: Position): boolean {
+    const { mask } = this.program;
+    return mask.root === null || this.#run(mask, this.#key, position, 0) !== 0;
+  }
+
+  /** The score of a key from the scaled product. */
+  score(position: Position, score: number): number {
+    const section = this.program.score;
+    return section.root === null ? score : this.#run(section, this.#key, position, score);
+  }
+
+  #run({ placed, root }: Section, registers: Float64Array, position: Position, score: number): number {
+    const own = new Map<Node, number>();
+    const valueAt = (node: Node) =>
+      node.kind === "constant"
+        ? node.immediate
+        : node.perKey
+          ? registers[own.get(node)!]!
+          : this.#row[this.#rowOperands.get(node)!]!;
+    for (const { node, register } of placed) {
+      own.set(node, register);
+      registers[register] = this.#compute(node, node.operands.map(valueAt), position, score);
+    }
+    return root === null ? 0 : valueAt(root);
+  }
+
+  #compute(node: Node, [a = 0, b = 0, c = 0]: readonly number[], position: Position, score: number): number {
+    const { kind, input, operation, immediate, fromScore } = node;
+    if (kind === "constant") return immediate;
+    if (kind === "input") return input === "score" ? score : position[input!];
+    if (operation!.startsWith("read")) return a < 0 ? 0 : this.read(immediate, a);
+    return OPERATIONS[operation!].apply(fromScore ? Number : Math.fround, a, b, c, immediate);
+  }
+}

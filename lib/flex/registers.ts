@@ -1,0 +1,84 @@
+import { type Node, traceError } from "./graph.js";
+import { shortText } from "./text.js";
+
+/** A node with the register that its value goes to. */
+export interface Placed {
+  readonly node: Node;
+  readonly register: number;
+}
+
+/**
+ * The order in which the nodes of a section are computed: operands first, and of an operation's operands the one first that
+ * needs more registers (Sethi and Ullman), so that as few values as possible wait for each other. `operandsOf`: the
+ * operands of a node that the section computes.
+ */
+export function inOrder(roots: readonly Node[], operandsOf: (node: Node) => readonly Node[]): Node[] {
+  const needs = new Map<Node, number>();
+  const need = (node: Node) => needs.get(node)!;
+  visit(roots, operandsOf, (node) => {
+    const sorted = operandsOf(node)
+      .map(need)
+      .sort((a, b) => b - a);
+    needs.set(node, Math.max(1, ...sorted.map((count, waiting) => count + waiting)));
+  });
+  const order: Node[] = [];
+  const heaviestFirst = (node: Node) => [...operandsOf(node)].sort((a, b) => need(b) - need(a));
+  visit(roots, heaviestFirst, (node) => void order.push(node));
+  return order;
+}
+
+/** Calls `leave` for every node that the roots are computed from, after its operands. A loop: programs may be deep. */
+function visit(
+  roots: readonly Node[],
+  operandsOf: (node: Node) => readonly Node[],
+  leave: (node: Node) => void,
+): void {
+  const done = new Set<Node>();
+  for (const root of roots) {
+    const open: { node: Node; next: readonly Node[]; at: number }[] = [];
+    const enter = (node: Node) => {
+      if (done.has(node)) return;
+      done.add(node);
+      open.push({ node, next: operandsOf(node), at: 0 });
+    };
+    enter(root);
+    while (open.length > 0) {
+      const top = open.at(-1)!;
+      if (top.at < top.next.length) enter(top.next[top.at++]!);
+      else leave(open.pop()!.node);
+    }
+  }
+}
+
+/**
+ * Gives each node of a section a register from its computation to its last use; `kept` ones keep theirs. ERR_FLEX_TRACE
+ * where more than `count` values wait for their use at once.
+ */
+export function allocate(
+  order: readonly Node[],
+  kept: ReadonlySet<Node>,
+  count: number,
+  what: string,
+): Placed[] {
+  const lastUse = new Map<Node, number>();
+  for (const [at, { operands }] of order.entries()) for (const one of operands) lastUse.set(one, at);
+  const free = Array.from({ length: count }, (_, i) => count - 1 - i);
+  const registers = new Map<Node, number>();
+  return order.map((node, at) => {
+    // Operands are read before the result is written: it may take the register of one.
+    for (const operand of new Set(node.operands)) {
+      const register = registers.get(operand);
+      if (register === undefined || kept.has(operand) || lastUse.get(operand) !== at) continue;
+      free.push(register);
+    }
+    const register = free.pop();
+    if (register === undefined) {
+      throw traceError(
+        `expected a program of at most ${count} ${what} at a time, received one that needs more at ${shortText(node)}: ` +
+          "compute less of it in advance, or put it into a tensor",
+      );
+    }
+    registers.set(node, register);
+    return { node, register };
+  });
+}
