@@ -58,7 +58,9 @@ export { type BlockCopy, KvCache } from "./kv-cache/cache.js";
 export { type CacheTensors, KvCacheLayer, type LayerPart } from "./kv-cache/layer.js";
 export type { CacheLayout, CachePart, LayoutName, PartName } from "./kv-cache/layouts.js";
 export { type Logger, type LogLevel, setLogger } from "./log.js";
+export { type CacheWriteOptions, reshapeAndCache, reshapeAndCacheFlash } from "./ops/cache-write.js";
 export type { AttentionCall } from "./ops/call.js";
+export { type GatherCacheOptions, gatherCache } from "./ops/gather.js";
 export type { Capabilities, KernelChoice, Limits } from "./selection/capabilities.js";
 export { explain, type SelectionOptions, selectBackend } from "./selection/explain.js";
 export type {

@@ -1,7 +1,7 @@
 // Writes docs/backends.md and docs/environment.md from the tables that selection itself reads (as built in dist/).
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describeSizes } from "../dist/catalog/sizes.js";
+import * as sizes from "../dist/catalog/sizes.js";
 import { LAYOUT_SHAPES } from "../dist/kv-cache/layouts.js";
 import { BUILTIN_BACKENDS } from "../dist/selection/backends.js";
 import { PUBLISHED_CATALOG } from "../dist/selection/planned.js";
@@ -13,6 +13,6 @@ import { root } from "./setup/paths.mjs";
 mkdirSync(join(root, "docs"), { recursive: true });
 writeFileSync(
   join(root, "docs/backends.md"),
-  backendsPage(BUILTIN_BACKENDS, PUBLISHED_CATALOG, describeSizes, LAYOUT_SHAPES),
+  backendsPage(BUILTIN_BACKENDS, PUBLISHED_CATALOG, sizes, LAYOUT_SHAPES),
 );
 writeFileSync(join(root, "docs/environment.md"), environmentPage(VARIABLES));

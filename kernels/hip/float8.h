@@ -1,48 +1,48 @@
-// 8-bit floats with four bits of exponent, as the target has them: FNUZ on gfx942, OCP on gfx950, none on
-// gfx90a.
+// 8-bit floats with four bits of exponent, of the kind that the target has: FNUZ on gfx942, OCP on gfx950.
 #pragma once
 
 #include <hip/hip_runtime.h>
 
-using Float8 = uint8_t;
-
-#ifdef __gfx90a__
-constexpr bool kHasFloat8 = false;
-#else
-constexpr bool kHasFloat8 = true;
-#endif
-
-#ifdef __gfx950__
-constexpr float kLargestFloat8 = 448.0f;
-#else
+#ifdef __gfx942__
 constexpr float kLargestFloat8 = 240.0f;
+#else
+constexpr float kLargestFloat8 = 448.0f;
 #endif
 
-// Four numbers as floats.
-static inline __device__ auto widen_float8([[maybe_unused]] uint32_t four) {
-  using Floats4 = float __attribute__((ext_vector_type(4)));
-#ifndef __gfx90a__
-  const auto low = __builtin_amdgcn_cvt_pk_f32_fp8(four, false),
-             high = __builtin_amdgcn_cvt_pk_f32_fp8(four, true);
-  return Floats4{low[0], low[1], high[0], high[1]};
-#else
-  return Floats4{};
-#endif
+using Floats8 = float __attribute__((ext_vector_type(8)));
+
+// Eight of them, the first in the lowest byte.
+using Float8s8 = uint2;
+
+// Rounds to the nearest, ties to even. What is too large saturates, infinities too; NaN stays NaN.
+static inline __device__ Float8s8 to_float8(Floats8 values) {
+  // The median of three numbers is one of the other two where the first is NaN.
+  for (int i = 0; i < 8; i++) {
+    const float saturated = __builtin_amdgcn_fmed3f(values[i], -kLargestFloat8, kLargestFloat8);
+    values[i] = values[i] == values[i] ? saturated : values[i];
+  }
+  Float8s8 rounded;
+  for (int i = 0; i < 2; i++) {
+    const int low = __builtin_amdgcn_cvt_pk_fp8_f32(values[4 * i], values[4 * i + 1], 0, false);
+    rounded[i] = __builtin_amdgcn_cvt_pk_fp8_f32(values[4 * i + 2], values[4 * i + 3], low, true);
+  }
+  return rounded;
 }
 
-// Rounds four numbers, to nearest even. None may be larger than kLargestFloat8.
-static inline __device__ uint32_t round_to_float8([[maybe_unused]] float a, [[maybe_unused]] float b,
-                                                  [[maybe_unused]] float c, [[maybe_unused]] float d) {
-#ifndef __gfx90a__
-  const int low = __builtin_amdgcn_cvt_pk_fp8_f32(a, b, 0, false);
-  return __builtin_amdgcn_cvt_pk_fp8_f32(c, d, low, true);
-#else
-  return 0;
-#endif
+static inline __device__ Floats8 from_float8(Float8s8 stored) {
+  Floats8 values;
+  for (int i = 0; i < 2; i++) {
+    const auto low = __builtin_amdgcn_cvt_pk_f32_fp8(stored[i], false);
+    const auto high = __builtin_amdgcn_cvt_pk_f32_fp8(stored[i], true);
+    values[4 * i] = low[0];
+    values[4 * i + 1] = low[1];
+    values[4 * i + 2] = high[0];
+    values[4 * i + 3] = high[1];
+  }
+  return values;
 }
 
-// What is too large becomes the largest number; NaN stays.
-static inline __device__ float saturate_to_float8(float value) {
-  const float inside = fminf(fmaxf(value, -kLargestFloat8), kLargestFloat8);
-  return value != value ? value : inside;
+// A scale that the caller has given as a number, or in memory.
+static inline __device__ float chosen_scale(float number, const float* tensor) {
+  return tensor == nullptr ? number : *tensor;
 }

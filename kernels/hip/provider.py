@@ -12,12 +12,7 @@ FLAGS = ("-Wall", "-Wextra", "-Werror", "-fgpu-flush-denormals-to-zero", *clang.
 TYPES = {"float": "float32", "int": "int32"}
 
 DTYPES = ("bfloat16", "float16")
-HEAD_SIZES = (32, 64, 96, 128, 160, 192, 224, 256)
 DECODE_HEAD_SIZES = (64, 96, 128, 192, 256)
-AITER_HEAD_SIZES = (64, 128, 256)
-SMOKE_HEAD_SIZES = (96, 128)
-# Dtypes of the cache, as `serves` has them, by whether the target has fp8.
-CACHES = {False: ("auto",), True: ("auto",)}
 
 
 def instance(operation, source, defines, workgroup_size, serves, grid, tile=None, suffix=""):
@@ -26,42 +21,57 @@ def instance(operation, source, defines, workgroup_size, serves, grid, tile=None
     return Instance(f"{NAME}.{operation}{suffix}", operation, description, serves, grid, tile or {})
 
 
-def cache_write(operation, layouts):
-    """A kernel that moves elements of 16 bits, whatever they mean, of heads of any size in whole 16 bytes."""
-    serves = {"dtypes": list(DTYPES), "headSizes": {"oneOf": list(HEAD_SIZES)},
-              "features": dict.fromkeys(FEATURES, "irrelevant"), "kvCacheDtypes": ["auto"],
-              "blockSizes": {"multipleOf": 16}, "layouts": layouts}
-    return instance(operation, operation, {}, 128, serves, "(numTokens)")
+# Layouts whose blocks hold groups of elements, and those whose slots hold whole heads.
+GROUPED = ("split", "shuffled")
+STRIDED = ("paired", "halves")
+
+
+def cache_kernel(operation, source, layouts, grid, dtypes, stored):
+    """A kernel that brings heads of any size, a multiple of 16 bytes, into a cache or out of it.
+
+    Elements of 16 bits are moved whatever they mean, so that one kernel is for both of their types.
+    """
+    is_fp8 = stored == "fp8"
+    defines = {"DTYPE": dtypes[0], **({"STORED_FP8": 1} if is_fp8 else {})}
+    serves = {"dtypes": list(dtypes), "headSizes": {"multipleOf": 16 if is_fp8 and layouts == GROUPED else 8},
+              "features": dict.fromkeys(FEATURES, "irrelevant"), "kvCacheDtypes": [stored], "layouts": list(layouts)}
+    suffix = source.removeprefix(operation).replace("_", ".") + (f".{dtypes[0]}.fp8" if is_fp8 else "")
+    return instance(operation, source, defines, 128, serves, grid, {"tokens": 16, "heads": 1}, suffix)
+
+
+def cache_kernels(target, dtypes):
+    """The kernels between dense keys and values and a cache: first as they are, then through fp8."""
+    stored = [(DTYPES, "auto"), *(((dtype,), "fp8") for dtype in dtypes if TARGETS[target]["fp8"])]
+    tokens, rows = (f"(ceil({name} / tokens), numKvHeads)" for name in ("numTokens", "numRows"))
+    kernels = (("reshape_and_cache", "reshape_and_cache", GROUPED, tokens),
+               ("reshape_and_cache_flash", "reshape_and_cache_flash", STRIDED, tokens),
+               ("gather_cache", "gather_cache", GROUPED, rows),
+               ("gather_cache", "gather_cache_flash", STRIDED, rows))
+    return [cache_kernel(*kernel, *kind) for kernel in kernels for kind in stored]
 
 
 # Decided at run time: one that is off costs a branch of the whole wave.
 RUNTIME = dict.fromkeys(FEATURES, "runtime")
 
 
-# The layouts of paged_cache.h, and the caches that lie so.
-LAYOUTS = {"split": ["split"], "shuffled": ["shuffled"], "token_major": ["paired", "halves"]}
+def decode(operation, dtype, head_size, workgroup_size, serves, grid, tile):
+    serves = {"dtypes": [dtype], "headSizes": {"oneOf": [head_size]}, **serves}
+    return instance(operation, operation, {"DTYPE": dtype, "HEAD_SIZE": head_size}, workgroup_size, serves, grid, tile,
+                    f".{dtype}.d{head_size}")
 
 
-def decode(operation, kind, defines, workgroup_size, serves, grid, tile):
-    dtype, size = defines["DTYPE"], defines["HEAD_SIZE"]
-    serves = {"dtypes": [dtype], "headSizes": {"oneOf": [size]}, **serves}
-    return instance(operation, operation, defines, workgroup_size, serves, grid, tile, f".{kind}.d{size}")
-
-
-def paged_attention(dtype, head_size, layout="split", cache="auto", rows=16):
+def paged_attention(dtype, head_size):
     # A sink joins when segments merge.
-    serves = {"features": RUNTIME, "kvCacheDtypes": [cache], "blockSizes": {"multipleOf": 16},
-              "layouts": LAYOUTS[layout], "attentionTypes": ["decoder"]}
-    defines = {"DTYPE": dtype, "HEAD_SIZE": head_size, "LAYOUT": layout, "CACHE": cache, "PRODUCTS": "elements", "ROWS": rows}
-    return decode("paged_attention", f"{dtype}.{cache}.{layout}.r{rows}", defines, 256, serves,
+    serves = {"features": {**RUNTIME, "sinks": "irrelevant"}, "kvCacheDtypes": ["auto"], "blockSizes": {"multipleOf": 16},
+              "layouts": ["split"], "attentionTypes": ["decoder"]}
+    return decode("paged_attention", dtype, head_size, 256, serves,
                   "(numKvHeads, numSequences * ceil(queryTokens * group / rows), maxSegments)",
-                  {"rows": rows, "keys": 64 if cache == "fp8" else 32})
+                  {"rows": 16, "keys": 128})
 
 
 def paged_attention_reduce(dtype, head_size):
     features = {**RUNTIME, "alibi": "irrelevant", "logitsSoftCap": "irrelevant"}
-    return decode("paged_attention_reduce", dtype, {"DTYPE": dtype, "HEAD_SIZE": head_size}, 64, {"features": features},
-                  "(numSequences * queryTokens, numHeads, headSize / slice)", {"slice": 32})
+    return decode("paged_attention_reduce", dtype, head_size, 64, {"features": features}, "(numSequences * queryTokens, numHeads)", {})
 
 
 def merge_attention_states(dtype):
@@ -70,34 +80,15 @@ def merge_attention_states(dtype):
                     suffix=f".{dtype}")
 
 
-def decode_instances(target, chosen):
-    """The instances of paged decode.
-
-    ROCM_ATTN's layout, split, in every head size that models have; the others, for backends of AITER, in those that AITER
-    has. Tiles of 32 rows read the keys and values of a sequence once for 4 new tokens of 8 heads, where 16 rows take two
-    workgroups; for heads of more than 128 elements their operands do not fit into the registers.
-    """
-    dtypes = ("bfloat16",) if chosen == "smoke" else DTYPES
-    kept = SMOKE_HEAD_SIZES if chosen == "smoke" else DECODE_HEAD_SIZES
-    found = []
-    for dtype in dtypes:
-        found += [paged_attention_reduce(dtype, size) for size in kept]
-        for layout, sizes in {"split": DECODE_HEAD_SIZES, "shuffled": AITER_HEAD_SIZES, "token_major": AITER_HEAD_SIZES}.items():
-            for size in [size for size in sizes if size in kept]:
-                for cache in CACHES[TARGETS[target]["fp8"] is not None]:
-                    for rows in (16, 32) if size <= 128 else (16,):
-                        found.append(paged_attention(dtype, size, layout, cache, rows))
-    return found
-
-
 def instances(target, chosen):
     """The instances of a set: "smoke" proves that a target works, "all" is everything; the demo launches none of these."""
     if chosen not in ("smoke", "all"):
         return []
-    return [*decode_instances(target, chosen),
-            cache_write("reshape_and_cache", ["split"]),
-            cache_write("reshape_and_cache_flash", ["paired", "halves"]),
-            *map(merge_attention_states, ("bfloat16",) if chosen == "smoke" else DTYPES)]
+    dtypes, sizes = (("bfloat16",), (96, 128)) if chosen == "smoke" else (DTYPES, DECODE_HEAD_SIZES)
+    kinds = [(dtype, size) for size in sizes for dtype in dtypes]
+    return [*(make(*kind) for kind in kinds for make in (paged_attention, paged_attention_reduce)),
+            *cache_kernels(target, dtypes),
+            *map(merge_attention_states, dtypes)]
 
 
 def compile(instance, target, folder):

@@ -1,49 +1,63 @@
-// reshape_and_cache: writes each new token's key and value into the paged cache of layout "split".
+// reshape_and_cache: writes each new token's key and value into the paged cache of layout "split" or "shuffled".
 //
-//     keys    [blocks, heads, size / 8, slots, 8]      a piece of 8 elements of a head, slot after slot
-//     values  [blocks, heads, size, slots]             an element of a head, slot after slot
+//     keys    [blocks, heads, size / x, slots, x]        x elements, 16 bytes, of a head, slot after slot
+//     values  [blocks, heads, slots / group, size, group]  an element of a head, slot after slot of a group
 //
-// A workgroup writes one token, a work-item 8 elements of one head at a time. A key's piece stays together:
-// 16 bytes in, 16 bytes out. A value's piece goes to 8 rows of slots; where consecutive tokens have
-// consecutive slots, the L2 joins what their workgroups write into lines.
-#include "pieces.h"
+// A group of values is a block in "split", x slots in "shuffled".
+//
+// Neighbouring lanes hold the same piece of 16 tokens. Where these have consecutive slots, as a prompt's do, a
+// piece of their keys is written in a run, and so is each element of their values: with blocks of 16 tokens
+// what a wave writes is one block's.
+#include "cache.h"
 
 struct KernelArguments {
-  const uint16_t* key;    // [tokens, heads, size]
-  const uint16_t* value;  // [tokens, heads, size]
-  uint16_t* key_cache;
-  uint16_t* value_cache;
-  const int64_t* slot_mapping;  // [tokens]; negative: the token is not written
-  int stride_key_token;         // strides in elements
+  const Element* key;    // [tokens, heads, size]
+  const Element* value;  // [tokens, heads, size]
+  Stored* key_cache;
+  Stored* value_cache;
+  const int64_t* slot_mapping;  // [tokens]; one that the cache does not have: the token is not written
+  const float* key_scale_tensor;  // [1], or null: then the number holds
+  const float* value_scale_tensor;
+  float key_scale;
+  float value_scale;
+  int stride_key_token;  // strides in elements
   int stride_key_head;
   int stride_value_token;
   int stride_value_head;
   int stride_key_block;
   int stride_value_block;
-  int num_kv_heads;
+  int value_group;
+  int num_tokens;
+  int num_blocks;
   int head_size;
   int block_size;
 };
 
-extern "C" __global__ __launch_bounds__(kCacheWorkItems) void reshape_and_cache(KernelArguments of) {
-  const int64_t token = blockIdx.x;
-  const int64_t slot = of.slot_mapping[token];
-  if (slot < 0) return;
-  const int64_t block = slot / of.block_size;
-  const int in_block = slot % of.block_size;
-  const uint16_t* key = of.key + token * of.stride_key_token;
-  const uint16_t* value = of.value + token * of.stride_value_token;
-  uint16_t* keys = of.key_cache + block * of.stride_key_block;
-  uint16_t* values = of.value_cache + block * of.stride_value_block;
+extern "C" __global__ __launch_bounds__(kWorkItems) void reshape_and_cache(KernelArguments of) {
+  const int lane = threadIdx.x % kWave;
+  const int token = blockIdx.x * kTileTokens + lane % kTileTokens;
+  const Slot slot = slot_of(of.slot_mapping, token, of.num_tokens, of.block_size, of.num_blocks);
+  if (!slot.is_there) return;
+  const int head = blockIdx.y;
+  const int first = lane / kTileTokens * kPiece;
+  constexpr int kStep = kTilePieces * kPiece;
 
-  const int pieces = of.head_size / kPiece;
-  for (int i = threadIdx.x; i < of.num_kv_heads * pieces; i += kCacheWorkItems) {
-    const int head = i / pieces;
-    const int first = i % pieces * kPiece;
-    store_piece(keys + (i * of.block_size + in_block) * kPiece,
-                load_piece(key + head * of.stride_key_head + first));
-    const Piece piece = load_piece(value + head * of.stride_value_head + first);
-    uint16_t* row = values + i * kPiece * of.block_size + in_block;
-    for (int element = 0; element < kPiece; element++) row[element * of.block_size] = piece[element];
+  if (threadIdx.x < kWave) {
+    const Element* from = of.key + token * int64_t{of.stride_key_token} + head * int64_t{of.stride_key_head};
+    Stored* to = of.key_cache + slot.block * int64_t{of.stride_key_block};
+    const float inverse = 1.0f / scale_of(of.key_scale, of.key_scale_tensor);
+    for (int element = first; element < of.head_size; element += kStep) {
+      const int place = key_offset(head, element, slot.in_block, of.head_size, of.block_size);
+      piece_at<StoredPiece>(to + place) = stored(piece_at<const Elements8>(from + element), inverse);
+    }
+  } else {
+    const Element* from = of.value + token * int64_t{of.stride_value_token} + head * int64_t{of.stride_value_head};
+    Stored* to = of.value_cache + slot.block * int64_t{of.stride_value_block} +
+                 value_offset(head, slot.in_block, of.head_size, of.block_size, of.value_group);
+    const float inverse = 1.0f / scale_of(of.value_scale, of.value_scale_tensor);
+    for (int element = first; element < of.head_size; element += kStep) {
+      const StoredElements piece = {stored(piece_at<const Elements8>(from + element), inverse)};
+      for (int i = 0; i < kPiece; i++) to[(element + i) * of.value_group] = piece.elements[i];
+    }
   }
 }

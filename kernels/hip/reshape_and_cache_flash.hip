@@ -2,41 +2,50 @@
 // heads, in any order of slots and heads: [blocks, slots, heads, size], [blocks, heads, slots, size], with
 // gaps between them.
 //
-// A workgroup writes one token, a work-item 8 elements of one head at a time: 16 bytes in, 16 bytes out.
-#include "pieces.h"
+// Four neighbouring lanes hold 64 bytes of one token's head, and write them side by side.
+#include "cache.h"
 
 struct KernelArguments {
-  const uint16_t* key;    // [tokens, heads, size]
-  const uint16_t* value;  // [tokens, heads, size]
-  uint16_t* key_cache;
-  uint16_t* value_cache;
-  const int64_t* slot_mapping;  // [tokens]; negative: the token is not written
-  int stride_key_token;         // strides in elements
+  const Element* key;    // [tokens, heads, size]
+  const Element* value;  // [tokens, heads, size]
+  Stored* key_cache;
+  Stored* value_cache;
+  const int64_t* slot_mapping;    // [tokens]; one that the cache does not have: the token is not written
+  const float* key_scale_tensor;  // [1], or null: then the number holds
+  const float* value_scale_tensor;
+  float key_scale;
+  float value_scale;
+  int stride_key_token;  // strides in elements
   int stride_key_head;
   int stride_value_token;
   int stride_value_head;
   int stride_block;  // of keys and values alike
   int stride_slot;
   int stride_head;
-  int num_kv_heads;
+  int num_tokens;
+  int num_blocks;
   int head_size;
   int block_size;
 };
 
-extern "C" __global__ __launch_bounds__(kCacheWorkItems) void reshape_and_cache_flash(KernelArguments of) {
-  const int64_t token = blockIdx.x;
-  const int64_t slot = of.slot_mapping[token];
-  if (slot < 0) return;
-  const int64_t at = slot / of.block_size * of.stride_block + slot % of.block_size * of.stride_slot;
-  const uint16_t* key = of.key + token * of.stride_key_token;
-  const uint16_t* value = of.value + token * of.stride_value_token;
+extern "C" __global__ __launch_bounds__(kWorkItems) void reshape_and_cache_flash(KernelArguments of) {
+  const int lane = threadIdx.x % kWave;
+  const int token = blockIdx.x * kTileTokens + lane / kTilePieces;
+  const Slot slot = slot_of(of.slot_mapping, token, of.num_tokens, of.block_size, of.num_blocks);
+  if (!slot.is_there) return;
+  const int64_t head = blockIdx.y;
+  const int64_t place = slot.block * int64_t{of.stride_block} + slot.in_block * int64_t{of.stride_slot} +
+                        head * of.stride_head;
 
-  const int pieces = of.head_size / kPiece;
-  for (int i = threadIdx.x; i < of.num_kv_heads * pieces; i += kCacheWorkItems) {
-    const int head = i / pieces;
-    const int first = i % pieces * kPiece;
-    const int64_t to = at + static_cast<int64_t>(head) * of.stride_head + first;
-    store_piece(of.key_cache + to, load_piece(key + head * of.stride_key_head + first));
-    store_piece(of.value_cache + to, load_piece(value + head * of.stride_value_head + first));
+  const bool is_key = threadIdx.x < kWave;
+  const int64_t stride_token = is_key ? of.stride_key_token : of.stride_value_token;
+  const int64_t stride_head = is_key ? of.stride_key_head : of.stride_value_head;
+  const Element* from = (is_key ? of.key : of.value) + token * stride_token + head * stride_head;
+  Stored* to = (is_key ? of.key_cache : of.value_cache) + place;
+  const float inverse = 1.0f / (is_key ? scale_of(of.key_scale, of.key_scale_tensor)
+                                       : scale_of(of.value_scale, of.value_scale_tensor));
+  constexpr int kStep = kTilePieces * kPiece;
+  for (int element = lane % kTilePieces * kPiece; element < of.head_size; element += kStep) {
+    piece_at<StoredPiece>(to + element) = stored(piece_at<const Elements8>(from + element), inverse);
   }
 }

@@ -9,17 +9,10 @@ import { invalidArgument } from "../errors.js";
 import type { Float8 } from "../float8.js";
 import type { KvCacheLayer } from "../kv-cache/layer.js";
 import type { AttentionCall } from "../ops/call.js";
+import { checkLse, checkRows, checkScale } from "../ops/operands.js";
 import { capabilitiesOf } from "../selection/registry.js";
 import { AttentionLifecycle, type Chosen, chooseBackend } from "./lifecycle.js";
-import {
-  checkBatch,
-  checkCache,
-  checkLse,
-  checkOutput,
-  checkRows,
-  checkScale,
-  checkSinks,
-} from "./validate.js";
+import { checkBatch, checkCache, checkOutput, checkSinks } from "./validate.js";
 
 /** The tensors of one layer in one step, and where they stand: in a cache, in a batch, on a stream. */
 export interface ForwardOptions {

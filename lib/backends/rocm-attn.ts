@@ -40,9 +40,9 @@ export class RocmAttention implements AttentionBackend<AttentionCall, Plan, Deri
     this.#write = new CacheWrite(write, config);
     this.#whole = new UnifiedAttention(kernels.load("triton:unified_attention_2d"), config);
     if (kernels.has("hip:paged_attention")) {
-      const attends = kernels.load("hip:paged_attention");
+      const [attend] = kernels.load("hip:paged_attention");
       const [reduce] = kernels.load("hip:paged_attention_reduce");
-      this.#decode = new PagedDecode(attends, reduce, config, device.info.computeUnits);
+      this.#decode = new PagedDecode(attend, reduce, config, device.info.computeUnits);
     }
   }
 

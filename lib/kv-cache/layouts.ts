@@ -110,6 +110,14 @@ export function makeLayout(name: LayoutName, sizes: LayoutSizes): CacheLayout | 
   });
 }
 
+/** The heads of a layout of this package for keys and values; null for any other. */
+export function headsOf({ name, parts }: CacheLayout): { numKvHeads: number; headSize: number } | null {
+  const [first = 0, second = 0, third = 0, fourth = 0] = parts[0]!.shape;
+  if (name === "paired" || name === "halves") return { numKvHeads: second, headSize: third };
+  if (name === "split" || name === "shuffled") return { numKvHeads: first, headSize: second * fourth };
+  return null;
+}
+
 function makePart(name: PartName, dtype: DType, shape: readonly number[]): CachePart {
   const bytes = shape.reduce((product, size) => product * size, itemSize(dtype));
   return Object.freeze({ name, dtype, shape: Object.freeze(shape), bytes });

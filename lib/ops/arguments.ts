@@ -3,37 +3,40 @@ import type { ResolvedConfig } from "../config.js";
 import type { Tensor } from "../device/tensor.js";
 import { isFloat8 } from "../float8.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
+import type { KvCacheLayer } from "../kv-cache/layer.js";
 import type { AttentionCall } from "./call.js";
 
-/** Where a launch finds an argument that can change from call to call. */
-type Source = (call: AttentionCall, batch: Batch, alibiSlopes: bigint) => bigint | number;
+/** Rows of heads in memory, [rows, heads, headSize]: a tensor, or what has the same meaning. */
+export interface Rows {
+  readonly pointer: bigint;
+  readonly strides: readonly number[];
+}
 
-/** The arguments that can change, by the names of manifests. A kernel gets those that it has. */
-const SOURCES: Readonly<Record<string, Source>> = {
-  query: ({ query }) => query.pointer,
-  stride_query_token: ({ query }) => query.strides[0]!,
-  stride_query_head: ({ query }) => query.strides[1]!,
+/** Dense keys and values, and the cache that they go to or come from. */
+export interface CacheAccess {
+  readonly key: Rows | null;
+  readonly value: Rows | null;
+  readonly kScale: Tensor | number | null;
+  readonly vScale: Tensor | number | null;
+  readonly cache: KvCacheLayer;
+}
+
+/** Where a launch finds an argument that can change from call to call. */
+type Source<Call> = (call: Call, batch: Batch, alibiSlopes: bigint) => bigint | number;
+
+/** The arguments of kernels that access a cache, by the names of manifests. A kernel gets those that it has. */
+const CACHE_SOURCES: Readonly<Record<string, Source<CacheAccess>>> = {
   key: ({ key }) => key!.pointer,
   stride_key_token: ({ key }) => key!.strides[0]!,
   stride_key_head: ({ key }) => key!.strides[1]!,
   value: ({ value }) => value!.pointer,
   stride_value_token: ({ value }) => value!.strides[0]!,
   stride_value_head: ({ value }) => value!.strides[1]!,
-  output: ({ output }) => output.pointer,
-  stride_output_token: ({ output }) => output.strides[0]!,
-  stride_output_head: ({ output }) => output.strides[1]!,
-  lse: ({ lse }) => lse?.pointer ?? 0n,
-  write_lse: ({ lse }) => (lse === null ? 0 : 1),
-  sinks: ({ sinks }) => sinks?.pointer ?? 0n,
-  alibi_slopes: (_, __, alibiSlopes) => alibiSlopes,
   // A scale is a number, or lies in memory: then the kernel does not look at the number.
   key_scale: ({ kScale }) => numberOf(kScale),
   key_scale_tensor: ({ kScale }) => pointerOf(kScale),
   value_scale: ({ vScale }) => numberOf(vScale),
   value_scale_tensor: ({ vScale }) => pointerOf(vScale),
-  output_scale: ({ outputScale }) => numberOf(outputScale),
-  output_scale_tensor: ({ outputScale }) => pointerOf(outputScale),
-  write_fp8: ({ output }) => (isFloat8(output.dtype) ? 1 : 0),
   key_cache: ({ cache }) => cache.part("key").pointer,
   value_cache: ({ cache }) => cache.part("value").pointer,
   stride_block: ({ cache }) => cache.part("key").blockStride,
@@ -41,6 +44,27 @@ const SOURCES: Readonly<Record<string, Source>> = {
   stride_value_block: ({ cache }) => cache.part("value").blockStride,
   stride_slot: ({ cache }) => cache.part("key").strides[0]!,
   stride_head: ({ cache }) => cache.part("key").strides[1]!,
+  /** Slots of a value's element that lie side by side. */
+  value_group: ({ cache }) => cache.part("value").tensor.shape.at(-1)!,
+  num_blocks: ({ cache }) => cache.numBlocks,
+};
+
+/** The arguments that can change, by the names of manifests. A kernel gets those that it has. */
+const SOURCES: Readonly<Record<string, Source<AttentionCall>>> = {
+  ...CACHE_SOURCES,
+  query: ({ query }) => query.pointer,
+  stride_query_token: ({ query }) => query.strides[0]!,
+  stride_query_head: ({ query }) => query.strides[1]!,
+  output: ({ output }) => output.pointer,
+  stride_output_token: ({ output }) => output.strides[0]!,
+  stride_output_head: ({ output }) => output.strides[1]!,
+  lse: ({ lse }) => lse?.pointer ?? 0n,
+  write_lse: ({ lse }) => (lse === null ? 0 : 1),
+  sinks: ({ sinks }) => sinks?.pointer ?? 0n,
+  alibi_slopes: (_, __, alibiSlopes) => alibiSlopes,
+  output_scale: ({ outputScale }) => numberOf(outputScale),
+  output_scale_tensor: ({ outputScale }) => pointerOf(outputScale),
+  write_fp8: ({ output }) => (isFloat8(output.dtype) ? 1 : 0),
   query_start_loc: (_, batch) => batch.queryStartLocPointer,
   seq_lens: (_, batch) => batch.seqLensPointer,
   block_table: (_, batch) => batch.blockTablePointer,
@@ -84,11 +108,20 @@ export function bindArguments(
   config: ResolvedConfig,
 ): (call: AttentionCall, batch: Batch, alibiSlopes?: bigint) => void {
   plan.set(constants(config));
+  return bind(plan, SOURCES);
+}
+
+/** The function that sets what an access to a cache decides. */
+export function bindCache(plan: LaunchPlan): (access: CacheAccess) => void {
+  return bind(plan, CACHE_SOURCES) as (access: CacheAccess) => void;
+}
+
+function bind<Call>(plan: LaunchPlan, sources: Readonly<Record<string, Source<Call>>>) {
   const bound = plan.argumentNames.flatMap((name) => {
-    const source = Object.hasOwn(SOURCES, name) ? SOURCES[name] : undefined;
+    const source = Object.hasOwn(sources, name) ? sources[name] : undefined;
     return source === undefined ? [] : [{ set: plan.setter(name), source }];
   });
-  return (call, batch, alibiSlopes = 0n) => {
+  return (call: Call, batch: Batch, alibiSlopes = 0n): void => {
     for (const { set, source } of bound) set(source(call, batch, alibiSlopes));
   };
 }

@@ -8,9 +8,6 @@ import type { AttentionCall } from "./call.js";
 import { bindPartials, partialBytes } from "./partials.js";
 import { mostSegments, planSplit, type Split } from "./split.js";
 
-/** Keys that lie in one block; segments begin with one such piece. */
-const PIECE_KEYS = 16;
-
 /** The part of a step that paged decode does. */
 export interface PagedStep extends Split {
   readonly sequences: number;
@@ -37,24 +34,16 @@ export function shortQueries(
 
 /**
  * paged_attention and paged_attention_reduce: sequences with one or a few query tokens, split over their keys, with fp32
- * partial results in the workspace. A sequence of one segment needs neither: its result goes straight to the output.
+ * partial results in the workspace. A split of one segment takes the same way.
  */
 export class PagedDecode {
-  /** By rows of the tile. */
-  readonly #attends;
+  readonly #attend;
   readonly #reduce;
   readonly #config: ResolvedConfig;
   readonly #computeUnits: number;
 
-  /** `attends`: the same kernel in tiles of different rows. */
-  constructor(
-    attends: readonly LaunchPlan[],
-    reduce: LaunchPlan,
-    config: ResolvedConfig,
-    computeUnits: number,
-  ) {
-    this.#attends = attends.map((plan) => bind(plan, config));
-    this.#attends.sort((one, other) => one.plan.row.tile.rows! - other.plan.row.tile.rows!);
+  constructor(attend: LaunchPlan, reduce: LaunchPlan, config: ResolvedConfig, computeUnits: number) {
+    this.#attend = bind(attend, config);
     this.#reduce = bind(reduce, config);
     this.#config = config;
     this.#computeUnits = computeUnits;
@@ -91,42 +80,27 @@ export class PagedDecode {
     stream: Stream,
   ): void {
     const { sequences, queryTokens, maxSegments } = step;
-    const { numHeads, numKvHeads, headSize } = this.#config;
-    const set = ({ bind, partials, setQueryTokens }: Bound) => {
+    const { numHeads, numKvHeads } = this.#config;
+    for (const { bind, partials, setQueryTokens } of [this.#attend, this.#reduce]) {
       bind(call, batch, alibiSlopes);
       setQueryTokens(queryTokens);
       partials(workspace, sequences * queryTokens * numHeads, step);
-    };
-    const attend = this.#attend(queryTokens);
-    set(attend);
-    attend.plan.launch(stream, numKvHeads, sequences * this.#tiles(queryTokens), maxSegments);
-    if (maxSegments === 1) return;
-    const { plan } = this.#reduce;
-    set(this.#reduce);
-    plan.launch(stream, sequences * queryTokens, numHeads, headSize / plan.row.tile.slice!);
+    }
+    this.#attend.plan.launch(stream, numKvHeads, sequences * this.#tiles(queryTokens), maxSegments);
+    this.#reduce.plan.launch(stream, sequences * queryTokens, numHeads);
   }
 
-  /** Keys that a sequence's queries can look at: the window of the first begins anywhere in a piece. */
+  /** Keys that a sequence's queries can look at: the window of the first begins anywhere in what a workgroup takes at a time. */
   #mostKeys(queryTokens: number): number {
     const { slidingWindow } = this.#config;
     if (slidingWindow === null) return Number.POSITIVE_INFINITY;
-    return slidingWindow + queryTokens - 1 + PIECE_KEYS - 1;
+    return slidingWindow + queryTokens - 1 + this.#attend.plan.row.tile.keys! - 1;
   }
 
-  /** Rows (query tokens x heads of a KV head) of a sequence. */
-  #rows(queryTokens: number): number {
-    return (queryTokens * this.#config.numHeads) / this.#config.numKvHeads;
-  }
-
-  /** The kernel in the smallest tile that holds a sequence's rows, else in the largest. */
-  #attend(queryTokens: number): Bound {
-    const rows = this.#rows(queryTokens);
-    return this.#attends.find(({ plan }) => plan.row.tile.rows! >= rows) ?? this.#attends.at(-1)!;
-  }
-
-  /** Tiles of rows of a sequence. */
+  /** Tiles of rows (query tokens x heads of a KV head) of a sequence. */
   #tiles(queryTokens: number): number {
-    return Math.ceil(this.#rows(queryTokens) / this.#attend(queryTokens).plan.row.tile.rows!);
+    const { numHeads, numKvHeads } = this.#config;
+    return Math.ceil((queryTokens * numHeads) / numKvHeads / this.#attend.plan.row.tile.rows!);
   }
 
   /** The entries of `planSplit` that do not change from step to step. */
@@ -136,13 +110,11 @@ export class PagedDecode {
       numKvHeads,
       tilesPerSequence: this.#tiles(queryTokens),
       computeUnits: this.#computeUnits,
-      tileKeys: this.#attend(queryTokens).plan.row.tile.keys!,
+      tileKeys: this.#attend.plan.row.tile.keys!,
       batchInvariant,
     };
   }
 }
-
-type Bound = ReturnType<typeof bind>;
 
 function bind(plan: LaunchPlan, config: ResolvedConfig) {
   const bound = {

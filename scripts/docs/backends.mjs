@@ -31,7 +31,7 @@ const entries = (sizes, layoutShapes) => [
 ];
 
 /** docs/backends.md: what each backend runs, what has a kernel today, and each difference from vLLM. */
-export function backendsPage(backends, catalog, describeSizes, layoutShapes) {
+export function backendsPage(backends, catalog, { describeSizes, matches }, layoutShapes) {
   const rows = entries(describeSizes, layoutShapes);
   const names = Object.entries(backends);
   return `${GENERATED}
@@ -53,11 +53,11 @@ before anything runs. **Today** says for what part of that this version has kern
 not depend on it, \`createAttention\` does (\`ERR_NO_KERNELS_FOR_ARCH\`). Footnotes say where a backend differs from
 vLLM's of the same name (v0.12).
 
-${names.map(([name, table]) => backendSection(name, table, catalog, rows)).join("\n\n")}
+${names.map(([name, table]) => backendSection(name, table, catalog, rows, matches)).join("\n\n")}
 `;
 }
 
-function backendSection(name, capabilities, catalog, entries) {
+function backendSection(name, capabilities, catalog, entries, matches) {
   const built = builtRows(capabilities, catalog);
   const footnotes = [];
   const note = (entry) => {
@@ -70,7 +70,7 @@ function backendSection(name, capabilities, catalog, entries) {
   const rows = entries.map(([entry, title, write, read]) => [
     title + note(entry),
     write(capabilities[entry]),
-    ...(built.length === 0 ? [] : [today(capabilities[entry], write, read, built)]),
+    ...(built.length === 0 ? [] : [today(capabilities[entry], write, read, built, matches)]),
   ]);
   const conditionsOfDecode = capabilities.decode.map((choice) => conditions(choice, entries));
   const phases = Object.entries(PHASES).flatMap(([phase, title]) =>
@@ -134,10 +134,14 @@ function isOf(row, launch) {
 }
 
 /** What of an entry this version has kernels for; nothing where that is all. */
-function today(value, write, read, built) {
+function today(value, write, read, built, matches) {
   if (read === undefined || value === false) return "";
   const values = built.map(read).filter((part) => part !== undefined);
   if (value === true) return values.some(Boolean) ? "" : "planned";
+  if (value.oneOf !== undefined) {
+    const served = value.oneOf.filter((size) => values.some((sizes) => matches(sizes, size)));
+    return served.length === value.oneOf.length ? "" : write({ oneOf: served });
+  }
   const there = new Set(values.flat());
   // In the table's order, then what it covers by a prefix (gfx1100 of gfx11).
   const listed = values.flatMap(({ oneOf = [] }) => oneOf);

@@ -1,6 +1,5 @@
 import type { ResolvedConfig } from "../../lib/config.js";
 import { Device, EMULATED_ARCHS } from "../../lib/device/device.js";
-import type { DType } from "../../lib/dtype.js";
 import { LaunchPlan } from "../../lib/kernels/launch-plan.js";
 import { installedKernels, type LocatedRow, loadKernel } from "../../lib/kernels/store.js";
 import { makeLayout } from "../../lib/kv-cache/layouts.js";
@@ -26,16 +25,9 @@ export const noHipKernels =
 
 /** A plan of one of our kernels. */
 export function hipPlan(device: Device, id: string): LaunchPlan {
-  const [plan] = hipPlans(device, (row) => row.id === id);
-  if (plan === undefined) throw new Error(`no kernel ${id} for ${device.info.arch}`);
-  return plan;
-}
-
-/** Plans of those of our kernels that a test is about. */
-export function hipPlans(device: Device, isMeant: (row: LocatedRow) => boolean): LaunchPlan[] {
-  return hipRows(device.info.arch)
-    .filter(isMeant)
-    .map((row) => new LaunchPlan(loadKernel(device, row), row));
+  const row = hipRows(device.info.arch).find((row) => row.id === id);
+  if (row === undefined) throw new Error(`no kernel ${id} for ${device.info.arch}`);
+  return new LaunchPlan(loadKernel(device, row), row);
 }
 
 /** A configuration as operations take it, of an attention that no backend stands behind. */
@@ -53,7 +45,7 @@ export function operationConfig(
 export function operationLayout(
   name: Parameters<typeof makeLayout>[0],
   { numKvHeads, headSize, blockSize }: AttentionShape,
-  dtype: DType,
+  dtype: "bfloat16" | "float16",
 ) {
   return makeLayout(name, { numKvHeads, headSize, blockSize, dtype, scales: false })!;
 }

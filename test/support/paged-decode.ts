@@ -1,19 +1,15 @@
-import { matches, type Sizes } from "../../lib/catalog/sizes.js";
-import { fp8Encoding } from "../../lib/catalog/targets.js";
 import { createBatch, type Device, type Tensor } from "../../lib/index.js";
 import { KvCache } from "../../lib/kv-cache/cache.js";
-import type { LayoutName } from "../../lib/kv-cache/layouts.js";
+import { CacheWrite } from "../../lib/ops/cache-write.js";
 import type { AttentionCall } from "../../lib/ops/call.js";
 import { PagedDecode } from "../../lib/ops/paged-decode.js";
-import { hipPlans, operationConfig, operationLayout } from "./hip-kernels.js";
-import { type CaseOptions, giveScale } from "./paged-case.js";
+import { hipPlan, operationConfig, operationLayout } from "./hip-kernels.js";
+import type { CaseOptions } from "./paged-case.js";
 import { batchInput, pagedData } from "./paged-data.js";
 import { attend, type Expected, type RowErrors, round, rowErrors } from "./reference.js";
 
-export interface DecodeOptions extends Omit<CaseOptions, "under"> {
+export interface DecodeOptions extends CaseOptions {
   readonly dtype: "bfloat16" | "float16";
-  /** Default: split. */
-  readonly layout?: LayoutName;
   /** Query tokens of a sequence that the kernels take. Default: as many as there are. */
   readonly queryTokens?: number;
   /** What the split is planned for. Default: the device's. */
@@ -29,33 +25,25 @@ export interface Decoded {
 }
 
 /**
- * One step of decodes on random data through paged_attention and paged_attention_reduce. All unused slots, and the
- * workspace, hold NaN.
+ * One step of decodes on random data through reshape_and_cache, paged_attention and paged_attention_reduce. All unused
+ * slots, and the workspace, hold NaN.
  */
 export async function pagedDecode(device: Device, options: DecodeOptions): Promise<Decoded> {
-  const { shape, dtype, lengths, layout = "split", scales, batchInvariant = false } = options;
-  const { numHeads, headSize, blockSize } = shape;
-  const fp8 = scales && fp8Encoding(device.info.arch)!;
-  const data = pagedData({ ...options, fp8Cache: scales && { dtype: fp8!, ...scales } });
-  const { step, blockTable, image, numBlocks } = data;
+  const { shape, dtype, lengths, batchInvariant = false } = options;
+  const { numHeads, numKvHeads, headSize, blockSize } = shape;
+  const { step, blockTable, image, numBlocks, newKeys, newValues } = pagedData(options);
   const { slidingWindow = null, logitsSoftCap = null, alibiSlopes, sinks } = step;
   const config = operationConfig(shape, dtype, { batchInvariant, slidingWindow, logitsSoftCap });
-  const plans = (operation: string) =>
-    hipPlans(
-      device,
-      ({ operation: name, serves }) =>
-        name === operation &&
-        serves.dtypes!.includes(dtype) &&
-        matches(serves.headSizes as Sizes, headSize) &&
-        (serves.layouts?.includes(layout) ?? true) &&
-        (serves.kvCacheDtypes?.includes(scales ? "fp8" : "auto") ?? true),
-    );
-  const [attends, [reduce]] = [plans("paged_attention"), plans("paged_attention_reduce")];
+  const kind = `${dtype}.d${headSize}`;
+  const plans = ["paged_attention", "paged_attention_reduce"].map((name) =>
+    hipPlan(device, `hip.${name}.${kind}`),
+  );
   const computeUnits = options.computeUnits ?? device.info.computeUnits;
-  const decode = new PagedDecode(attends, reduce!, config, computeUnits);
+  const decode = new PagedDecode(plans[0]!, plans[1]!, config, computeUnits);
+  const write = new CacheWrite(hipPlan(device, "hip.reshape_and_cache"), config);
 
-  using cache = new KvCache(device, operationLayout(layout, shape, fp8 ?? dtype), numBlocks, 1);
-  await cache.memory(0).write(image(layout, "after"));
+  using cache = new KvCache(device, operationLayout("split", shape, dtype), numBlocks, 1);
+  await cache.memory(0).write(image("split"));
   const input = batchInput(lengths);
   const tokens = input.queryStartLoc.at(-1)!;
   const limits = {
@@ -81,12 +69,11 @@ export async function pagedDecode(device: Device, options: DecodeOptions): Promi
   const slopes = alibiSlopes && (await uploadRow(Float32Array.from(alibiSlopes), "float32"));
   const call = {
     query: await upload(step.query, numHeads),
+    key: await upload(newKeys, numKvHeads),
+    value: await upload(newValues, numKvHeads),
     output: device.zeros([tokens, numHeads, headSize], dtype),
     lse: device.zeros([tokens, numHeads], "float32"),
     sinks: sinks === undefined ? null : await uploadRow(round(dtype, sinks).bits, dtype),
-    kScale: scales ? await giveScale(device, scales, scales.kScale) : null,
-    vScale: scales ? await giveScale(device, scales, scales.vScale) : null,
-    outputScale: null,
     cache: cache.layer(0),
   } as unknown as AttentionCall;
   const queryTokens = options.queryTokens ?? Math.max(...lengths.map(([, length]) => length));
@@ -94,6 +81,7 @@ export async function pagedDecode(device: Device, options: DecodeOptions): Promi
   const nan = new Uint8Array(bytes).fill(0xff);
   using workspace = await device.upload(nan, { shape: [bytes], dtype: "uint8" });
 
+  write.launch(call, batch, tokens, device.defaultStream);
   const split = decode.plan(lengths.length, queryTokens, Math.max(...input.seqLens));
   decode.launch(call, batch, split, slopes?.pointer ?? 0n, workspace.pointer, device.defaultStream);
   const [output, bits, lse] = await Promise.all([

@@ -32,6 +32,9 @@ function isSmoke(target: string, { dtype, kvCacheDtype, headSize, features }: Ke
   return dtype === "bfloat16" && [80, 96, 128].includes(headSize as number) && (isPlain || isGeneral);
 }
 
+/** What programs call without an attention: no table limits it. */
+const CALLED = ["reshape_and_cache", "reshape_and_cache_flash", "gather_cache"];
+
 const LAUNCHES = Object.values(BUILTIN_BACKENDS).flatMap((capabilities) =>
   PHASES.flatMap((phase) => capabilities[phase]).flatMap(({ launches, limits }) =>
     launches.map((launch) => ({ ...launch, limits: { ...capabilities, ...limits } })),
@@ -48,6 +51,7 @@ describe.each(PACKAGED_TARGETS)("the kernels that are built for %s", (target) =>
 
   it("are named by a backend's table, which accepts what each is made for", () => {
     for (const { id, provider, operation, serves } of installed.kernels) {
+      if (provider === "hip" && CALLED.includes(operation)) continue;
       const { dtypes = [], kvCacheDtypes = [], headSizes, blockSizes, features } = serves;
       const claiming = LAUNCHES.filter(
         (launch) =>

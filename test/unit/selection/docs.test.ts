@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { describeSizes } from "../../../lib/catalog/sizes.js";
+import * as sizes from "../../../lib/catalog/sizes.js";
 import { LAYOUT_SHAPES } from "../../../lib/kv-cache/layouts.js";
 import { BUILTIN_BACKENDS } from "../../../lib/selection/backends.js";
 import { PUBLISHED_CATALOG } from "../../../lib/selection/planned.js";
@@ -14,7 +14,7 @@ function committed(name: string): string {
 
 describe("the generated documentation is what the tables say (node scripts/docs.mjs writes it anew)", () => {
   it("docs/backends.md", () => {
-    const page = backendsPage(BUILTIN_BACKENDS, PUBLISHED_CATALOG, describeSizes, LAYOUT_SHAPES);
+    const page = backendsPage(BUILTIN_BACKENDS, PUBLISHED_CATALOG, sizes, LAYOUT_SHAPES);
     expect(committed("backends.md")).toBe(page);
   });
 

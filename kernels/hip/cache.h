@@ -1,0 +1,88 @@
+// The parts that the kernels which write and read a paged cache have in common: elements as tensors have them
+// and as the cache stores them, and where the layouts "split" and "shuffled" have them.
+//
+// Where STORED_FP8 is defined the cache holds 8-bit floats, which times a scale are the elements; else the
+// elements themselves, whose bits are moved whatever they mean.
+#pragma once
+
+#include "matrix.h"
+
+// Elements that a work-item moves at once: 16 bytes of a tensor.
+constexpr int kPiece = 8;
+constexpr int kWave = 64;
+// A workgroup moves one head of 16 tokens: its first wave keys, its second values. Each wave takes four pieces of
+// every token at a time.
+constexpr int kTileTokens = 16;
+constexpr int kTilePieces = kWave / kTileTokens;
+constexpr int kWorkItems = 2 * kWave;
+
+#ifdef STORED_FP8
+#include "float8.h"
+
+using Stored = uint8_t;
+using StoredPiece = Float8s8;
+constexpr int kGroup = 16;
+
+static inline __device__ float scale_of(float number, const float* tensor) {
+  return chosen_scale(number, tensor);
+}
+
+static inline __device__ StoredPiece stored(Elements8 piece, float inverse) {
+  return to_float8(__builtin_convertvector(piece, Floats8) * inverse);
+}
+
+static inline __device__ Elements8 loaded(StoredPiece piece, float scale) {
+  return __builtin_convertvector(from_float8(piece) * scale, Elements8);
+}
+#else
+using Stored = uint16_t;
+using StoredPiece = Vector<uint16_t, kPiece>;
+constexpr int kGroup = 8;
+
+static inline __device__ float scale_of(float, const float*) { return 1.0f; }
+
+static inline __device__ StoredPiece stored(Elements8 piece, float) {
+  return __builtin_bit_cast(StoredPiece, piece);
+}
+
+static inline __device__ Elements8 loaded(StoredPiece piece, float) {
+  return __builtin_bit_cast(Elements8, piece);
+}
+#endif
+
+union StoredElements {
+  StoredPiece piece;
+  Stored elements[kPiece];
+};
+
+template <typename Piece, typename T>
+static inline __device__ Piece& piece_at(T* pointer) {
+  return *reinterpret_cast<Piece*>(pointer);
+}
+
+// A block of keys [heads, size / group, slots, group], of 16 bytes a group: where an element's group continues.
+static inline __device__ int key_offset(int head, int element, int slot, int head_size, int block_size) {
+  return ((head * head_size + element) / kGroup * block_size + slot) * kGroup + element % kGroup;
+}
+
+// A block of values [heads, slots / group, size, group]: the first of a head's elements; they are `group` apart.
+// In the layout split all slots of a block are one group.
+static inline __device__ int value_offset(int head, int slot, int head_size, int block_size, int group) {
+  return (head * block_size + slot / group * group) * head_size + slot % group;
+}
+
+// Where a token is written: one without a slot, or with one that the cache does not have, nowhere.
+struct Slot {
+  bool is_there;
+  uint32_t block;
+  int in_block;
+};
+
+static inline __device__ Slot slot_of(const int64_t* slot_mapping, int token, int num_tokens, int block_size,
+                                      int num_blocks) {
+  const int64_t slot = token < num_tokens ? slot_mapping[token] : -1;
+  const bool is_there = slot >= 0 && slot < int64_t{num_blocks} * block_size;
+  // Fewer than 2^32 slots fit into the memory of any GPU.
+  const uint32_t block = static_cast<uint32_t>(slot) / block_size;
+  return {is_there, block, static_cast<int>(static_cast<uint32_t>(slot) - block * block_size)};
+}

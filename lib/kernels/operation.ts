@@ -1,0 +1,62 @@
+import { checkInstance } from "../arguments.js";
+import { choose, kernelsFor } from "../catalog/choose.js";
+import type { KernelNeeds } from "../catalog/serves.js";
+import { kernelCommand } from "../catalog/targets.js";
+import { Device } from "../device/device.js";
+import { RocmAttentionError } from "../errors.js";
+import { LaunchPlan } from "./launch-plan.js";
+import { kernelsForDevice, type LocatedRow, loadKernel } from "./store.js";
+
+/** An operation of our own kernels that a program calls without an attention, and what it is called for. */
+export interface Operation {
+  readonly operation: string;
+  readonly needs: KernelNeeds;
+  /** Numbers beyond the needs that `make` sets as constants. */
+  readonly constants?: readonly number[];
+}
+
+/** What was made for operations, by device. */
+const known = new WeakMap<object, Map<string, unknown>>();
+
+/**
+ * What `make` makes of the kernel for an operation; made at the first call for the device and these needs, which blocks,
+ * and kept. ERR_NO_KERNELS_FOR_ARCH, ERR_KERNEL_CORRUPT, ERR_KERNEL_UNTRUSTED.
+ */
+export function operationOn<Made>(device: object, of: Operation, make: (plan: LaunchPlan) => Made): Made {
+  const made = known.get(device) ?? new Map<string, unknown>();
+  known.set(device, made);
+  const { dtype, kvCacheDtype, headSize, blockSize, layout } = of.needs;
+  const key = [
+    of.operation,
+    dtype,
+    kvCacheDtype,
+    headSize,
+    blockSize,
+    layout,
+    ...(of.constants ?? []),
+  ].join();
+  if (!made.has(key)) made.set(key, make(planFor(checkInstance(device, "device", Device), of)));
+  return made.get(key) as Made;
+}
+
+/** The needs of an operation that depends on nothing but a dtype. */
+export function needsOf(dtype: KernelNeeds["dtype"]): KernelNeeds {
+  const sizes = { headSize: 128, blockSize: 16, queriesPerKv: 1 };
+  return { dtype, kvCacheDtype: "auto", ...sizes, layout: null, attentionType: "decoder", features: [] };
+}
+
+function planFor(device: Device, { operation, needs }: Operation): LaunchPlan {
+  const { gcnArchName, arch } = device.info;
+  const catalog = kernelsForDevice(gcnArchName);
+  const choice = choose(kernelsFor(catalog, gcnArchName), { provider: "hip", operation }, needs);
+  if (choice.rows === null) {
+    const purpose = choice.unmet.length === 0 ? "" : ` for ${choice.unmet.join(", ")}`;
+    throw new RocmAttentionError(
+      "ERR_NO_KERNELS_FOR_ARCH",
+      `there is no kernel ${operation}${purpose} on ${arch}: use what it is made for, or, where the kernels are not ` +
+        `installed, add them with: ${kernelCommand(arch)}`,
+    );
+  }
+  const row = choice.rows[0] as LocatedRow;
+  return new LaunchPlan(loadKernel(device, row), row);
+}
