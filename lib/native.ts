@@ -58,6 +58,11 @@ export interface NativeBinding {
   takeEmulatorCounters(library: string, ordinal: number): string;
   /** The x86-64 level whose code the emulator runs. */
   emulatorCpuLevel(library: string): "x86_64" | "x86_64_v3" | "x86_64_v4";
+  /**
+   * The highest of the first counts[row] numbers of all `rows` rows of a table, whose rows begin `columns` apart: -1 where
+   * there is none, 2^32 - 1 where one is negative.
+   */
+  highestOfRows(table: Int32Array, columns: number, counts: Int32Array, rows: number): number;
   /** How often the emulator's HIP function of that name has been called in this process. */
   emulatorCalls(library: string, name: string): number;
 }

@@ -34,6 +34,9 @@ interface Registered {
   readonly host: Uint8Array;
 }
 
+/** Bytes that are rather written along than left out by a second write. */
+const GAP_BYTES = 16 << 10;
+
 const LIMITS = ["maxSequences", "maxTokens", "maxBlocksPerSequence", "maxQueryLen", "blockSize"] as const;
 
 /**
@@ -50,8 +53,6 @@ export class Batch extends PackageObject {
   /** The step's image, and the one that the next step is written to. */
   #images: [current: StepImage, spare: StepImage];
   #step: StepView;
-  #highestBlock = -1;
-  #highestSlot = -1;
   /** Tokens whose slots on the device may be other than -1. */
   #tokensWritten: number;
   readonly #derived = new Set<Registered>();
@@ -108,11 +109,11 @@ export class Batch extends PackageObject {
 
   /** @internal The highest block id and slot of the step; -1 where there is none. */
   get highestBlock(): number {
-    return this.#highestBlock;
+    return this.#images[0].highestBlock;
   }
   /** @internal */
   get highestSlot(): number {
-    return this.#highestSlot;
+    return this.#images[0].highestSlot;
   }
 
   get disposed(): boolean {
@@ -142,17 +143,16 @@ export class Batch extends PackageObject {
   update(input: BatchUpdate, options: { stream?: Stream } = {}): void {
     const stream = this.#streamOf(options);
     void this.#memory.pointer; // ERR_DISPOSED
-    const step = checkStep(input, { ...this.limits, blocks: this.#blocks() });
+    const bounds = { ...this.limits, blocks: this.#blocks() };
+    const step = checkStep(input, bounds);
     const [current, next] = this.#images;
-    next.write(step);
+    next.write(step, bounds.blocks);
     const view = next.view(this.#step.version + 1, step.shape);
     for (const { source } of this.#derived) source.check?.(view);
     const filled = [...this.#derived].map((derived) => [derived, fill(derived, view)] as const);
 
     this.#images = [next, current];
     this.#step = view;
-    this.#highestBlock = step.highestBlock;
-    this.#highestSlot = next.highestSlot(step.shape.tokens);
     this.#enqueue(stream);
     for (const [derived, bytes] of filled) enqueueDerived(derived, bytes, view, stream);
   }
@@ -225,20 +225,22 @@ export class Batch extends PackageObject {
   }
 
   #enqueue(stream: Stream): void {
-    const { seqLens, slotMapping, blockTable } = this.#layout;
-    const { maxSequences, maxBlocksPerSequence } = this.limits;
+    const { slotMapping, blockTable } = this.#layout;
     const { sequences, tokens } = this.#step.shape;
-    const ranges = [
-      [0, 4 * (maxSequences + 1)],
-      [seqLens, 4 * maxSequences],
-      [slotMapping, 8 * Math.max(tokens, this.#tokensWritten)],
-      [blockTable, 4 * sequences * maxBlocksPerSequence],
-    ] as const;
+    const slotsEnd = slotMapping + 8 * Math.max(tokens, this.#tokensWritten);
+    const tableEnd = blockTable + 4 * sequences * this.limits.maxBlocksPerSequence;
     this.#tokensWritten = tokens;
-    for (const [start, length] of ranges) {
-      const bytes = new Uint8Array(this.#images[0].buffer, start, length);
-      write(stream, this.#memory.pointer + BigInt(start), bytes);
+    if (blockTable - slotsEnd <= GAP_BYTES) {
+      this.#writeImage(stream, 0, tableEnd);
+    } else {
+      this.#writeImage(stream, 0, slotsEnd);
+      this.#writeImage(stream, blockTable, tableEnd);
     }
+  }
+
+  #writeImage(stream: Stream, start: number, end: number): void {
+    const bytes = new Uint8Array(this.#images[0].buffer, start, end - start);
+    write(stream, this.#memory.pointer + BigInt(start), bytes);
   }
 }
 

@@ -1,4 +1,5 @@
-import { RocmAttentionError } from "../errors.js";
+import { highestOfRows } from "../device/rows.js";
+import { invalidArgument, RocmAttentionError } from "../errors.js";
 import type { BatchLimits, CheckedStep, StepShape, StepView } from "./step.js";
 
 /** Byte offsets of a step's parts within its image, on the host as on the device. */
@@ -32,7 +33,12 @@ export class StepImage {
   readonly #starts: Int32Array;
   readonly #lengths: Int32Array;
   readonly #slots: BigInt64Array;
+  readonly #slotHalves: Int32Array;
   readonly #table: Int32Array;
+  /** Blocks in use of each row. */
+  readonly #used: Int32Array;
+  #highestBlock = -1;
+  #highestSlot = -1;
 
   /** ERR_OUT_OF_MEMORY. */
   constructor(
@@ -48,30 +54,81 @@ export class StepImage {
     this.#starts = new Int32Array(this.buffer, 0, limits.maxSequences + 1);
     this.#lengths = new Int32Array(this.buffer, layout.seqLens, limits.maxSequences);
     this.#slots = new BigInt64Array(this.buffer, layout.slotMapping, limits.maxTokens);
+    this.#slotHalves = new Int32Array(this.buffer, layout.slotMapping, 2 * limits.maxTokens);
     this.#table = new Int32Array(this.buffer, layout.blockTable);
+    this.#used = new Int32Array(limits.maxSequences);
   }
 
-  /** Overwrites the image. Behind the step lie sequences without tokens and tokens without slots: captured calls visit them. */
-  write({ shape, queryStartLoc, seqLens, blockTable, slotMapping }: CheckedStep): void {
-    const { maxBlocksPerSequence, blockSize } = this.limits;
+  /**
+   * Overwrites the image, also where it refuses the step: a block id that is none below `blocks` (ERR_INVALID_ARGUMENT).
+   * Behind the step lie sequences without tokens and tokens without slots: captured calls visit them.
+   */
+  write(step: CheckedStep, blocks: number): void {
+    const { shape, queryStartLoc, seqLens, slotMapping } = step;
     this.#starts.fill(shape.tokens).set(queryStartLoc);
     this.#lengths.fill(0).set(seqLens);
+    this.#highestBlock = this.#writeTable(step, blocks);
     this.#slots.fill(-1n, shape.tokens);
+    this.#highestSlot =
+      slotMapping === null ? this.#deriveSlots(shape.sequences) : this.#writeSlots(slotMapping);
+  }
+
+  /** Copies the rows, and checks and ranks the copy: what is shared may change under a check. */
+  #writeTable({ shape, blockTable }: CheckedStep, blocks: number): number {
+    const { maxBlocksPerSequence, blockSize } = this.limits;
     for (let s = 0; s < shape.sequences; s++) {
       const row = blockTable[s]!;
       const first = s * maxBlocksPerSequence;
-      const used = Math.ceil(seqLens[s]! / blockSize);
-      for (let block = 0; block < used; block++) this.#table[first + block] = row[block]!;
-      if (slotMapping !== null) continue;
-      const end = queryStartLoc[s + 1]!;
-      let position = seqLens[s]! - (end - queryStartLoc[s]!);
-      for (let token = queryStartLoc[s]!; token < end; token++, position++) {
-        const block = row[Math.floor(position / blockSize)]!;
-        this.#slots[token] = BigInt(block * blockSize + (position % blockSize));
+      const used = Math.ceil(this.#lengths[s]! / blockSize);
+      this.#used[s] = used;
+      if (row instanceof Int32Array) {
+        this.#table.set(row.length === used ? row : row.subarray(0, used), first);
+      } else {
+        for (let block = 0; block < used; block++)
+          this.#table[first + block] = blockId(row, block, blocks, s);
       }
     }
-    if (slotMapping === null) return;
-    for (let token = 0; token < shape.tokens; token++) this.#slots[token] = BigInt(slotMapping[token]!);
+    const highest = highestOfRows(this.#table, maxBlocksPerSequence, this.#used, shape.sequences);
+    if (highest < blocks) return highest;
+    for (let s = 0; s < shape.sequences; s++) {
+      const first = s * maxBlocksPerSequence;
+      const copy = this.#table.subarray(first, first + this.#used[s]!);
+      for (let block = 0; block < copy.length; block++) blockId(copy, block, blocks, s);
+    }
+    return highest;
+  }
+
+  /** Slots behind the contexts. Gives the highest; -1 where there is none. */
+  #deriveSlots(sequences: number): number {
+    const { maxBlocksPerSequence, blockSize } = this.limits;
+    let highest = -1;
+    for (let s = 0; s < sequences; s++) {
+      const end = this.#starts[s + 1]!;
+      let position = this.#lengths[s]! - (end - this.#starts[s]!);
+      for (let token = this.#starts[s]!; token < end; token++, position++) {
+        const block = Math.floor(position / blockSize);
+        const slot = this.#table[s * maxBlocksPerSequence + block]! * blockSize + (position % blockSize);
+        this.#setSlot(token, slot);
+        if (slot > highest) highest = slot;
+      }
+    }
+    return highest;
+  }
+
+  #writeSlots(slots: ArrayLike<number>): number {
+    let highest = -1;
+    for (let token = 0; token < slots.length; token++) {
+      const slot = slots[token]!;
+      this.#setSlot(token, slot);
+      if (slot > highest) highest = slot;
+    }
+    return highest;
+  }
+
+  /** Writes an int64 by its halves: a bigint would be allocated. */
+  #setSlot(token: number, slot: number): void {
+    this.#slotHalves[2 * token] = slot;
+    this.#slotHalves[2 * token + 1] = Math.floor(slot / 2 ** 32);
   }
 
   view(version: number, shape: StepShape): StepView {
@@ -84,12 +141,19 @@ export class StepImage {
     };
   }
 
-  /** The highest slot in use; -1 where there is none. */
-  highestSlot(tokens: number): number {
-    let highest = -1n;
-    for (let token = 0; token < tokens; token++) {
-      if (this.#slots[token]! > highest) highest = this.#slots[token]!;
-    }
-    return Number(highest);
+  /** The highest block id in use; -1 where there is none. */
+  get highestBlock(): number {
+    return this.#highestBlock;
   }
+
+  /** The highest slot in use; -1 where there is none. */
+  get highestSlot(): number {
+    return this.#highestSlot;
+  }
+}
+
+function blockId(row: ArrayLike<number>, block: number, blocks: number, s: number): number {
+  const id = row[block]!;
+  if (Number.isInteger(id) && id >= 0 && id < blocks) return id;
+  throw invalidArgument(`blockTable[${s}][${block}]`, `a block id (an integer from 0 to ${blocks - 1})`, id);
 }

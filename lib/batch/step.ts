@@ -52,7 +52,7 @@ export interface StepView {
   readonly blockTable: Int32Array;
 }
 
-/** A step that has passed all checks. */
+/** A step that has passed all checks but those of its block ids, which are copied first. */
 export interface CheckedStep {
   readonly shape: StepShape;
   /** Lists of numbers, whatever the caller gave. */
@@ -60,8 +60,6 @@ export interface CheckedStep {
   readonly seqLens: ArrayLike<number>;
   readonly blockTable: ArrayLike<ArrayLike<number>>;
   readonly slotMapping: ArrayLike<number> | null;
-  /** The highest block id in use; -1 where there is none. */
-  readonly highestBlock: number;
 }
 
 /** The bounds that a step is held against. */
@@ -73,7 +71,7 @@ export interface StepBounds extends Required<BatchLimits> {
 const KEYS = ["queryStartLoc", "seqLens", "blockTable", "slotMapping", "blockSize"] as const;
 const MAX_INT32 = 2 ** 31 - 1;
 
-/** Checks a step completely. Throws ERR_INVALID_ARGUMENT. */
+/** Checks a step, all but its block ids. Throws ERR_INVALID_ARGUMENT. */
 export function checkStep(input: unknown, bounds: StepBounds): CheckedStep {
   if (input === undefined) throw invalidArgument("input", `an object with ${KEYS.join(", ")}`, input);
   const given = checkOptions(input, KEYS, "input");
@@ -95,12 +93,11 @@ export function checkStep(input: unknown, bounds: StepBounds): CheckedStep {
     throw invalidArgument("blockTable", `an array of ${sequences} rows`, received);
   }
   const blockTable: ArrayLike<number>[] = [];
-  let [maxQueryLen, maxSeqLen, decodes, highestBlock] = [0, 0, 0, -1];
+  let [maxQueryLen, maxSeqLen, decodes] = [0, 0, 0];
   for (let s = 0; s < sequences; s++) {
     const queryLen = checkQueryLen(queryStartLoc, s, bounds);
     const row = checkRow(given.blockTable[s], s);
     const length = checkLength(seqLens[s]!, queryLen, row.length, s, bounds);
-    highestBlock = Math.max(highestBlock, checkBlocks(row, length, s, bounds));
     maxQueryLen = Math.max(maxQueryLen, queryLen);
     maxSeqLen = Math.max(maxSeqLen, length);
     if (queryLen === 1) decodes++;
@@ -112,7 +109,7 @@ export function checkStep(input: unknown, bounds: StepBounds): CheckedStep {
   }
   const slotMapping = given.slotMapping === undefined ? null : checkSlots(given.slotMapping, tokens, bounds);
   const shape = { sequences, tokens, maxQueryLen, maxSeqLen, decodes };
-  return { shape, queryStartLoc, seqLens, blockTable, slotMapping, highestBlock };
+  return { shape, queryStartLoc, seqLens, blockTable, slotMapping };
 }
 
 function checkQueryLen(queryStartLoc: ArrayLike<number>, s: number, { maxQueryLen }: StepBounds): number {
@@ -129,7 +126,8 @@ function checkQueryLen(queryStartLoc: ArrayLike<number>, s: number, { maxQueryLe
 
 function checkRow(row: unknown, s: number): ArrayLike<number> {
   // Ids that a sequence does not need are not looked at: a row may be longer, and hold anything there.
-  if (isArray(row) || (ArrayBuffer.isView(row) && "length" in row)) return row as ArrayLike<number>;
+  if (row instanceof Int32Array || isArray(row) || (ArrayBuffer.isView(row) && "length" in row))
+    return row as ArrayLike<number>;
   throw invalidArgument(`blockTable[${s}]`, "an array of block ids", row);
 }
 
@@ -147,28 +145,6 @@ function checkLength(
     `an integer from ${queryLen} (its query tokens) to ${longest} (what its ${blocks} blocks hold)`,
     length,
   );
-}
-
-/** Checks the ids that a sequence needs and gives the highest. */
-function checkBlocks(
-  row: ArrayLike<number>,
-  length: number,
-  s: number,
-  { blocks, blockSize }: StepBounds,
-): number {
-  let highest = -1;
-  for (let block = 0; block * blockSize < length; block++) {
-    const id = row[block]!;
-    if (!Number.isInteger(id) || id < 0 || id >= blocks) {
-      throw invalidArgument(
-        `blockTable[${s}][${block}]`,
-        `a block id (an integer from 0 to ${blocks - 1})`,
-        id,
-      );
-    }
-    if (id > highest) highest = id;
-  }
-  return highest;
 }
 
 function checkSlots(

@@ -17,7 +17,11 @@ export function bindPartials(
   const [partial, max, sum] = ["partial", "partial_max", "partial_sum"].map((name) => plan.setter(name));
   const segmentTokens = plan.setter("segment_tokens");
   const maxSegments = plan.setter("max_segments");
+  let set: { workspace: bigint; rows: number; split: Split } | null = null;
   return (workspace, rows, split) => {
+    // The layers of a step share a split.
+    if (set !== null && set.split === split && set.rows === rows && set.workspace === workspace) return;
+    set = { workspace, rows, split };
     const parts = rows * split.maxSegments;
     const maxima = workspace + BigInt(4 * parts * headSize);
     partial!(workspace);

@@ -1,5 +1,7 @@
 #include <napi.h>
 
+#include <algorithm>
+
 #include "../hip/constants.h"
 #include "../hip/runtime.h"
 #include "device_object.h"
@@ -145,6 +147,35 @@ Napi::Value emulatorCpuLevel(const Napi::CallbackInfo& info) {
   });
 }
 
+/// Ranks `count` numbers: raises `highest`, gathers the signs.
+#if defined(__x86_64__)
+__attribute__((target_clones("avx2", "default")))
+#endif
+void rank(const int32_t* numbers, size_t count, int32_t* highest, int32_t* signs) {
+  int32_t most = *highest, all = *signs;
+  for (size_t index = 0; index < count; index++) {
+    most = std::max(most, numbers[index]);
+    all |= numbers[index];
+  }
+  *highest = most;
+  *signs = all;
+}
+
+/// The highest of the first counts[row] numbers of all rows of a table, whose rows begin `columns` apart: -1
+/// where there is none, 2^32 - 1 where one is negative.
+Napi::Value highestOfRows(const Napi::CallbackInfo& info) {
+  const auto table = info[0].As<Napi::Int32Array>(), counts = info[2].As<Napi::Int32Array>();
+  const size_t columns = integer(info[1], maxUnsigned);
+  const size_t rows = integer(info[3], static_cast<double>(counts.ElementLength()));
+  int32_t highest = -1, signs = 0;
+  for (size_t row = 0; row < rows; row++) {
+    const size_t first = row * columns, count = std::max(0, counts.Data()[row]);
+    if (first + count > table.ElementLength()) throw Napi::RangeError::New(info.Env(), "beyond the table");
+    rank(table.Data() + first, count, &highest, &signs);
+  }
+  return Napi::Number::New(info.Env(), signs < 0 ? maxUnsigned : highest);
+}
+
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   auto* environment = new Environment(env);
   env.SetInstanceData(environment);
@@ -166,6 +197,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("takeEmulatorCounters", Napi::Function::New<takeEmulatorCounters>(env));
   exports.Set("emulatorCalls", Napi::Function::New<emulatorCalls>(env));
   exports.Set("emulatorCpuLevel", Napi::Function::New<emulatorCpuLevel>(env));
+  exports.Set("highestOfRows", Napi::Function::New<highestOfRows>(env));
   exports.Set("openEmulatedDevice", Napi::Function::New<openEmulatedDevice>(env));
   return exports;
 }

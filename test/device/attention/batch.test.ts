@@ -30,6 +30,7 @@ const step = fc
   .chain((lengths) =>
     fc.record({
       lengths: fc.constant(lengths),
+      typed: fc.boolean(),
       blockTable: fc.tuple(
         ...lengths.map(([context, query]) =>
           fc.array(fc.nat(2 ** 31 - 1), { minLength: Math.ceil((context + query) / 4), maxLength: 5 }),
@@ -38,10 +39,27 @@ const step = fc
     }),
   );
 
-function update({ lengths, blockTable }: { lengths: [number, number][]; blockTable: number[][] }) {
+function shared(ids: number[]): Int32Array {
+  const array = new Int32Array(new SharedArrayBuffer(4 * ids.length));
+  array.set(ids);
+  return array;
+}
+
+interface Drawn {
+  lengths: [number, number][];
+  typed: boolean;
+  blockTable: number[][];
+}
+
+function update({ lengths, typed, blockTable }: Drawn) {
   const queryStartLoc = [0];
   for (const [, query] of lengths) queryStartLoc.push(queryStartLoc.at(-1)! + query);
-  return { queryStartLoc, seqLens: lengths.map(([context, query]) => context + query), blockTable };
+  const seqLens = lengths.map(([context, query]) => context + query);
+  return {
+    queryStartLoc,
+    seqLens,
+    blockTable: typed ? blockTable.map((row) => Int32Array.from(row)) : blockTable,
+  };
 }
 
 describe("a batch", () => {
@@ -65,10 +83,10 @@ describe("a batch", () => {
         expect(found.slotMapping!.slice(0, slots.length)).toEqual(slots);
         for (const [s, length] of input.seqLens.entries()) {
           const used = Math.ceil(length / 4);
-          expect(found.blockTable!.slice(3 * s, 3 * s + used)).toEqual(input.blockTable[s]!.slice(0, used));
+          expect(found.blockTable!.slice(3 * s, 3 * s + used)).toEqual(drawn.blockTable[s]!.slice(0, used));
         }
         const queries = drawn.lengths.map(([, query]) => query);
-        const usedBlocks = input.blockTable.flatMap((row, s) =>
+        const usedBlocks = drawn.blockTable.flatMap((row, s) =>
           row.slice(0, Math.ceil(input.seqLens[s]! / 4)),
         );
         expect(batch.step.shape).toEqual({
@@ -97,6 +115,41 @@ describe("a batch", () => {
       batch.update({ ...input, slotMapping });
       expect((await contents(batch)).slotMapping!.slice(0, 3)).toEqual([9, -1, 7]);
       expect(batch.highestSlot).toBe(9);
+    }
+  });
+
+  it.each([
+    ["numbers", (ids: number[]) => ids],
+    ["an Int32Array", (ids: number[]) => Int32Array.from(ids)],
+    ["shared memory", shared],
+  ])("refuses block ids that are none, in %s, and stays as it was", async (_, rowOf) => {
+    using batch = createBatch(device, LIMITS);
+    batch.update({ queryStartLoc: [0, 1], seqLens: [9], blockTable: [rowOf([3, 2, 1])] });
+    const before = await contents(batch);
+    const input = {
+      queryStartLoc: [0, 1, 2],
+      seqLens: [4, 9],
+      blockTable: [rowOf([5, 0, 0]), rowOf([6, -1, 7])],
+    };
+    expect(() => batch.update(input)).toThrow(
+      coded("ERR_INVALID_ARGUMENT", "blockTable\\[1\\]\\[1\\]", "-1"),
+    );
+    expect([await contents(batch), batch.highestBlock, batch.step.version]).toEqual([before, 3, 1]);
+  });
+
+  it("forgets the slots of a longer step, and is as right where its parts lie far apart", async () => {
+    const limits = { maxSequences: 2, maxTokens: 9000, maxBlocksPerSequence: 600, blockSize: 16 };
+    using batch = createBatch(device, limits);
+    const blockTable = [Int32Array.from({ length: 600 }, (_, block) => 2 * block)];
+    for (const tokens of [8000, 1]) {
+      batch.update({ queryStartLoc: [0, tokens], seqLens: [8000], blockTable });
+      const { slotMapping, blockTable: table } = await contents(batch);
+      const slots = Array.from({ length: tokens }, (_, token) => {
+        const position = 8000 - tokens + token;
+        return 32 * (position >> 4) + (position & 15);
+      });
+      expect(slotMapping).toEqual([...slots, ...new Array(9000 - tokens).fill(-1)]);
+      expect(table!.slice(0, 500)).toEqual([...blockTable[0]!.subarray(0, 500)]);
     }
   });
 
