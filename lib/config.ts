@@ -1,3 +1,4 @@
+import { checkInteger } from "./arguments.js";
 import { invalidArgument } from "./errors.js";
 
 /** The backends of vLLM on ROCm, with the names that `VLLM_ATTENTION_BACKEND` takes, in the order of the documentation. */
@@ -90,6 +91,8 @@ export interface MlaAttentionConfig extends CommonConfig {
   qkRopeHeadDim?: number | undefined;
   /** Elements of a value head. Default 128. */
   vHeadDim?: number | undefined;
+  /** Cached tokens that prefill makes keys and values of at a time: memory bounds them. At least 256; default 4096. */
+  maxChunkTokens?: number | undefined;
 }
 
 interface ResolvedCommon {
@@ -124,6 +127,7 @@ export type ResolvedConfig =
         readonly qkNopeHeadDim: number;
         readonly qkRopeHeadDim: number;
         readonly vHeadDim: number;
+        readonly maxChunkTokens: number;
       };
     });
 
@@ -147,7 +151,14 @@ const STANDARD_KEYS = new Set([
   ...COMMON_KEYS,
   ...["numKvHeads", "headSize", "slidingWindow", "alibiSlopes", "logitsSoftCap", "sinks", "attentionType"],
 ]);
-const MLA_KEYS = new Set([...COMMON_KEYS, "kvLoraRank", "qkNopeHeadDim", "qkRopeHeadDim", "vHeadDim"]);
+const MLA_KEYS = new Set([
+  ...COMMON_KEYS,
+  "kvLoraRank",
+  "qkNopeHeadDim",
+  "qkRopeHeadDim",
+  "vHeadDim",
+  "maxChunkTokens",
+]);
 
 /** Whether the configuration is one of `createMlaAttention`. */
 export function isMlaConfig(config: AttentionConfig | MlaAttentionConfig): config is MlaAttentionConfig {
@@ -222,6 +233,7 @@ function resolveMla(config: MlaAttentionConfig, common: Common): ResolvedConfig 
     qkNopeHeadDim: count(config.qkNopeHeadDim ?? 128, "qkNopeHeadDim"),
     qkRopeHeadDim: count(config.qkRopeHeadDim ?? 64, "qkRopeHeadDim"),
     vHeadDim: count(config.vHeadDim ?? 128, "vHeadDim"),
+    maxChunkTokens: checkInteger(config.maxChunkTokens ?? 4096, "maxChunkTokens", 256, 2 ** 24),
   };
   return Object.assign(common, {
     numKvHeads: 1,

@@ -1,4 +1,5 @@
 export { Attention, createAttention, type ForwardOptions } from "./attention/attention.js";
+export { createMlaAttention, MlaAttention, type MlaForwardOptions } from "./attention/mla.js";
 export { registerBackend } from "./attention/registered.js";
 export type { AttentionBackend, BackendContext, BackendFactory, RunContext } from "./backends/backend.js";
 export { Batch, createBatch, type Derived, type DerivedSource } from "./batch/batch.js";
@@ -61,6 +62,7 @@ export { type Logger, type LogLevel, setLogger } from "./log.js";
 export { type CacheWriteOptions, reshapeAndCache, reshapeAndCacheFlash } from "./ops/cache-write.js";
 export type { AttentionCall } from "./ops/call.js";
 export { type GatherCacheOptions, gatherCache } from "./ops/gather.js";
+export { type MlaCall, MlaWeights } from "./ops/mla-call.js";
 export type { Capabilities, KernelChoice, Limits } from "./selection/capabilities.js";
 export { explain, type SelectionOptions, selectBackend } from "./selection/explain.js";
 export type {

@@ -11,6 +11,7 @@ from kernels.builder.instance import FEATURES, BuildError, Instance, Made
 from kernels.builder.manifest import NULL
 from kernels.builder.paths import ROOT
 from kernels.builder.targets import TARGETS
+from kernels.triton import mla_instances
 
 NAME = "triton"
 
@@ -22,7 +23,8 @@ FP32_PARAMETERS = {"scale", "soft_cap", "key_scale", "value_scale", "output_scal
 POINTER_DTYPES = {"block_table": "int32", "seq_lens": "int32", "query_start_loc": "int32", "slot_mapping": "int64",
                   "lse": "float32", "partial": "float32", "partial_max": "float32", "partial_sum": "float32",
                   "alibi_slopes": "float32", "key_scale_tensor": "float32", "value_scale_tensor": "float32",
-                  "output_scale_tensor": "float32"}
+                  "output_scale_tensor": "float32", "decode_sequences": "int32", "decode_starts": "int32",
+                  "decode_tokens": "int32", "decode_keys": "int32", "prefill_sequences": "int32"}
 # Pointers that need not be multiples of 16.
 ANY_ALIGNMENT = {"lse_ptr", "sinks_ptr", "key_scale_tensor_ptr", "value_scale_tensor_ptr", "output_scale_tensor_ptr"}
 # What head sizes can be divided by.
@@ -72,7 +74,7 @@ def parameter_type(name, dtype, cache_dtype):
     """The Triton type of a runtime parameter, by its name."""
     if name.endswith(POINTER_SUFFIX):
         pointer = name[: -len(POINTER_SUFFIX)]
-        if pointer in ("key_cache", "value_cache"):
+        if pointer in ("key_cache", "value_cache", "latent_cache"):
             return "*" + TRITON_TYPES[cache_dtype]
         return "*" + TRITON_TYPES[POINTER_DTYPES.get(pointer, dtype)]
     return "fp32" if name in FP32_PARAMETERS else "i32"
@@ -234,15 +236,19 @@ def instances(target, chosen):
     caches = ["auto", "fp8"] if TARGETS[target]["fp8"] else ["auto"]
     if chosen == "demo":
         return of_kinds([Kind(target, "bfloat16", 128)])
+    if chosen == "demo-mla":
+        return mla_instances.instances(instance, target, ["bfloat16"])
     if chosen == "smoke":
         return [*of_kinds([Kind(target, "bfloat16", 128), Kind(target, "bfloat16", 128, caches[-1], True)]),
-                *split_attentions(Kind(target, "bfloat16", 128, general=True, split=True))]
+                *split_attentions(Kind(target, "bfloat16", 128, general=True, split=True)),
+                *mla_instances.instances(instance, target, ["bfloat16"])]
     kinds = [Kind(target, dtype, padded, cache, general) for dtype in ("bfloat16", "float16", "float32")
              for padded in (256, 128, 64) for cache in caches for general in (True, False)]
     split = [Kind(target, dtype, padded, general=True, split=True) for dtype in ("bfloat16", "float16")
              for padded in (256, 128, 64)]
     return [*of_kinds([kind for kind in kinds if kind.general or kind.dtype != "float32"]),
-            *(each for kind in split for each in split_attentions(kind))]
+            *(each for kind in split for each in split_attentions(kind)),
+            *mla_instances.instances(instance, target, ["bfloat16", "float16"])]
 
 
 def compiler(instance):

@@ -72,11 +72,13 @@ const SOURCES: Readonly<Record<string, Source<AttentionCall>>> = {
   slot_mapping: (_, batch) => batch.slotMappingPointer,
 };
 
-function numberOf(scale: Tensor | number | null): number {
+/** The number of a scale, where it does not lie in memory. */
+export function numberOf(scale: Tensor | number | null): number {
   return typeof scale === "number" ? scale : 1;
 }
 
-function pointerOf(scale: Tensor | number | null): bigint {
+/** The address of a scale in memory; 0n: it is a number. */
+export function pointerOf(scale: Tensor | number | null): bigint {
   return scale === null || typeof scale === "number" ? 0n : scale.pointer;
 }
 
@@ -108,20 +110,25 @@ export function bindArguments(
   config: ResolvedConfig,
 ): (call: AttentionCall, batch: Batch, alibiSlopes?: bigint) => void {
   plan.set(constants(config));
-  return bind(plan, SOURCES);
+  const bind = bindSources(plan, SOURCES);
+  return (call, batch, alibiSlopes = 0n) => bind(call, batch, alibiSlopes);
 }
 
 /** The function that sets what an access to a cache decides. */
 export function bindCache(plan: LaunchPlan): (access: CacheAccess) => void {
-  return bind(plan, CACHE_SOURCES) as (access: CacheAccess) => void;
+  return bindSources(plan, CACHE_SOURCES) as (access: CacheAccess) => void;
 }
 
-function bind<Call>(plan: LaunchPlan, sources: Readonly<Record<string, Source<Call>>>) {
+/** The function that sets those arguments of a plan that `sources` name, from what it is called with. */
+export function bindSources<Call, Metadata>(
+  plan: LaunchPlan,
+  sources: Readonly<Record<string, (call: Call, batch: Batch, metadata: Metadata) => bigint | number>>,
+): (call: Call, batch: Batch, metadata: Metadata) => void {
   const bound = plan.argumentNames.flatMap((name) => {
     const source = Object.hasOwn(sources, name) ? sources[name] : undefined;
     return source === undefined ? [] : [{ set: plan.setter(name), source }];
   });
-  return (call: Call, batch: Batch, alibiSlopes = 0n): void => {
-    for (const { set, source } of bound) set(source(call, batch, alibiSlopes));
+  return (call, batch, metadata) => {
+    for (const { set, source } of bound) set(source(call, batch, metadata));
   };
 }

@@ -288,12 +288,21 @@ const ROCM_AITER_MLA: Capabilities = {
   },
 };
 
+/** Sequences with a few new tokens, in latent space; others, whose latents become keys and values. */
+const MLA_DECODE = launches(
+  "triton:mla_query_product",
+  "triton:mla_decode",
+  "triton:mla_reduce",
+  "triton:mla_value_product",
+);
+const MLA_PREFILL = launches("triton:mla_context_product", "triton:mla_prefill");
+
 const TRITON_MLA: Capabilities = {
   summary: "Latent attention in Triton, for DeepSeek models on any GPU.",
   kind: "mla",
   targets: ALL_TARGETS,
   dtypes: ["float16", "bfloat16"],
-  kvCacheDtypes: ["auto", "bfloat16"],
+  kvCacheDtypes: ["auto", "bfloat16", "fp8", "fp8_e4m3"],
   headSizes: { oneOf: [576] },
   numHeads: {},
   queriesPerKv: {},
@@ -307,14 +316,15 @@ const TRITON_MLA: Capabilities = {
   kvCacheLayouts: ["latent"],
   lse: true,
   fp8Output: false,
-  graphs: "always",
-  prefill: [{ launches: launches("triton:mla_prefill") }],
-  decode: [{ launches: launches("triton:mla_decode", "triton:mla_reduce") }],
-  mixed: [{ launches: launches("triton:mla_prefill", "triton:mla_decode", "triton:mla_reduce") }],
+  graphs: "decode",
+  prefill: [{ launches: MLA_PREFILL }],
+  decode: [{ launches: MLA_DECODE }],
+  mixed: [{ launches: [...MLA_DECODE, ...MLA_PREFILL] }],
   cacheWrite: [{ launches: launches("triton:concat_and_cache_mla") }],
   differences: {
     blockSizes: "vLLM's documentation asks for 16 or more, its code refuses 1 alone.",
-    graphs: "vLLM's cannot be captured.",
+    kvCacheDtypes: "vLLM's takes no fp8.",
+    graphs: "vLLM's cannot be captured. Here steps can in which no sequence has more than 8 new tokens.",
   },
 };
 

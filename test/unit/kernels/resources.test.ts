@@ -18,6 +18,8 @@ const [SIMDS, VGPRS, MAX_WAVES, WAVE] = [4, 512, 8, 64];
  */
 function intendedWaves({ operation, tile, serves }: LocatedRow): number {
   if (operation === "paged_attention") return matches(serves.headSizes as Sizes, 256) ? 1 : 2;
+  if (operation === "mla_decode") return 1; // a row of latents and one of results fill a wave's registers
+  if (operation === "mla_prefill" || /^mla_.*_product$/.test(operation)) return 2;
   if (!operation.startsWith("unified_attention")) return 7;
   if (serves.dtypes!.includes("float32")) return 1;
   return tile.rows === 16 && !matches(serves.headSizes as Sizes, 64) ? 1 : 2;

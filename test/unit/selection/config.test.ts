@@ -42,7 +42,7 @@ describe("what a configuration leaves out", () => {
       logitsSoftCap: null,
       sinks: false,
       attentionType: "decoder",
-      mla: { kvLoraRank: 512, qkNopeHeadDim: 128, qkRopeHeadDim: 64, vHeadDim: 128 },
+      mla: { kvLoraRank: 512, qkNopeHeadDim: 128, qkRopeHeadDim: 64, vHeadDim: 128, maxChunkTokens: 4096 },
     });
   });
 });

@@ -1,0 +1,135 @@
+"""Latent attention for a few query tokens of each sequence, in the latent space: every head attends to the cache itself.
+
+A program attends for BLOCK_M rows (query token, head) of one sequence to one segment of its keys. The cached latent is
+key and value at once: a tile of it is loaded once, and both products take it. Decode tokens are those of the sequences
+that decode_sequences lists, one after the other; partial results and latent queries lie in that order.
+"""
+
+import triton
+import triton.language as tl
+
+from kernels.triton.float8 import chosen_scale
+from kernels.triton.mla_latent import PART, RANK, ROPE, part_rows
+from kernels.triton.unified_attention import LN_2, RAISED, rounded, tokens_and_heads
+
+
+@triton.jit
+def mla_decode(partial_ptr, partial_max_ptr, partial_sum_ptr, query_latent_ptr, query_rope_ptr, latent_cache_ptr,
+               key_scale_tensor_ptr, block_table_ptr, seq_lens_ptr, query_start_loc_ptr, decode_sequences_ptr,
+               decode_starts_ptr, scale, key_scale, segment_tokens, max_segments, num_heads, block_size,
+               stride_table, stride_query_rope_token, stride_query_rope_head, stride_block, stride_slot,
+               BLOCK_M: tl.constexpr, TILE: tl.constexpr, SCALED_CACHE: tl.constexpr):
+    """Grid: (max_segments, decode sequences, tiles of rows of the longest).
+
+    query_latent [decode tokens, heads, 512], query_rope [tokens, heads, 64]; decode_sequences int32: sequences, -1: none;
+    decode_starts int32: the first decode token of each. scale is in base 2. Writes unnormalised float32 partial sums
+    [decode tokens, heads, max_segments, 512], and each segment's largest score (base 2) and sum of weights, for mla_reduce.
+    """
+    segment = tl.program_id(0)
+    sequence = tl.load(decode_sequences_ptr + tl.program_id(1))
+    if sequence < 0:
+        return
+    start = tl.load(decode_starts_ptr + tl.program_id(1))
+    query_start = tl.load(query_start_loc_ptr + sequence)
+    query_len = tl.load(query_start_loc_ptr + sequence + 1) - query_start
+    first_row = tl.program_id(2) * BLOCK_M
+    if first_row >= query_len * num_heads:
+        return
+    context = tl.load(seq_lens_ptr + sequence) - query_len
+    last_token = tl.minimum((first_row + BLOCK_M - 1) // num_heads, query_len - 1)
+    first_key = segment * segment_tokens
+    end_key = tl.minimum(first_key + segment_tokens, context + last_token + 1)
+    if first_key >= end_key:
+        return
+
+    tokens, heads = tokens_and_heads(first_row, num_heads, BLOCK_M)
+    rows_valid = tokens < query_len
+    last_keys = tl.minimum(context + tokens, end_key - 1)
+    row = (start + tokens).to(tl.int64) * num_heads + heads
+    elements = tl.arange(0, RANK)
+    rotary = tl.arange(0, ROPE)
+    query = tl.load(query_latent_ptr + row[:, None] * RANK + elements[None, :], mask=rows_valid[:, None], other=0.0)
+    query_rope = tl.load(query_rope_ptr + (query_start + tokens).to(tl.int64)[:, None] * stride_query_rope_token
+                         + heads.to(tl.int64)[:, None] * stride_query_rope_head + rotary[None, :],
+                         mask=rows_valid[:, None], other=0.0)
+    if SCALED_CACHE:
+        scale *= chosen_scale(key_scale, key_scale_tensor_ptr)
+    table = block_table_ptr + sequence.to(tl.int64) * stride_table
+    in_part = tl.arange(0, PART)
+    raised: tl.constexpr = RAISED if query.dtype == tl.float16 else 0.0
+
+    accumulated = tl.zeros([BLOCK_M, RANK], tl.float32)
+    largest = tl.full([BLOCK_M], float("-inf"), tl.float32)
+    sums = tl.zeros([BLOCK_M, PART], tl.float32)
+    for tile in tl.range(first_key, end_key, TILE):
+        latents = ()
+        scores = ()
+        best = None
+        for part in tl.static_range(TILE // PART):
+            first = tile + part * PART
+            places = part_rows(first, end_key - 1, table, block_size, stride_block, stride_slot)
+            latent = tl.load(latent_cache_ptr + places[:, None] + elements[None, :]).to(query.dtype)
+            key_rope = tl.load(latent_cache_ptr + RANK + places[:, None] + rotary[None, :]).to(query.dtype)
+            score = tl.dot(query, tl.trans(latent)) + tl.dot(query_rope, tl.trans(key_rope))
+            score = tl.where((first + in_part)[None, :] <= last_keys[:, None], score, float("-inf"))
+            latents = latents + (latent,)
+            scores = scores + (score,)
+            best = score if part == 0 else tl.maximum(best, score)
+        new_largest = tl.maximum(largest, tl.max(best, 1))
+        shift = tl.where(new_largest == float("-inf"), 0.0, new_largest)  # (-inf) - (-inf) is NaN
+        keep = tl.math.exp2((largest - shift) * scale)[:, None]
+        accumulated *= keep
+        sums *= keep
+        for part in tl.static_range(TILE // PART):
+            weights = tl.math.exp2(scores[part] * scale - (shift * scale - raised)[:, None])
+            sums += weights
+            accumulated += tl.dot(rounded(weights, query.dtype), latents[part])
+        largest = new_largest
+
+    total = tl.sum(sums, 1)
+    if query.dtype == tl.float16:
+        accumulated *= 2.0 ** -RAISED
+        total *= 2.0 ** -RAISED
+    if SCALED_CACHE:
+        accumulated *= chosen_scale(key_scale, key_scale_tensor_ptr)
+    part_row = row * max_segments + segment
+    tl.store(partial_max_ptr + part_row, largest * scale, mask=rows_valid)
+    tl.store(partial_sum_ptr + part_row, total, mask=rows_valid)
+    tl.store(partial_ptr + part_row[:, None] * RANK + elements[None, :], accumulated, mask=rows_valid[:, None])
+
+
+@triton.jit
+def mla_reduce(latent_output_ptr, lse_ptr, partial_ptr, partial_max_ptr, partial_sum_ptr, decode_tokens_ptr, decode_keys_ptr,
+               write_lse, segment_tokens, max_segments, num_heads, CHUNK: tl.constexpr):
+    """Merges the segments of mla_decode in their order, CHUNK at a time. Grid: (decode tokens, heads). decode_tokens int32:
+    where each stands among all tokens, -1: none; decode_keys int32: the keys that it sees. Writes [decode tokens, heads, 512] and,
+    where write_lse is not 0, log(sum(exp(score))) [tokens, heads]."""
+    decode = tl.program_id(0)
+    head = tl.program_id(1)
+    token = tl.load(decode_tokens_ptr + decode)
+    if token < 0:
+        return
+    segments = tl.cdiv(tl.load(decode_keys_ptr + decode), segment_tokens)
+    elements = tl.arange(0, RANK)
+    row = decode.to(tl.int64) * num_heads + head
+    first = row * max_segments
+    largest = tl.full([1], float("-inf"), tl.float32)
+    total = tl.zeros([1], tl.float32)
+    accumulated = tl.zeros([1, RANK], tl.float32)
+    for chunk in range(0, segments, CHUNK):
+        segment = chunk + tl.arange(0, CHUNK)
+        exists = segment < segments
+        part_max = tl.load(partial_max_ptr + first + segment, mask=exists, other=float("-inf"))
+        part_sum = tl.load(partial_sum_ptr + first + segment, mask=exists, other=0.0)
+        part = tl.load(partial_ptr + (first + segment)[:, None] * RANK + elements[None, :], mask=exists[:, None], other=0.0)
+        new_largest = tl.maximum(largest, tl.max(part_max, 0))
+        keep = tl.math.exp2(largest - new_largest)
+        weights = tl.math.exp2(part_max - new_largest)
+        total = total * keep + tl.sum(part_sum * weights, 0)
+        accumulated = accumulated * keep[:, None] + tl.sum(part * weights[:, None], 0)[None, :]
+        largest = new_largest
+    merged = rounded(accumulated * (1.0 / total)[:, None], latent_output_ptr.dtype.element_ty)
+    tl.store(latent_output_ptr + row * RANK + elements[None, :], merged)
+    if write_lse != 0:
+        place = token.to(tl.int64) * num_heads + head + tl.zeros([1], tl.int64)
+        tl.store(lse_ptr + place, (largest + tl.math.log2(total)) * LN_2)

@@ -1,0 +1,61 @@
+"""The instances of latent attention in Triton. Sizes are DeepSeek's; any number of heads, blocks of 16 tokens and more."""
+
+from kernels.builder.targets import TARGETS
+
+# Rows of 16 decode tokens and of 64: weights are read once for each tile of them.
+FEW, MANY = 16, 64
+SCALE = ("key_scale", "key_scale_tensor_ptr")
+
+
+def kinds(target, dtypes):
+    caches = ("auto", "fp8") if TARGETS[target]["fp8"] else ("auto",)
+    return [(dtype, cache) for dtype in dtypes for cache in caches]
+
+
+def of_dtype(make, dtype):
+    """The kernels that do not touch the cache."""
+    serves = {"dtypes": [dtype], "headSizes": {"oneOf": [576]}, "features": {}}
+
+    def kernel(operation, source, constants, options, grid, name=(), tile=None):
+        return make(operation, source, (dtype, dtype), constants, {"matrix_instr_nonkdim": 16, **options}, serves, grid, name, (), tile)
+
+    one_wave, four_waves = {"num_warps": 1, "num_stages": 1}, {"num_warps": 4, "num_stages": 1}
+    # With few tokens the weights are what there is to do: many programs share them.
+    products = [(FEW, 32, 8, one_wave), (MANY, 64, 64, four_waves)]
+    for rows, wide, columns, options in products:
+        yield kernel("mla_query_product", "mla_products", {"BLOCK_M": rows, "BLOCK_N": wide}, options,
+                     "(512 / columns, numHeads, ceil(decodeTokens / rows))", (f"m{rows}",), {"rows": rows, "columns": wide})
+        yield kernel("mla_value_product", "mla_products",
+                     {"BLOCK_M": rows, "BLOCK_N": max(16, columns), "COLUMNS": columns, "BLOCK_K": 128}, options,
+                     "(128 / columns, numHeads, ceil(decodeTokens / rows))", (f"m{rows}",), {"rows": rows, "columns": columns})
+    yield kernel("mla_reduce", "mla_decode", {"CHUNK": 4}, one_wave, "(decodeTokens, numHeads)")
+    yield kernel("mla_prefill", "mla_prefill", {"BLOCK_M": 64, "TILE": 32}, {**four_waves, "waves_per_eu": 2},
+                 "(numHeads, ceil(maxQueryLen / rows), sequences)", (), {"rows": 64, "keys": 32})
+
+
+def over_cache(make, target, dtype, cache):
+    """The kernels that read the cache or write to it."""
+    fp8 = TARGETS[target]["fp8"]
+    is_scaled = cache == "fp8"
+    dtypes = (dtype, fp8 if is_scaled else dtype)
+    name = (cache,) if is_scaled else ()
+    absent = () if is_scaled else SCALE
+    serves = {"dtypes": [dtype], "headSizes": {"oneOf": [576]}, "features": {}, "kvCacheDtypes": [cache],
+              "blockSizes": {"min": 16}, "layouts": ["latent"]}
+    yield make("concat_and_cache_mla", "mla_cache", dtypes, {"FP8": fp8 if is_scaled else None}, {"num_warps": 1, "num_stages": 1},
+               serves, "(numTokens)", name, absent)
+    for rows in (16, 64):
+        yield make("mla_decode", "mla_decode", dtypes, {"BLOCK_M": rows, "TILE": 16, "SCALED_CACHE": is_scaled},
+                   {"num_warps": rows // 16, "num_stages": 1, "waves_per_eu": 1, "matrix_instr_nonkdim": 16},
+                   {**serves, "attentionTypes": ["decoder"]}, "(maxSegments, sequences, ceil(queryTokens * numHeads / rows))",
+                   (*name, f"m{rows}"), absent, {"rows": rows, "keys": 16})
+    yield make("mla_context_product", "mla_products", dtypes,
+               {"BLOCK_M": 64, "BLOCK_N": 64, "BLOCK_K": 64},
+               {"num_warps": 4, "num_stages": 1, "matrix_instr_nonkdim": 16}, serves,
+               "(256 / columns, numHeads, sequences * ceil(chunkTokens / rows))", name, (), {"rows": 64, "columns": 64})
+
+
+def instances(make, target, dtypes):
+    """All kernels of latent attention in these dtypes; `make` makes an instance."""
+    made = [each for dtype in dtypes for each in of_dtype(make, dtype)]
+    return made + [each for dtype, cache in kinds(target, dtypes) for each in over_cache(make, target, dtype, cache)]

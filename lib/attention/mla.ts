@@ -1,0 +1,160 @@
+import { checkOptions, checkPlain } from "../arguments.js";
+import type { Batch } from "../batch/batch.js";
+import { isMlaConfig, type MlaAttentionConfig } from "../config.js";
+import type { Device } from "../device/device.js";
+import { enqueueCopy } from "../device/enqueue.js";
+import type { Stream } from "../device/stream.js";
+import type { Tensor } from "../device/tensor.js";
+import type { DType } from "../dtype.js";
+import { invalidArgument } from "../errors.js";
+import type { KvCacheLayer } from "../kv-cache/layer.js";
+import { checkWeights, type MlaCall, MlaWeights } from "../ops/mla-call.js";
+import { checkLse, checkRows, checkScale, checkTensor } from "../ops/operands.js";
+import { AttentionLifecycle, chooseBackend } from "./lifecycle.js";
+import { checkBatch, checkCache, checkOutput } from "./validate.js";
+
+/** The tensors of one layer of latent attention in one step. */
+export interface MlaForwardOptions {
+  /** [tokens, numHeads, qkNopeHeadDim]: the part of the queries without position. */
+  queryNope: Tensor;
+  /** [tokens, numHeads, qkRopeHeadDim]: their rotary part. */
+  queryRope: Tensor;
+  /** [tokens, kvLoraRank], normalised, with `keyRope`: written to the cache first. Without both: attends only. */
+  latent?: Tensor | undefined;
+  /** [tokens, qkRopeHeadDim]: the rotary part of the key, which all heads share. */
+  keyRope?: Tensor | undefined;
+  /** The layer's up-projection, of this attention's `prepareKvB`. */
+  weights: MlaWeights;
+  /** [tokens, numHeads, vHeadDim] in the attention's dtype. */
+  output: Tensor;
+  /** float32 [tokens, numHeads]: log(sum(exp(score))) of each row. */
+  lse?: Tensor | undefined;
+  /** Of an fp8 cache: the numbers in it times this are latents and rotary keys. float32 [1], or a number. Default 1. */
+  kScale?: Tensor | number | undefined;
+  cache: KvCacheLayer;
+  batch: Batch;
+  /** Default: the device's default stream. */
+  stream?: Stream | undefined;
+}
+
+const FORWARD_KEYS = [
+  ...(["queryNope", "queryRope", "latent", "keyRope", "weights", "output", "lse"] as const),
+  ...(["kScale", "cache", "batch", "stream"] as const),
+];
+
+/** DeepSeek's multi-head latent attention over a paged cache of latents, run by the backend that selection chose. */
+export class MlaAttention extends AttentionLifecycle<MlaCall> {
+  get #sizes() {
+    return this.config.mla!;
+  }
+
+  /**
+   * Copies the up-projection of one layer's latents, [numHeads * (qkNopeHeadDim + vHeadDim), kvLoraRank] in the attention's dtype
+   * as checkpoints have `kv_b_proj`, to where `forward` takes it from; once for each layer. ERR_INVALID_ARGUMENT,
+   * ERR_OUT_OF_MEMORY.
+   */
+  prepareKvB(tensor: Tensor, options: { stream?: Stream } = {}): MlaWeights {
+    this.check();
+    const given = checkOptions(options, ["stream"]);
+    const stream = this.device.streamOf(given.stream as Stream | undefined);
+    const { numHeads, dtype } = this.config;
+    const { kvLoraRank, qkNopeHeadDim, vHeadDim } = this.#sizes;
+    const source = checkTensor(tensor, "tensor", { device: this.device }, dtype);
+    const rows = numHeads * (qkNopeHeadDim + vHeadDim);
+    if (String(source.shape) !== String([rows, kvLoraRank])) {
+      throw invalidArgument("tensor", `shape [${rows}, ${kvLoraRank}]`, source.shape);
+    }
+    if (!source.contiguous)
+      throw invalidArgument("tensor", "a contiguous tensor", `strides ${source.strides}`);
+    const kvB = this.device.empty([numHeads, qkNopeHeadDim + vHeadDim, kvLoraRank], dtype);
+    try {
+      enqueueCopy(stream, kvB.pointer, source.pointer, source.byteLength);
+    } catch (error) {
+      kvB.dispose();
+      throw error;
+    }
+    return new MlaWeights(kvB);
+  }
+
+  /**
+   * Writes the step's latents and rotary keys to the cache and attends, in stream order; returns when all is enqueued. Arguments
+   * are checked before that, and a wrong one (ERR_INVALID_ARGUMENT, ERR_DISPOSED) changes nothing. Latents must be
+   * finite. While `stream` is captured, the batch must be one of decodes (`maxQueryLen` of at most 8) that `prepare` has seen,
+   * and tensors must have `batch.maxTokens` rows; between launches of the graph `batch.update` may announce any step.
+   */
+  forward(options: MlaForwardOptions): void {
+    this.check();
+    if (options === undefined)
+      throw invalidArgument("options", "an object with queryNope, queryRope, ...", options);
+    const given = checkOptions(options, FORWARD_KEYS);
+    const { numHeads, dtype, kvCacheDtype } = this.config;
+    const { kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = this.#sizes;
+    const stream = this.device.streamOf(given.stream as Stream | undefined);
+    const batch = checkBatch(given.batch, this.device, this.config);
+    const { capture } = stream; // a native call: asked once
+    if (capture !== null && batch.step.version === 0) {
+      throw invalidArgument("batch", "an update() before a call with it is captured", "none");
+    }
+    const tokens = capture === null ? batch.step.shape.tokens : batch.maxTokens;
+    const rows = (headSize: number) => ({ dtype, tokens, heads: numHeads, headSize });
+    const queryNope = checkRows(given.queryNope, "queryNope", batch, rows(qkNopeHeadDim));
+    const queryRope = checkRows(given.queryRope, "queryRope", batch, rows(qkRopeHeadDim));
+    const output = checkOutput(given.output, batch, rows(vHeadDim));
+    if ((given.latent === undefined) !== (given.keyRope === undefined)) {
+      const missing = given.latent === undefined ? "latent" : "keyRope";
+      throw invalidArgument(missing, "latent and keyRope together, or neither", undefined);
+    }
+    const vectors = (value: unknown, name: string, size: number) =>
+      value === undefined ? null : checkVectors(value, name, batch, { dtype, tokens, size });
+    const latent = vectors(given.latent, "latent", kvLoraRank);
+    const keyRope = vectors(given.keyRope, "keyRope", qkRopeHeadDim);
+    const weights = this.#checkWeights(given.weights);
+    const lse = given.lse === undefined ? null : checkLse(given.lse, batch, tokens, numHeads);
+    const kScale = checkScale(
+      given.kScale,
+      "kScale",
+      batch,
+      kvCacheDtype.startsWith("fp8") || "the cache is not fp8",
+    );
+    const cache = checkCache(given.cache, batch, this.kvCacheLayout, latent !== null);
+    const call = { queryNope, queryRope, latent, keyRope, weights, output, lse, kScale, cache };
+    this.enqueue(call, batch, cache, stream, capture);
+  }
+
+  #checkWeights(value: unknown): MlaWeights {
+    const weights = checkWeights(value);
+    const { numHeads, dtype } = this.config;
+    checkTensor(weights.kvB, "weights", { device: this.device }, dtype);
+    if (weights.kvB.shape[0] === numHeads) return weights;
+    throw invalidArgument("weights", `those of ${numHeads} heads`, weights.kvB.shape[0]);
+  }
+}
+
+/** Checks a tensor of token vectors, [tokens, size] with any aligned token stride. */
+function checkVectors(
+  value: unknown,
+  argument: string,
+  batch: Batch,
+  { dtype, tokens, size }: { dtype: DType; tokens: number; size: number },
+): Tensor {
+  const tensor = checkTensor(value, argument, batch, dtype);
+  const { shape, strides } = tensor;
+  if (shape.length !== 2 || shape[0]! < tokens || shape[1] !== size) {
+    throw invalidArgument(argument, `shape [tokens >= ${tokens}, ${size}]`, shape);
+  }
+  const rows = tensor.view({ shape: [shape[0]!, 1, size], strides: [strides[0]!, strides[0]!, strides[1]!] });
+  checkRows(rows, argument, batch, { dtype, tokens, heads: 1, headSize: size });
+  return tensor;
+}
+
+/**
+ * Chooses a backend for a configuration of latent attention and makes its attention on a device, one for all layers; loads the
+ * kernels, so it blocks. Errors as `createAttention`.
+ */
+export function createMlaAttention(device: Device, config: MlaAttentionConfig): MlaAttention {
+  checkPlain(config, "config");
+  if (!isMlaConfig(config)) {
+    throw invalidArgument("config", "the options of latent attention, kvLoraRank among them", config);
+  }
+  return new MlaAttention(chooseBackend(device, config));
+}

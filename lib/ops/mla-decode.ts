@@ -1,0 +1,141 @@
+import type { Batch } from "../batch/batch.js";
+import type { BatchLimits } from "../batch/step.js";
+import type { ResolvedConfig } from "../config.js";
+import type { Stream } from "../device/stream.js";
+import type { LaunchPlan } from "../kernels/launch-plan.js";
+import { bindMlaArguments } from "./mla-arguments.js";
+import type { MlaCall } from "./mla-call.js";
+import { type RequestLists, type Requests, requestLimits } from "./mla-requests.js";
+import { bindPartials, partialBytes } from "./partials.js";
+import { mostSegments, planSplit, type Split } from "./split.js";
+
+/** Elements of the latents that queries are taken to, and that values are made of. */
+const RANK = 512;
+const WAVE_SIZE = 64;
+
+/** The decodes of a step, split over their keys. */
+export interface MlaDecodeStep extends Split {
+  readonly sequences: number;
+  readonly tokens: number;
+  /** Of a sequence at most. */
+  readonly queryTokens: number;
+  /** Rows (query tokens x heads) of the tile to use. */
+  readonly tileRows: number;
+}
+
+/** Where the results of the products lie, [decode tokens, heads, 512]. */
+export interface LatentSpace {
+  readonly query: bigint;
+  readonly output: bigint;
+  readonly partials: bigint;
+}
+
+/** mla_decode and mla_reduce: a few query tokens of each sequence attend to latents, split over their keys. */
+export class MlaDecode {
+  readonly #tiles;
+  readonly #reduce;
+  readonly #config: ResolvedConfig;
+  readonly #computeUnits: number;
+
+  /** `attend`: the same kernel in different tiles of rows. */
+  constructor(
+    attend: readonly LaunchPlan[],
+    reduce: LaunchPlan,
+    config: ResolvedConfig,
+    computeUnits: number,
+  ) {
+    this.#config = config;
+    this.#computeUnits = computeUnits;
+    this.#tiles = attend.map((plan) => {
+      const bound = bindParts(plan, config);
+      const queryLatent = plan.setter("query_latent");
+      plan.complete();
+      return { ...bound, queryLatent, rows: plan.row.tile.rows! };
+    });
+    this.#tiles.sort((one, other) => one.rows - other.rows);
+    this.#reduce = {
+      ...bindParts(reduce, config),
+      latentOutput: reduce.setter("latent_output"),
+      lse: reduce.setter("lse"),
+      writeLse: reduce.setter("write_lse"),
+    };
+    reduce.complete();
+  }
+
+  /** How the decodes of a step are split; null: there are none. Pure. */
+  plan({ decodes, decodeTokens, queryTokens, maxDecodeKeys }: Requests): MlaDecodeStep | null {
+    if (decodes === 0) return null;
+    const tileRows = this.#tileRowsFor(queryTokens);
+    const split = planSplit({
+      ...this.#rule(queryTokens, tileRows),
+      numSequences: decodes,
+      maxLen: maxDecodeKeys,
+    });
+    return { sequences: decodes, tokens: decodeTokens, queryTokens, tileRows, ...split };
+  }
+
+  /** Bytes for the partial results of any step that a batch admits. */
+  workspaceBytes(limits: Required<BatchLimits>): number {
+    const { queryTokens, decodes, maxKeys } = requestLimits(limits);
+    const rows = Array.from({ length: queryTokens }, (_, index) => {
+      const rule = this.#rule(index + 1, this.#tileRowsFor(index + 1));
+      return (index + 1) * mostSegments(rule, decodes, maxKeys);
+    });
+    return partialBytes(Math.max(...rows) * this.#config.numHeads, RANK);
+  }
+
+  launch(
+    call: MlaCall,
+    batch: Batch,
+    lists: RequestLists,
+    step: MlaDecodeStep,
+    space: LatentSpace,
+    stream: Stream,
+  ): void {
+    const { numHeads } = this.#config;
+    const attend = this.#tiles.find(({ rows }) => rows === step.tileRows)!;
+    for (const { bind, partials } of [attend, this.#reduce]) {
+      bind(call, batch, lists);
+      partials(space.partials, step.tokens * numHeads, step);
+    }
+    attend.queryLatent(space.query);
+    attend.plan.launch(
+      stream,
+      step.maxSegments,
+      step.sequences,
+      this.#tilesOf(step.queryTokens, step.tileRows),
+    );
+    this.#reduce.latentOutput(space.output);
+    this.#reduce.lse(call.lse?.pointer ?? 0n);
+    this.#reduce.writeLse(call.lse === null ? 0 : 1);
+    this.#reduce.plan.launch(stream, step.tokens, numHeads);
+  }
+
+  /** The smallest tile that holds a sequence's rows, else the largest. Fixed by the heads alone where splits are fixed. */
+  #tileRowsFor(queryTokens: number): number {
+    const { numHeads, batchInvariant } = this.#config;
+    const rows = batchInvariant ? numHeads : queryTokens * numHeads;
+    return (this.#tiles.find((tile) => tile.rows >= rows) ?? this.#tiles.at(-1)!).rows;
+  }
+
+  #tilesOf(queryTokens: number, tileRows: number): number {
+    return Math.ceil((queryTokens * this.#config.numHeads) / tileRows);
+  }
+
+  /** The entries of `planSplit` that do not change from step to step. */
+  #rule(queryTokens: number, tileRows: number) {
+    const { row } = this.#tiles.find(({ rows }) => rows === tileRows)!.plan;
+    return {
+      numKvHeads: 1,
+      tilesPerSequence: this.#tilesOf(queryTokens, tileRows),
+      // A wave fills the registers of its SIMD: a workgroup of four has a compute unit for itself.
+      computeUnits: this.#computeUnits / (row.workgroupSize / WAVE_SIZE),
+      tileKeys: row.tile.keys!,
+      batchInvariant: this.#config.batchInvariant,
+    };
+  }
+}
+
+function bindParts(plan: LaunchPlan, config: ResolvedConfig) {
+  return { plan, bind: bindMlaArguments(plan, config), partials: bindPartials(plan, RANK) };
+}

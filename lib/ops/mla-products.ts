@@ -1,0 +1,55 @@
+import type { Batch } from "../batch/batch.js";
+import type { ResolvedConfig } from "../config.js";
+import type { Stream } from "../device/stream.js";
+import type { LaunchPlan } from "../kernels/launch-plan.js";
+import { bindMlaArguments } from "./mla-arguments.js";
+import type { MlaCall } from "./mla-call.js";
+import type { RequestLists } from "./mla-requests.js";
+
+/** The columns of each product's result, by head. */
+const WIDTHS = { query_latent: 512, latent_output: 128 } as const;
+
+/**
+ * mla_query_product or mla_value_product: takes W_UK into the queries of decodes, or W_UV into their results. `latents` is the
+ * name of the argument that lies in latent space.
+ */
+export class MlaProduct {
+  readonly #tiles;
+  readonly #numHeads: number;
+  readonly #batchInvariant: boolean;
+
+  /** `plans`: the same kernel for tiles of few and of many tokens. */
+  constructor(
+    plans: readonly LaunchPlan[],
+    config: ResolvedConfig,
+    private readonly latents: keyof typeof WIDTHS,
+  ) {
+    this.#numHeads = config.numHeads;
+    this.#batchInvariant = config.batchInvariant;
+    this.#tiles = plans.map((plan) => {
+      const bind = bindMlaArguments(plan, config);
+      const bound = { plan, bind, latents: plan.setter(latents), count: plan.setter("decode_count") };
+      plan.complete();
+      return { ...bound, rows: plan.row.tile.rows!, columns: plan.row.tile.columns! };
+    });
+    this.#tiles.sort((one, other) => one.rows - other.rows);
+  }
+
+  /** `tokens`: of all decodes; their latents lie at `latents`, [tokens, heads, 512]. */
+  launch(
+    call: MlaCall,
+    batch: Batch,
+    lists: RequestLists,
+    tokens: number,
+    latents: bigint,
+    stream: Stream,
+  ): void {
+    const smallest = this.#tiles[0]!;
+    const tile = this.#batchInvariant || tokens <= smallest.rows ? smallest : this.#tiles.at(-1)!;
+    tile.bind(call, batch, lists);
+    tile.latents(latents);
+    tile.count(tokens);
+    const columns = WIDTHS[this.latents] / tile.columns;
+    tile.plan.launch(stream, columns, this.#numHeads, Math.ceil(tokens / tile.rows));
+  }
+}

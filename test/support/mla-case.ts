@@ -1,0 +1,293 @@
+import { fp8Encoding } from "../../lib/catalog/targets.js";
+import {
+  type Batch,
+  createBatch,
+  createMlaAttention,
+  type Device,
+  type KvCache,
+  type MlaAttention,
+  type MlaAttentionConfig,
+  type MlaWeights,
+  type Tensor,
+} from "../../lib/index.js";
+import { batchInput } from "./paged-data.js";
+import {
+  attend,
+  BOUNDS,
+  type Expected,
+  type Lengths,
+  Random,
+  type RowErrors,
+  round,
+  rowErrors,
+} from "./reference.js";
+
+const [RANK, ROPE, NOPE, VALUE] = [512, 64, 128, 128];
+const WIDTH = RANK + ROPE;
+
+/** Whether a result of latent attention is within its bounds (docs/numbers.md). */
+export function isMlaAccurate(
+  { rms, max }: RowErrors,
+  { dtype, peak = 1 }: Pick<MlaCaseOptions, "dtype" | "peak">,
+): boolean {
+  const bound = (peak > 1 ? 4 : 2) * BOUNDS[dtype];
+  return rms <= bound && max <= 8 * bound;
+}
+
+export interface MlaCaseOptions {
+  readonly numHeads: number;
+  readonly blockSize: number;
+  readonly dtype: "bfloat16" | "float16";
+  readonly lengths: Lengths;
+  readonly seed: number;
+  readonly backend?: string;
+  /** Multiplies the queries: 4 makes softmax rows that hang on few keys. */
+  readonly peak?: number;
+  /** Positions, by sequence, of a key that every query of it is aimed at. */
+  readonly needles?: readonly (number | null)[];
+  /** Of an fp8 cache, and whether the call gets it as a number or in memory. Default: the cache is in the dtype of the query. */
+  readonly kScale?: { readonly value: number; readonly as: "number" | "tensor" } | undefined;
+  readonly scale?: number | undefined;
+  readonly config?: Partial<MlaAttentionConfig>;
+  /** Changes what the device is told of the step: a mistake that the comparison must see. */
+  readonly mutate?: (input: { seqLens: number[]; queryStartLoc: number[] }) => void;
+}
+
+/** Random data of one call of latent attention. */
+export interface MlaData {
+  readonly expected: Expected;
+  readonly queryNope: Float64Array;
+  readonly queryRope: Float64Array;
+  readonly kvB: Float64Array;
+  /** The query tokens' latents and rotary keys, [tokens, 576], before an fp8 cache rounds them. */
+  readonly newRows: Float64Array;
+  readonly blockTable: number[][];
+  readonly numBlocks: number;
+  /** A layer's memory before the call: contexts, and NaN in all other slots. */
+  readonly image: Uint8Array | Uint16Array;
+}
+
+/** Draws the data of a call and attends in float64, in the model's own space: each head to keys and values of its own. */
+export function mlaData(arch: string, options: MlaCaseOptions, numBlocks?: number): MlaData {
+  const { numHeads, blockSize, dtype, lengths, seed, peak = 1, needles = [], kScale } = options;
+  const cacheDtype = kScale === undefined ? dtype : fp8Encoding(arch)!;
+  const random = new Random(seed);
+  const totals = lengths.map(([context, query]) => context + query);
+  const kvB = round(dtype, random.normals(numHeads * (NOPE + VALUE) * RANK, RANK ** -0.5)).values;
+  // Each sequence has a stream of numbers of its own: what it holds does not depend on the others.
+  const streams = lengths.map((_, s) => new Random(seed + 7919 * (s + 1)));
+  const rows = totals.map((total, s) => round(dtype, streams[s]!.normals(total * WIDTH)).values);
+  const factor = Math.fround(kScale?.value ?? 1);
+  const stored = rows.map((values) =>
+    round(
+      cacheDtype,
+      values.map((x) => Math.fround(x / factor)),
+    ),
+  );
+  const latents = stored.map(({ values }) => values.map((x) => x * factor));
+  const keys = latents.map((values) => keysOf(values, kvB, numHeads));
+  const queries = lengths.flatMap(([, query], s) => [
+    ...streams[s]!.normals(query * numHeads * (NOPE + ROPE), peak),
+  ]);
+  const query = Float64Array.from(queries);
+  let row = 0;
+  for (const [s, [, length]] of lengths.entries()) {
+    const needle = needles[s];
+    for (let r = 0; r < length * numHeads; r++, row++) {
+      if (needle === null || needle === undefined) continue;
+      const key = keys[s]!.subarray(
+        (needle * numHeads + (r % numHeads)) * 192,
+        (needle * numHeads + (r % numHeads) + 1) * 192,
+      );
+      for (let e = 0; e < 192; e++) query[row * 192 + e] = 1.5 * key[e]!;
+    }
+  }
+  const rounded = round(dtype, query).values;
+  const values = latents.map((each) => valuesOf(each, kvB, numHeads));
+  const scale = options.scale ?? (NOPE + ROPE) ** -0.5;
+  const shape = { numHeads, numKvHeads: numHeads, headSize: NOPE + ROPE, blockSize };
+  const { output, lse } = attend({ shape, lengths, query: rounded, keys, values, scale });
+
+  const blocks = totals.map((total) => Math.ceil(total / blockSize));
+  const size = numBlocks ?? blocks.reduce((sum, count) => sum + count, 0) + 3;
+  const order = new Random(seed).permutation(size);
+  const blockTable = blocks.map((count) => order.splice(0, count));
+  const { bits: nan } = round(cacheDtype, [Number.NaN]);
+  const image = new (nan.constructor as new (length: number) => Uint8Array | Uint16Array)(
+    size * blockSize * WIDTH,
+  ).fill(nan[0]!);
+  for (const [s, [context]] of lengths.entries()) {
+    for (let position = 0; position < context; position++) {
+      const block = blockTable[s]![Math.floor(position / blockSize)]!;
+      const place = (block * blockSize + (position % blockSize)) * WIDTH;
+      image.set(stored[s]!.bits.subarray(position * WIDTH, (position + 1) * WIDTH), place);
+    }
+  }
+  return {
+    expected: { output: columns(output, 192, 0, VALUE), lse },
+    queryNope: columns(rounded, 192, 0, NOPE),
+    queryRope: columns(rounded, 192, NOPE, 192),
+    kvB,
+    newRows: Float64Array.from(lengths.flatMap(([context], s) => [...rows[s]!.subarray(context * WIDTH)])),
+    blockTable,
+    numBlocks: size,
+    image,
+  };
+}
+
+/** Keys [tokens, heads, 192] of cached rows: W_UK latent, then the rotary part. */
+function keysOf(rows: Float64Array, kvB: Float64Array, numHeads: number): Float64Array {
+  return project(rows, kvB, numHeads, 0, (row, key) => {
+    for (let e = 0; e < ROPE; e++) key[NOPE + e] = row[RANK + e]!;
+  });
+}
+
+/** Values [tokens, heads, 192] of cached rows: W_UV latent, then 0. */
+function valuesOf(rows: Float64Array, kvB: Float64Array, numHeads: number): Float64Array {
+  return project(rows, kvB, numHeads, NOPE, () => {});
+}
+
+function project(
+  rows: Float64Array,
+  kvB: Float64Array,
+  numHeads: number,
+  first: number,
+  complete: (row: Float64Array, made: Float64Array) => void,
+): Float64Array {
+  const tokens = rows.length / WIDTH;
+  const made = new Float64Array(tokens * numHeads * 192);
+  for (let token = 0; token < tokens; token++) {
+    const row = rows.subarray(token * WIDTH, (token + 1) * WIDTH);
+    for (let head = 0; head < numHeads; head++) {
+      const into = made.subarray((token * numHeads + head) * 192, (token * numHeads + head + 1) * 192);
+      for (let e = 0; e < NOPE; e++) {
+        const weights = (head * (NOPE + VALUE) + first + e) * RANK;
+        let sum = 0;
+        for (let l = 0; l < RANK; l++) sum += kvB[weights + l]! * row[l]!;
+        into[e] = sum;
+      }
+      complete(row, into);
+    }
+  }
+  return made;
+}
+
+/** Columns [from, to) of rows of `width`. */
+function columns(values: Float64Array, width: number, from: number, to: number): Float64Array {
+  const rows = values.length / width;
+  const picked = new Float64Array(rows * (to - from));
+  for (let row = 0; row < rows; row++) {
+    picked.set(values.subarray(row * width + from, row * width + to), row * (to - from));
+  }
+  return picked;
+}
+
+/** One call of latent attention on random data: the context lies in the cache, in permuted blocks whose unused slots hold NaN. */
+export class MlaCase implements AsyncDisposable {
+  readonly #tensors: Tensor[] = [];
+
+  private constructor(
+    readonly options: MlaCaseOptions,
+    readonly attention: MlaAttention,
+    readonly batch: Batch,
+    readonly cache: KvCache,
+    readonly weights: MlaWeights,
+    readonly inputs: {
+      queryNope: Tensor;
+      queryRope: Tensor;
+      latent: Tensor;
+      keyRope: Tensor;
+      kScale?: Tensor | number;
+    },
+    readonly data: MlaData,
+  ) {}
+
+  static async create(device: Device, options: MlaCaseOptions): Promise<MlaCase> {
+    const { numHeads, blockSize, dtype, lengths, kScale, scale, backend = "TRITON_MLA" } = options;
+    const data = mlaData(device.info.arch, options);
+    const attention = createMlaAttention(device, {
+      ...{ numHeads, kvLoraRank: RANK, dtype, blockSize, backend, scale },
+      kvCacheDtype: kScale && "fp8",
+      ...options.config,
+    });
+    const cache = attention.createKvCache({ numBlocks: data.numBlocks });
+    await cache.layer(0).part("latent").tensor.write(data.image);
+    const { queryStartLoc, seqLens } = batchInput(lengths);
+    const tokens = queryStartLoc.at(-1)!;
+    const batch = createBatch(device, {
+      maxSequences: lengths.length,
+      maxTokens: Math.max(1, tokens),
+      maxBlocksPerSequence: Math.max(1, ...data.blockTable.map((row) => row.length)),
+      blockSize,
+    });
+    options.mutate?.({ seqLens, queryStartLoc });
+    batch.update({ queryStartLoc, seqLens, blockTable: data.blockTable });
+    const upload = (values: Float64Array, shape: number[]) =>
+      device.upload(round(dtype, values).bits, { shape, dtype });
+    const kvB = await upload(data.kvB, [numHeads * (NOPE + VALUE), RANK]);
+    const weights = attention.prepareKvB(kvB);
+    kvB.dispose();
+    // One tensor of latents and rotary keys, as the projection before it gives them.
+    const rows = await upload(data.newRows, [tokens, WIDTH]);
+    const part = (size: number, from: number) =>
+      rows.view({ shape: [tokens, size], strides: [WIDTH, 1], byteOffset: tokens === 0 ? 0 : 2 * from });
+    const inputs = {
+      queryNope: await upload(data.queryNope, [tokens, numHeads, NOPE]),
+      queryRope: await upload(data.queryRope, [tokens, numHeads, ROPE]),
+      latent: part(RANK, 0),
+      keyRope: part(ROPE, RANK),
+      ...(kScale && {
+        kScale:
+          kScale.as === "number"
+            ? kScale.value
+            : await device.upload(Float32Array.of(kScale.value), { shape: [1], dtype: "float32" }),
+      }),
+    };
+    const made = new MlaCase(options, attention, batch, cache, weights, inputs, data);
+    made.#tensors.push(rows);
+    return made;
+  }
+
+  /** Runs the call and gives its result, [tokens, heads, 128] and [tokens, heads]. */
+  async run({ attendOnly = false, withLse = true } = {}): Promise<{
+    output: Float32Array;
+    lse: Float32Array;
+    bits: Uint16Array;
+  }> {
+    const { attention, batch, weights } = this;
+    const { latent, keyRope, ...attending } = this.inputs;
+    const { numHeads, dtype } = this.options;
+    const tokens = attending.queryNope.shape[0]!;
+    const output = attention.device.empty([tokens, numHeads, VALUE], dtype);
+    const lse = attention.device.empty([tokens, numHeads], "float32");
+    this.#tensors.push(output, lse);
+    attention.forward({
+      ...attending,
+      ...(!attendOnly && { latent, keyRope }),
+      ...(withLse && { lse }),
+      ...{ weights, output, batch, cache: this.cache.layer(0) },
+    });
+    const values = await output.readFloat32();
+    return { output: values, bits: (await output.read()) as Uint16Array, lse: await lse.readFloat32() };
+  }
+
+  errors(output: ArrayLike<number>): RowErrors {
+    return rowErrors(
+      output,
+      this.data.expected.output,
+      VALUE,
+      this.options.dtype === "float16" ? 2 ** -14 : 0,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.attention.device.defaultStream.synchronize();
+    for (const tensor of [...Object.values(this.inputs), ...this.#tensors]) {
+      if (typeof tensor === "object") tensor.dispose();
+    }
+    this.weights.dispose();
+    this.attention.dispose();
+    this.batch.dispose();
+    this.cache.dispose();
+  }
+}
