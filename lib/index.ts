@@ -54,7 +54,7 @@ export { type ErrorCode, type ErrorDetails, RocmAttentionError } from "./errors.
 export type { ChosenKernels } from "./kernels/chosen.js";
 export type { LaunchPlan } from "./kernels/launch-plan.js";
 export { type KernelLaunch, type LaunchListener, traceLaunches } from "./kernels/trace.js";
-export { type BatchInput, BlockPool, type SequenceId } from "./kv-cache/block-pool.js";
+export { type BatchInput, BlockPool, type PoolCounters, type SequenceId } from "./kv-cache/block-pool.js";
 export { type BlockCopy, KvCache } from "./kv-cache/cache.js";
 export { type CacheTensors, KvCacheLayer, type LayerPart } from "./kv-cache/layer.js";
 export type { CacheLayout, CachePart, LayoutName, PartName } from "./kv-cache/layouts.js";

@@ -2,7 +2,14 @@ import { checkInteger, checkOptions, isArray } from "../arguments.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 import type { BlockCopy } from "./cache.js";
 import { Int32List } from "./int32-list.js";
-import { checkTokenIds, prefixHash, type TokenIds } from "./prefix-hash.js";
+import {
+  checkTokenIds,
+  type ExtraKeys,
+  type PrefixHash,
+  prefixHash,
+  rootHash,
+  type TokenIds,
+} from "./prefix-hash.js";
 
 /** A program's name for a sequence. */
 export type SequenceId = string | number;
@@ -19,6 +26,15 @@ export interface BatchInput {
   readonly blockTable: readonly Int32Array[];
 }
 
+/** Counts of a pool since it was made. */
+export interface PoolCounters {
+  /** Blocks of prompts that `match` looked for (those that it could have given), and those that it found. */
+  readonly queriedBlocks: number;
+  readonly hitBlocks: number;
+  /** Blocks whose contents might have been found again, and were given to other tokens. */
+  readonly evictedBlocks: number;
+}
+
 const LARGEST = 2 ** 31 - 1;
 
 interface Sequence {
@@ -27,6 +43,10 @@ interface Sequence {
   readonly blocks: Int32List;
   /** Of the blocks whose tokens are known, first to last, the hash of all tokens up to the block's end. */
   readonly hashes: string[];
+  /** Where `hashes` begin: "" or that of the extra keys. */
+  readonly root: string;
+  /** The hash that `match` looked for in vain. */
+  missed: PrefixHash | null;
 }
 
 /**
@@ -46,6 +66,9 @@ export class BlockPool {
   readonly #byHash = new Map<string, number>();
   readonly #hashes = new Map<number, string>();
   #copies: BlockCopy[] = [];
+  #queriedBlocks = 0;
+  #hitBlocks = 0;
+  #evictedBlocks = 0;
 
   constructor(options: { numBlocks: number; blockSize?: number }) {
     const { numBlocks, blockSize = 16 } = checkOptions(options, ["numBlocks", "blockSize"]);
@@ -58,6 +81,19 @@ export class BlockPool {
     return this.numBlocks - this.#references.length + this.#free.length + this.#cached.size;
   }
 
+  get counters(): PoolCounters {
+    return {
+      queriedBlocks: this.#queriedBlocks,
+      hitBlocks: this.#hitBlocks,
+      evictedBlocks: this.#evictedBlocks,
+    };
+  }
+
+  /** The block ids of a sequence, first to last. */
+  blocks(id: SequenceId): Int32Array {
+    return this.#known(id, "id").blocks.toArray();
+  }
+
   /** Tokens that a sequence has places for; 0 for an unknown one. */
   length(id: SequenceId): number {
     return this.#sequences.get(checkId(id, "id"))?.length ?? 0;
@@ -68,11 +104,7 @@ export class BlockPool {
    * leaves the pool as it was. Where they go to a shared block, that must be copied first: see `takeCopies`.
    */
   append(id: SequenceId, numTokens: number): void {
-    const sequence = this.#sequences.get(checkId(id, "id")) ?? {
-      length: 0,
-      blocks: new Int32List(),
-      hashes: [],
-    };
+    const sequence = this.#sequences.get(checkId(id, "id")) ?? emptySequence("");
     const { length, blocks } = sequence;
     checkInteger(numTokens, "numTokens", 0, LARGEST - length);
     const added = Math.ceil((length + numTokens) / this.blockSize) - blocks.length;
@@ -121,9 +153,9 @@ export class BlockPool {
    * grows.
    */
   fork(from: SequenceId, to: SequenceId): void {
-    const { length, blocks, hashes } = this.#known(from, "from");
+    const { length, blocks, hashes, root, missed } = this.#known(from, "from");
     if (this.#sequences.has(checkId(to, "to"))) throw invalidArgument("to", "the id of no sequence", to);
-    const copy = { length, blocks: blocks.copy(), hashes: [...hashes] };
+    const copy = { length, blocks: blocks.copy(), hashes: [...hashes], root, missed };
     for (const block of blocks) this.#references.set(block, this.#references.at(block) + 1);
     this.#sequences.set(to, copy);
   }
@@ -146,20 +178,27 @@ export class BlockPool {
 
   /**
    * Begins sequence `id` with the longest prefix of `tokenIds` whose blocks are still in the cache, and returns its length:
-   * a multiple of the block size, less than all tokens, so that the last one is still computed.
+   * a multiple of the block size, less than all tokens, so that the last one is still computed. Keys and values depend on
+   * more than tokens where adapters are in use: sequences of other `extraKeys` (an adapter's id, a tenant's salt) share
+   * nothing with this one.
    */
-  match(id: SequenceId, tokenIds: TokenIds): number {
+  match(id: SequenceId, tokenIds: TokenIds, options?: { extraKeys?: ExtraKeys }): number {
     if (this.#sequences.has(checkId(id, "id"))) throw invalidArgument("id", "the id of no sequence", id);
     const tokens = checkTokenIds(tokenIds);
-    const sequence: Sequence = { length: 0, blocks: new Int32List(), hashes: [] };
+    const sequence = emptySequence(rootHash(checkOptions(options, ["extraKeys"]).extraKeys));
     for (let end = this.blockSize; end < tokens.length; end += this.blockSize) {
-      const hash = prefixHash(sequence.hashes.at(-1) ?? "", tokens, sequence.length, end);
-      const block = this.#byHash.get(hash);
-      if (block === undefined) break;
+      const hash = prefixHash(sequence.hashes.at(-1) ?? sequence.root, tokens, sequence.length, end);
+      const block = this.#byHash.get(hash.hash);
+      if (block === undefined) {
+        sequence.missed = hash;
+        break;
+      }
       sequence.blocks.push(block);
-      sequence.hashes.push(hash);
+      sequence.hashes.push(hash.hash);
       sequence.length = end;
     }
+    this.#queriedBlocks += Math.max(0, Math.ceil(tokens.length / this.blockSize) - 1);
+    this.#hitBlocks += sequence.blocks.length;
     for (const block of sequence.blocks) {
       if (this.#references.at(block) === 0) this.#cached.delete(block);
       this.#references.set(block, this.#references.at(block) + 1);
@@ -173,7 +212,8 @@ export class BlockPool {
    * are those of the sequence from its beginning; what has been noted before is not looked at again.
    */
   commit(id: SequenceId, tokenIds: TokenIds): void {
-    const { length, blocks, hashes } = this.#known(id, "id");
+    const sequence = this.#known(id, "id");
+    const { length, blocks, hashes, root } = sequence;
     const tokens = checkTokenIds(tokenIds, hashes.length * this.blockSize);
     if (tokens.length > length) {
       throw invalidArgument("tokenIds", `at most the sequence's ${length} tokens`, tokens.length);
@@ -181,7 +221,9 @@ export class BlockPool {
     while ((hashes.length + 1) * this.blockSize <= tokens.length) {
       const start = hashes.length * this.blockSize;
       const block = blocks.at(hashes.length);
-      const hash = prefixHash(hashes.at(-1) ?? "", tokens, start, start + this.blockSize);
+      const end = start + this.blockSize;
+      const { hash } = prefixHash(hashes.at(-1) ?? root, tokens, start, end, sequence.missed);
+      sequence.missed = null;
       hashes.push(hash);
       if (this.#byHash.has(hash) || this.#hashes.has(block)) continue;
       this.#byHash.set(hash, block);
@@ -237,6 +279,7 @@ export class BlockPool {
       block = this.#cached.values().next().value!;
       this.#cached.delete(block);
       this.#forget(block);
+      this.#evictedBlocks++;
     }
     this.#references.set(block, 1);
     return block;
@@ -257,6 +300,10 @@ export class BlockPool {
     this.#hashes.delete(block);
     this.#byHash.delete(hash);
   }
+}
+
+function emptySequence(root: string): Sequence {
+  return { length: 0, blocks: new Int32List(), hashes: [], root, missed: null };
 }
 
 function checkId(id: unknown, argument: string): SequenceId {
