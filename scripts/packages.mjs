@@ -1,6 +1,7 @@
 // `npm run packages`: builds everything that is published and leaves the tarballs in build/packages.
 import { join } from "node:path";
 import { packKernels, packMain } from "./pack.mjs";
+import { aiter } from "./setup/aiter.mjs";
 import { kernels } from "./setup/kernels.mjs";
 import { native } from "./setup/native.mjs";
 import { packages } from "./setup/packages.mjs";
@@ -16,6 +17,7 @@ await performSteps([
   typescript,
   kernelPython,
   toolchain,
+  aiter,
   ...packagedTargets.map((target) => kernels(target, "all")),
   native,
 ]);

@@ -1,5 +1,6 @@
 // `npm start`: sets up what the demo needs, then runs it. All that is behind `npm start --` goes to the demo.
 import { spawn } from "node:child_process";
+import { aiter } from "./setup/aiter.mjs";
 import { gpuTarget } from "./setup/gpu.mjs";
 import { kernels } from "./setup/kernels.mjs";
 import { native } from "./setup/native.mjs";
@@ -11,10 +12,11 @@ import { toolchain } from "./setup/toolchain.mjs";
 import { typescript } from "./setup/typescript.mjs";
 
 const target = gpuTarget() ?? "gfx942";
-// The default backend's kernels are Triton's alone; others have kernels that LLVM compiles.
+// The default backend's kernels are our Triton alone; others have kernels that LLVM compiles, or AITER's.
 const isBackendNamed =
-  Boolean(process.env.VLLM_ATTENTION_BACKEND) || process.argv.some((word) => word.startsWith("--backend"));
-const ofBackends = isBackendNamed ? [toolchain, kernels(target, "smoke")] : [kernels(target, "demo")];
+  ["VLLM_ATTENTION_BACKEND", "VLLM_ROCM_USE_AITER"].some((name) => process.env[name]) ||
+  process.argv.some((word) => word.startsWith("--backend"));
+const ofBackends = isBackendNamed ? [toolchain, aiter, kernels(target, "smoke")] : [kernels(target, "demo")];
 await performSteps([packages, typescript, kernelPython, ...ofBackends, native]);
 
 const demo = spawn(process.execPath, [`${root}/dist/cli/main.js`, "demo", ...process.argv.slice(2)], {

@@ -1,9 +1,11 @@
-"""AITER's kernels: its assembly for paged decode, as code objects in its wheel, and its paged decode in HIP C++."""
+"""AITER's kernels, from its wheel: unified attention in Triton, assembly for paged decode as code objects, and paged
+decode in HIP C++."""
 
 import csv
 from pathlib import Path
 
-from kernels.builder import clang, code_object, wheel
+from kernels.aiter import unified_attention
+from kernels.builder import clang, code_object, triton, wheel
 from kernels.builder.instance import BuildError, Instance, Made
 from kernels.builder.paths import absolute
 
@@ -37,7 +39,9 @@ HIP_NAMES = {"scale": "softmax_scale", "q": "query", "k_cache": "key_cache", "v_
 
 
 def instances(target, chosen):
-    return [*hip_instances(), *assembly_instances(target)] if chosen == "tests" else []
+    if chosen == "tests":
+        return [*hip_instances(), *assembly_instances(target)]
+    return unified_attention.instances(target, chosen)
 
 
 def hip_instances():
@@ -49,7 +53,7 @@ def hip_instances():
     def instance(operation, kernel, workgroup_size, arguments, names, serves, grid):
         description = {"source": "kernels/aiter/pa_v1.hip", "flags": wheel.FLAGS, "kernel": kernel,
                        "workgroupSize": workgroup_size, "arguments": arguments,
-                       "headers": [wheel.path("3rdparty/composable_kernel/include"), wheel.path("csrc/cpp_itfs/pa")]}
+                       "headers": [wheel.path("aiter_meta/3rdparty/composable_kernel/include"), wheel.path("aiter_meta/csrc/cpp_itfs/pa")]}
         return Instance(f"aiter.{operation}.bfloat16.d128", operation, description, serves, grid, {"keys": 256}, "hip",
                         names, published=False, verified="emulator")
 
@@ -61,8 +65,8 @@ def hip_instances():
 
 def assembly_instances(target):
     """The rows of the wheel's table of paged decode for blocks of 16 tokens; there is none for gfx90a."""
-    table = absolute(wheel.path(f"hsa/{target}/pa/pa_asm.csv"))
-    rows = csv.DictReader(table.read_text().splitlines()) if table.exists() else []
+    table = wheel.read(f"aiter_meta/hsa/{target}/pa/pa_asm.csv")
+    rows = csv.DictReader(table.splitlines()) if table else []
     return [assembly_instance(target, row) for row in rows if row["blkSz"] == "16"]
 
 
@@ -75,7 +79,7 @@ def assembly_instance(target, row):
               "headSizes": {"oneOf": [128]}, "blockSizes": {"oneOf": [16]}, "queriesPerKv": {"oneOf": [group]},
               "queryTokens": {} if row["Mtp"] == "1" else {"oneOf": [1]}, "layouts": ["shuffled"],
               "attentionTypes": ["decoder"], "features": {}}
-    description = {"object": wheel.path(f"hsa/{target}/pa/{row['knl_file']}"), "symbol": row["knl_name"],
+    description = {"object": wheel.path(f"aiter_meta/hsa/{target}/pa/{row['knl_file']}"), "symbol": row["knl_name"],
                    "workgroupSize": 256, "arguments": arguments}
     tested = row["qType"] == "bf16" and not quantised and row["Mtp"] == "0"
     return Instance(f"aiter.paged_attention.{Path(row['knl_file']).stem.removeprefix('pa_')}", "paged_attention",
@@ -84,6 +88,8 @@ def assembly_instance(target, row):
 
 
 def compile(instance, target, folder):
+    if instance.variant == "triton":
+        return unified_attention.compile(instance, target, folder)
     of = instance.description
     if "object" in of:
         code, dependencies = absolute(of["object"]).read_bytes(), (absolute(of["object"]),)
@@ -100,4 +106,11 @@ def compile(instance, target, folder):
 
 
 def compiler(instance):
-    return {"name": "aiter", "version": wheel.VERSION} if instance.variant == "asm" else clang.compiler()
+    if instance.variant == "asm":
+        return {"name": "aiter", "version": wheel.VERSION}
+    return triton.compiler() if instance.variant == "triton" else clang.compiler()
+
+
+def licences():
+    """The licences that stand beside the kernels, by the name of the file."""
+    return {"LICENSE.aiter": wheel.licence(f"amd_aiter-{wheel.VERSION}.dist-info/LICENSE")}

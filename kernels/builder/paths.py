@@ -7,20 +7,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("ROCM_ATTENTION_CACHE")
              or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rocm-attention").absolute()
-IN_CACHE = "$CACHE/"
-
-
-def portable(path):
-    """A path as other clones know it: relative to the project or to the cache where it lies in one of them."""
-    path = Path(os.path.normpath(ROOT / path))
-    if path.is_relative_to(ROOT):
-        return path.relative_to(ROOT).as_posix()
-    return IN_CACHE + path.relative_to(CACHE).as_posix() if path.is_relative_to(CACHE) else path.as_posix()
-
-
-def absolute(text):
-    """The path that `portable` wrote."""
-    return CACHE / text.removeprefix(IN_CACHE) if text.startswith(IN_CACHE) else ROOT / text
 
 
 def fingerprint(*names):
@@ -30,3 +16,24 @@ def fingerprint(*names):
         data = (ROOT / name).read_bytes()
         digest.update(b"%s\0%d\0" % (name.encode(), len(data)) + data)
     return digest.hexdigest()[:16]
+
+
+# AITER's wheel, of which scripts/setup/aiter.mjs keeps what is named in kernels/aiter/files.txt.
+WHEEL = CACHE / f"aiter-{fingerprint('kernels/aiter/requirements.txt', 'kernels/aiter/files.txt')}"
+# The folders that portable paths can begin with, the innermost first.
+FOLDERS = {"$AITER/": WHEEL, "$CACHE/": CACHE, "": ROOT}
+
+
+def portable(path):
+    """A path as other clones know it: relative to the project, to the cache or to the wheel where it lies in one of them."""
+    path = Path(os.path.normpath(ROOT / path))
+    for name, folder in FOLDERS.items():
+        if path.is_relative_to(folder):
+            return name + path.relative_to(folder).as_posix()
+    return path.as_posix()
+
+
+def absolute(text):
+    """The path that `portable` wrote."""
+    name = next(name for name in FOLDERS if text.startswith(name))
+    return FOLDERS[name] / text.removeprefix(name)

@@ -29,7 +29,7 @@ SERVES_PAGED = {**SERVES, "kvCacheDtypes": ["auto"], "layouts": ["paired", "halv
 def instance(operation, source, serves, names, tile, grid, defines=(), suffix=""):
     symbol = f"ck_{source}_bfloat16_d128" + suffix.replace(".", "_")
     description = {"source": f"kernels/ck/{source}.hip", "flags": [*FLAGS, *defines], "symbol": symbol,
-                   "workgroupSize": 256, "types": TYPES, "headers": [wheel.path("3rdparty/composable_kernel/include")]}
+                   "workgroupSize": 256, "types": TYPES, "headers": [wheel.path("aiter_meta/3rdparty/composable_kernel/include")]}
     return Instance(f"ck.{operation}.bfloat16.d128{suffix}", operation, description, serves, grid, tile, names=names,
                     published=False, verified="emulator")
 

@@ -3,22 +3,17 @@
 import ast
 import functools
 import importlib
-import os
 import re
 from dataclasses import dataclass
 
+from kernels.builder import triton
 from kernels.builder.instance import FEATURES, BuildError, Instance, Made
-from kernels.builder.manifest import NULL
 from kernels.builder.paths import ROOT
 from kernels.builder.targets import TARGETS
 from kernels.triton import mla_instances
 
 NAME = "triton"
 
-POINTER_SUFFIX = "_ptr"
-TRITON_TYPES = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32", "int32": "i32", "int64": "i64",
-                "e4m3fnuz": "fp8e4b8", "e4m3fn": "fp8e4nv"}
-KERNARG_TYPES = {"i32": "int32", "i64": "int64", "fp32": "float32"}
 FP32_PARAMETERS = {"scale", "soft_cap", "key_scale", "value_scale", "output_scale"}
 POINTER_DTYPES = {"block_table": "int32", "seq_lens": "int32", "query_start_loc": "int32", "slot_mapping": "int64",
                   "lse": "float32", "partial": "float32", "partial_max": "float32", "partial_sum": "float32",
@@ -30,11 +25,8 @@ ANY_ALIGNMENT = {"lse_ptr", "sinks_ptr", "key_scale_tensor_ptr", "value_scale_te
 # What head sizes can be divided by.
 HEAD_STEP = 8
 CACHE_STRIDES = {"stride_block", "stride_slot", "stride_head", "stride_key_block", "stride_value_block"}
-ENVIRONMENT = {
-    # Reproducible bytes: no paths or line numbers in them, no dependence on what was compiled before.
-    "TRITON_DISABLE_LINE_INFO": "1", "TRITON_DEFAULT_FP_FUSION": "1",
-    # Buffer loads where the offsets from a scalar base provably fit: no address arithmetic, and masks without branches.
-    "AMDGCN_ANALYZE_SMALL_TENSOR_RANGE": "1"}
+# Buffer loads where the offsets from a scalar base provably fit: no address arithmetic, and masks without branches.
+ENVIRONMENT = {**triton.ENVIRONMENT, "AMDGCN_ANALYZE_SMALL_TENSOR_RANGE": "1"}
 
 
 def instance(operation, source, dtypes, constants, options, serves, grid, name, absent=(), tile=None):
@@ -72,11 +64,11 @@ def parameters(path, kernel):
 
 def parameter_type(name, dtype, cache_dtype):
     """The Triton type of a runtime parameter, by its name."""
-    if name.endswith(POINTER_SUFFIX):
-        pointer = name[: -len(POINTER_SUFFIX)]
+    if name.endswith(triton.POINTER_SUFFIX):
+        pointer = name[: -len(triton.POINTER_SUFFIX)]
         if pointer in ("key_cache", "value_cache", "latent_cache"):
-            return "*" + TRITON_TYPES[cache_dtype]
-        return "*" + TRITON_TYPES[POINTER_DTYPES.get(pointer, dtype)]
+            return "*" + triton.TYPES[cache_dtype]
+        return "*" + triton.TYPES[POINTER_DTYPES.get(pointer, dtype)]
     return "fp32" if name in FP32_PARAMETERS else "i32"
 
 
@@ -252,33 +244,15 @@ def instances(target, chosen):
 
 
 def compiler(instance):
-    """Name and version of the compiler, without importing it: a build with nothing to do must not pay for that."""
-    version = re.search(r"^triton==(\S+)", (ROOT / "kernels" / "requirements.txt").read_text(), re.MULTILINE).group(1)
-    return {"name": "triton", "version": version}
+    return triton.compiler()
 
 
 def compile(instance, target, folder):
     of = instance.description
-    os.environ.update(of["environment"], TRITON_CACHE_DIR=folder)
-    import triton
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
-    if triton.__version__ != compiler(instance)["version"]:
-        raise BuildError(f"kernels are built with triton {compiler(instance)['version']}, found {triton.__version__}")
+    triton.enter(of["environment"], folder)
     kernel = getattr(importlib.import_module(f"kernels.triton.{of['source']}"), of["kernel"])
-    attributes = {(kernel.arg_names.index(name),): value for name, value in of["attributes"].items()}
-    source = ASTSource(fn=kernel, signature=of["signature"], constexprs=of["constants"], attrs=attributes)
-    platform, wave_size = TARGETS[target]["platform"], TARGETS[target]["waveSize"]
-    compiled = triton.compile(source, target=GPUTarget(platform, target, wave_size), options=of["options"])
-
-    arguments = [{"name": name.removesuffix(POINTER_SUFFIX), "type": KERNARG_TYPES.get(kind, "pointer")}
-                 for name, kind in of["signature"].items() if kind != "constexpr"]
-    # Triton appends two pointers to scratch memory, which none of these kernels needs.
-    arguments += [{"name": "global_scratch", "type": NULL}, {"name": "profile_scratch", "type": NULL}]
-    facts = {"symbol": compiled.metadata.name, "workgroupSize": wave_size * compiled.metadata.num_warps,
-             "ldsBytes": compiled.metadata.shared, "arguments": arguments}
-    return Made(compiled.asm["hsaco"], facts, tuple(sources(of["source"])))
+    code, facts = triton.compile_kernel(kernel, of["signature"], of["constants"], of["attributes"], of["options"], target)
+    return Made(code, facts, tuple(sources(of["source"])))
 
 
 def sources(name, found=()):

@@ -18,9 +18,12 @@ export function imageLayout(limits: Required<BatchLimits>): ImageLayout {
   const seqLens = align(4 * (maxSequences + 1));
   const slotMapping = seqLens + align(4 * maxSequences);
   const blockTable = slotMapping + align(8 * maxTokens);
-  const bytes = blockTable + align(4 * maxSequences * maxBlocksPerSequence);
+  const bytes = blockTable + align(4 * maxSequences * maxBlocksPerSequence) + READ_AHEAD_BYTES;
   return { seqLens, slotMapping, blockTable, bytes };
 }
+
+/** Kernels that take several blocks at a time load ids behind a row's last one, and then do nothing with them. */
+const READ_AHEAD_BYTES = 64;
 
 /** Every part begins at a multiple of 64 bytes. */
 function align(bytes: number): number {

@@ -22,7 +22,7 @@ export class ChosenKernels {
     return this.#idsOf(name).length > 0;
   }
 
-  /** Loads the kernels of a launch, "triton:unified_attention_2d", in their order. They differ in tile or reach alone. Blocks. */
+  /** Loads the kernels of a launch, "triton:unified_attention_2d" or "aiter:paged_attention:asm", in their order. They differ in tile or reach alone. Blocks. */
   load(name: `${string}:${string}`): [LaunchPlan, ...LaunchPlan[]] {
     const plans = this.#idsOf(name).map((id) => {
       const row = this.catalog.kernels.find((kernel) => kernel.id === id)!;

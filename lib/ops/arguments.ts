@@ -44,6 +44,8 @@ const CACHE_SOURCES: Readonly<Record<string, Source<CacheAccess>>> = {
   stride_value_block: ({ cache }) => cache.part("value").blockStride,
   stride_slot: ({ cache }) => cache.part("key").strides[0]!,
   stride_head: ({ cache }) => cache.part("key").strides[1]!,
+  stride_value_slot: ({ cache }) => cache.part("value").strides[0]!,
+  stride_cached_value_head: ({ cache }) => cache.part("value").strides[1]!,
   /** Slots of a value's element that lie side by side. */
   value_group: ({ cache }) => cache.part("value").tensor.shape.at(-1)!,
   num_blocks: ({ cache }) => cache.numBlocks,
@@ -85,12 +87,15 @@ export function pointerOf(scale: Tensor | number | null): bigint {
 /** The largest window that kernels count in: no sequence is longer. */
 const NO_WINDOW = 2 ** 31 - 1;
 
-/** Arguments that stay the same for an attention. The kernels compute in base 2. */
+/** Arguments that stay the same for an attention. Our kernels compute in base 2; those that do not have names of their own. */
 function constants(config: ResolvedConfig): Record<string, number> {
   const { numHeads, numKvHeads, headSize, blockSize, scale, logitsSoftCap, slidingWindow } = config;
   return {
     scale: scale * Math.LOG2E,
+    softmax_scale: scale,
     soft_cap: (logitsSoftCap ?? 0) * Math.LOG2E,
+    logits_soft_cap: logitsSoftCap ?? 0,
+    has_soft_cap: logitsSoftCap === null ? 0 : 1,
     window: Math.min(slidingWindow ?? NO_WINDOW, NO_WINDOW),
     group: numHeads / numKvHeads,
     num_heads: numHeads,

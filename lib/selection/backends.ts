@@ -6,18 +6,18 @@ const CDNA = ["gfx90a", "gfx942", "gfx950"] as const;
 const ALL_TARGETS = [...CDNA, "gfx11", "gfx12"] as const;
 const HYBRID_HEAD_SIZES = { oneOf: [32, 64, 96, 128, 160, 192, 224, 256] } as const;
 
-/** Writes launches as "provider:operation". */
+/** Writes launches as "provider:operation", or "provider:operation:variant". */
 function launches(...names: `${Provider}:${string}`[]): Launch[] {
   return names.map((name) => {
-    const [provider, operation] = name.split(":") as [Provider, string];
-    return { provider, operation };
+    const [provider, operation, variant] = name.split(":") as [Provider, string, string?];
+    return { provider, operation, ...(variant !== undefined && { variant }) };
   });
 }
 
 /** Decodes that leave compute units idle are split over their keys, beside the prefills that may be in the batch. */
-function unified(provider: "triton" | "aiter"): Pick<Capabilities, "prefill" | "decode" | "mixed"> {
-  const whole: KernelChoice = { launches: launches(`${provider}:unified_attention_2d`) };
-  const split = launches(`${provider}:unified_attention_3d`, `${provider}:reduce_segments`);
+function unified(): Pick<Capabilities, "prefill" | "decode" | "mixed"> {
+  const whole: KernelChoice = { launches: launches("triton:unified_attention_2d") };
+  const split = launches("triton:unified_attention_3d", "triton:reduce_segments");
   const note = "decodes split over their keys";
   return {
     prefill: [whole],
@@ -25,6 +25,16 @@ function unified(provider: "triton" | "aiter"): Pick<Capabilities, "prefill" | "
     mixed: [{ launches: [...split, ...whole.launches], note }, whole],
   };
 }
+
+/** AITER splits any batch that leaves compute units idle. */
+const AITER_UNIFIED: readonly KernelChoice[] = [
+  {
+    launches: launches("aiter:unified_attention_3d:triton", "aiter:reduce_segments:triton"),
+    limits: { headSizes: { oneOf: [64, 128, 256] }, queriesPerKv: { max: 16 }, slidingWindow: false },
+    note: "batches with more than 512 keys that leave compute units idle, outside of graphs",
+  },
+  { launches: launches("aiter:unified_attention_2d:triton") },
+];
 
 const TRITON_ATTN: Capabilities = {
   summary: "Unified attention in Triton for prefill and decode. The default.",
@@ -46,7 +56,7 @@ const TRITON_ATTN: Capabilities = {
   lse: true,
   fp8Output: true,
   graphs: "always",
-  ...unified("triton"),
+  ...unified(),
   cacheWrite: [{ launches: launches("triton:reshape_and_cache_flash") }],
   differences: {
     kvCacheDtypes: "vLLM declares fp8_e5m2 too, and on ROCm stores e4m3 for it. Here it is refused.",
@@ -196,11 +206,11 @@ const ROCM_AITER_UNIFIED_ATTN: Capabilities = {
   targets: ALL_TARGETS,
   dtypes: ["float16", "bfloat16"],
   kvCacheDtypes: ["auto", "bfloat16", "fp8", "fp8_e4m3"],
-  headSizes: HYBRID_HEAD_SIZES,
+  headSizes: { oneOf: [64, 96, 128, 256] },
   numHeads: {},
-  queriesPerKv: {},
+  queriesPerKv: { max: 128 },
   blockSizes: { multipleOf: 16 },
-  attentionTypes: ["decoder", "encoder_decoder"],
+  attentionTypes: ["decoder"],
   slidingWindow: true,
   alibi: true,
   logitsSoftCap: true,
@@ -208,12 +218,21 @@ const ROCM_AITER_UNIFIED_ATTN: Capabilities = {
   batchInvariant: false,
   kvCacheLayouts: ["halves"],
   lse: false,
-  fp8Output: true,
+  fp8Output: false,
   graphs: "always",
-  aiter: [launches("aiter:unified_attention_2d", "aiter:unified_attention_3d")],
-  ...unified("aiter"),
+  aiter: [launches("aiter:unified_attention_2d:triton")],
+  prefill: AITER_UNIFIED,
+  decode: AITER_UNIFIED,
+  mixed: AITER_UNIFIED,
   cacheWrite: [{ launches: launches("hip:reshape_and_cache_flash") }],
-  differences: {},
+  differences: {
+    dtypes:
+      "On gfx90a bfloat16 alone: its matrix instructions take small float16 numbers for 0, and AITER does not scale them.",
+    headSizes: "vLLM declares 32, 160, 192 and 224 too.",
+    attentionTypes: "vLLM declares encoder_decoder too.",
+    alibi: "Not together with sinks, which AITER's kernels do not shift as they shift the scores.",
+    fp8Output: "vLLM's writes fp8.",
+  },
 };
 
 const FLEX_ATTENTION: Capabilities = {

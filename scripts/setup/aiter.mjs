@@ -54,17 +54,17 @@ function unpacked(title, target, kept) {
         renameSync(made, target);
       } catch (failure) {
         rmSync(made, { recursive: true, force: true });
-        return `not available: ${failure.message.split("\n").find((line) => /ERROR/.test(line)) ?? failure.message}\n    The tests that decode and run them are skipped.`;
+        return `not available: ${failure.message.split("\n").find((line) => /ERROR/.test(line)) ?? failure.message}\n    Its kernels, and the tests that decode and run them, are left out.`;
       }
     },
   };
 }
 
 /**
- * AITER's assembly kernels for attention, which the emulator's tests decode and run, and the templates of those that
- * the set-up compiles: 40 MB to download, 16 MB kept.
+ * AITER's assembly kernels for attention, and the sources and templates of those that are compiled: 40 MB to download,
+ * 16 MB kept.
  */
-export const aiter = unpacked("AITER's wheel (tests)", folder, () =>
+export const aiter = unpacked("AITER's wheel", folder, () =>
   readFileSync(join(root, files), "utf8").match(/^[^#\n].*$/gm),
 );
 

@@ -5,11 +5,14 @@ import { registerBackend } from "../../lib/index.js";
 import type { LayoutName } from "../../lib/kv-cache/layouts.js";
 import { BUILTIN_BACKENDS } from "../../lib/selection/backends.js";
 import { capabilitiesOf } from "../../lib/selection/registry.js";
+import type { Features } from "./paged-data.js";
 
 /** A backend that the shared suites run on. */
 export interface BackendUnderTest {
   readonly backend: string;
   readonly layout: LayoutName;
+  /** Whether it rounds what it has read of an fp8 cache, times the scale, to the dtype of the query. */
+  readonly roundsFp8?: boolean;
 }
 
 const { differences, aiter, fp8Output, ...table } = BUILTIN_BACKENDS.TRITON_ATTN;
@@ -26,13 +29,31 @@ export const BACKENDS: readonly BackendUnderTest[] = [
   { backend: "TRITON_ATTN", layout: "paired" },
   { backend: "TRITON_ON_HALVES", layout: "halves" },
   { backend: "ROCM_ATTN", layout: "split" },
+  { backend: "ROCM_AITER_UNIFIED_ATTN", layout: "halves", roundsFp8: true },
 ];
+
+/** Those whose rows have the same bits alone and in a batch, on request. */
+export const BATCH_INVARIANT = BACKENDS.filter(({ backend }) => capabilitiesOf(backend)!.batchInvariant);
 
 /** ROCM_ATTN has no kernels for fp8 caches yet. */
 export const WITH_FP8_CACHE = BACKENDS.filter(({ backend }) => backend !== "ROCM_ATTN");
+
+/** Whether a backend computes the log-sum-exp of rows. */
+export function hasLse({ backend }: { backend: string }): boolean {
+  return capabilitiesOf(backend)!.lse;
+}
 
 /** Whether a backend's table takes heads of this size in this dtype. */
 export function takes({ backend }: { backend: string }, dtype: ComputeDType, headSize: number): boolean {
   const { dtypes, headSizes } = capabilitiesOf(backend)!;
   return dtypes.includes(dtype) && matches(headSizes, headSize);
+}
+
+/** The features that a backend takes at once: AITER's kernels take slopes or sinks. */
+export function atOnce<Some extends Features | undefined>(
+  { backend }: BackendUnderTest,
+  features: Some,
+): Some {
+  const isAiter = backend === "ROCM_AITER_UNIFIED_ATTN";
+  return features?.alibi && features.sinks && isAiter ? { ...features, sinks: false } : features;
 }

@@ -11,9 +11,9 @@ import {
   type KvCacheLayer,
   type Tensor,
 } from "../../lib/index.js";
-import { BACKENDS, type BackendUnderTest } from "./backends.js";
+import { BACKENDS, type BackendUnderTest, hasLse } from "./backends.js";
 import { batchInput, type DataOptions, type PagedData, pagedData } from "./paged-data.js";
-import { attend, type Expected, type RowErrors, round, rowErrors, type Step } from "./reference.js";
+import { attend, type Expected, lseError, type RowErrors, round, rowErrors, type Step } from "./reference.js";
 
 export interface CaseOptions extends Omit<DataOptions, "fp8Cache"> {
   /** Of an fp8 cache. Default: the cache is in the dtype of the query. */
@@ -68,7 +68,11 @@ export class PagedCase implements AsyncDisposable {
     const { shape, dtype, lengths, batchInvariant = false, under = BACKENDS[0]! } = options;
     const { numHeads, numKvHeads, headSize, blockSize } = shape;
     const { arch } = device.info;
-    const fp8Cache = options.scales && { dtype: fp8Encoding(arch)!, ...options.scales };
+    const fp8Cache = options.scales && {
+      dtype: fp8Encoding(arch)!,
+      roundedTo: under.roundsFp8 ? dtype : null,
+      ...options.scales,
+    };
     const data = pagedData({ ...options, fp8Cache });
     const { step, blockTable, image, numBlocks, newKeys, newValues } = data;
     const attention = createAttention(device, {
@@ -110,25 +114,34 @@ export class PagedCase implements AsyncDisposable {
   }
 
   /**
-   * Runs the call and gives its result, [tokens, numHeads, headSize] and [tokens, numHeads]. `attendOnly` leaves keys and
-   * values as an earlier call wrote them; `layer` stands in for the cache of the case; `outputScale` makes the output fp8.
+   * Runs the call and gives its result, [tokens, numHeads, headSize] and [tokens, numHeads]; lse is null where the backend
+   * has none. `attendOnly` leaves keys and values as an earlier call wrote them; `layer` stands in for the cache of the case; `outputScale` makes the output fp8.
    */
   async run({
     attendOnly = false,
     layer = this.cache.layer(0),
     outputScale,
-  }: RunOptions = {}): Promise<{ output: Float32Array; lse: Float32Array; bits: Uint16Array }> {
+  }: RunOptions = {}): Promise<{ output: Float32Array; lse: Float32Array | null; bits: Uint16Array }> {
     const { attention, batch } = this;
     const { key, value, ...attending } = this.inputs;
     const inputs = attendOnly ? attending : this.inputs;
     const { numHeads } = this.options.shape;
     const dtype = outputScale === undefined ? this.options.dtype : fp8Encoding(attention.device.info.arch)!;
     const output = attention.device.empty(inputs.query.shape, dtype);
-    const lse = attention.device.empty([inputs.query.shape[0]!, numHeads], "float32");
-    this.#tensors.push(output, lse);
+    this.#tensors.push(output);
+    const lse = hasLse(attention)
+      ? attention.device.empty([inputs.query.shape[0]!, numHeads], "float32")
+      : undefined;
+    if (lse !== undefined) this.#tensors.push(lse);
     attention.forward({ ...inputs, output, lse, outputScale, cache: layer, batch });
     const values = await output.readFloat32();
-    return { output: values, bits: (await output.read()) as Uint16Array, lse: await lse.readFloat32() };
+    const bits = (await output.read()) as Uint16Array;
+    return { output: values, bits, lse: lse === undefined ? null : await lse.readFloat32() };
+  }
+
+  /** The largest difference of a log-sum-exp; 0 where the backend has none. */
+  lseError(lse: Float32Array | null): number {
+    return lse === null ? 0 : lseError(lse, this.expected.lse);
   }
 
   errors(output: ArrayLike<number>): RowErrors {

@@ -1,4 +1,4 @@
-import { itemSize } from "../../lib/dtype.js";
+import { type DType, itemSize } from "../../lib/dtype.js";
 import type { Float8 } from "../../lib/float8.js";
 import type { LayoutName } from "../../lib/kv-cache/layouts.js";
 import { layerBytes, offsetOf } from "./cache-images.js";
@@ -26,6 +26,8 @@ export interface Fp8Cache {
   readonly dtype: Float8;
   readonly kScale: number;
   readonly vScale: number;
+  /** Of what is read and scaled; null: it stays as it is. */
+  readonly roundedTo: DType | null;
 }
 
 /** Features of a call; slopes and sinks are drawn where wanted. */
@@ -72,7 +74,7 @@ export function pagedData(options: DataOptions, numBlocks?: number): PagedData {
     for (let h = head * group; h < (head + 1) * group; h++) poison(query, numHeads, headSize, h);
   }
   const stored = (rows: Float64Array, scale = 1) =>
-    fp8Cache === undefined ? round(dtype, rows) : quantised(fp8Cache.dtype, rows, scale);
+    fp8Cache === undefined ? round(dtype, rows) : quantised(fp8Cache, rows, scale);
   const storedKeys = keys.map((rows) => stored(rows, fp8Cache?.kScale));
   const storedValues = values.map((rows) => stored(rows, fp8Cache?.vScale));
   const unquantised = {
@@ -139,12 +141,13 @@ function drawFeatures({ shape, dtype, seed, features = {} }: DataOptions): Parti
 }
 
 /** Rows as an fp8 cache holds them, divided by its scale in float32, and the numbers that it stands for. */
-function quantised(dtype: Float8, rows: Float64Array, scale: number): Rounded {
+function quantised({ dtype, roundedTo }: Fp8Cache, rows: Float64Array, scale: number): Rounded {
   const { bits, values } = round(
     dtype,
     rows.map((value) => Math.fround(value / Math.fround(scale))),
   );
-  return { bits, values: values.map((value) => value * Math.fround(scale)) };
+  const read = values.map((value) => value * Math.fround(scale));
+  return { bits, values: roundedTo === null ? read : round(roundedTo, read).values };
 }
 
 /** Makes a head of rows [tokens, heads, headSize] NaN. */

@@ -212,3 +212,14 @@ export class Random {
     return order;
   }
 }
+
+/** The largest difference of two lists of log-sum-exps; a row without keys has -inf in both, and anything else is infinitely far. */
+export function lseError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let most = 0;
+  for (let row = 0; row < expected.length; row++) {
+    if (actual[row] === expected[row]) continue;
+    const error = Math.abs(actual[row]! - expected[row]!);
+    most = Math.max(most, Number.isNaN(error) ? Number.POSITIVE_INFINITY : error);
+  }
+  return most;
+}

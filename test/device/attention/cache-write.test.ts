@@ -108,7 +108,7 @@ describe.each(BACKENDS)("the cache write of $backend", ({ backend, layout }) => 
 const fp8 = fp8Encoding(device.info.arch);
 
 describe.each(WITH_FP8_CACHE)("the cache write of $backend to fp8", ({ backend, layout }) => {
-  const shape = { numKvHeads: 2, headSize: 40, blockSize: 16 };
+  const shape = { numKvHeads: 2, headSize: 64, blockSize: 16 };
   const tokens = 7;
   const width = shape.numKvHeads * shape.headSize;
   /** Numbers of all magnitudes, and those that have none. */

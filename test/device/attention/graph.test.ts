@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { createAttention, createBatch, Device, type Graph } from "../../../lib/index.js";
-import { BACKENDS, type BackendUnderTest } from "../../support/backends.js";
+import { BACKENDS, BATCH_INVARIANT, type BackendUnderTest, hasLse } from "../../support/backends.js";
 import { coded } from "../../support/coded.js";
 import { batchInput, pagedData } from "../../support/paged-data.js";
-import { attend, isAccurate, type Lengths, round, rowErrors } from "../../support/reference.js";
+import { attend, isAccurate, type Lengths, lseError, round, rowErrors } from "../../support/reference.js";
 
 const device = Device.open({ emulate: "gfx942", computeUnits: 8 });
 afterAll(() => device.close());
@@ -39,7 +39,8 @@ class Captured {
 
   forward(): void {
     const { query, key, value, output, lse, batch, stream } = this;
-    this.attention.forward({ query, key, value, output, lse, cache: this.cache.layer(0), batch, stream });
+    const sums = hasLse(this.under) ? { lse } : {};
+    this.attention.forward({ query, key, value, output, ...sums, cache: this.cache.layer(0), batch, stream });
   }
 
   /** Captures a forward while the batch stands at some step. */
@@ -79,10 +80,11 @@ class Captured {
     const { output, lse } = attend(data.step);
     const errors = rowErrors(numbers, output, SHAPE.headSize);
     if (!isAccurate(errors, DTYPE)) throw new Error(`inaccurate: ${JSON.stringify(errors)}`);
-    for (const [row, expected] of lse.entries()) expect(sums[row]).toBeCloseTo(expected, 2);
+    const written = hasLse(this.under) ? lse.length : 0;
+    expect(lseError(sums, lse.subarray(0, written))).toBeLessThan(5e-3);
     const padding = (bits as Uint16Array).subarray(output.length);
     expect(padding.every((value) => value === UNTOUCHED)).toBe(true);
-    expect(sums.subarray(lse.length).every((value) => value === 7)).toBe(true);
+    expect(sums.subarray(written).every((value) => value === 7)).toBe(true);
     return (bits as Uint16Array).subarray(0, output.length);
   }
 }
@@ -113,25 +115,28 @@ describe.each(BACKENDS)("a captured forward of $backend", (under) => {
     }
   });
 
-  it("gives the bits of an uncaptured one where it is batch-invariant", async () => {
-    const captured = new Captured(under, true);
-    const graph = captured.capture([[9, 1]]);
-    for (const lengths of [
-      [
-        [300, 1],
-        [3, 1],
-      ],
-      [
-        [40, 7],
-        [270, 1],
-        [0, 3],
-      ],
-    ] as Lengths[]) {
-      const replayed = await captured.step(lengths, 5, () => graph.launch(captured.stream));
-      const eager = await captured.step(lengths, 5, () => captured.forward());
-      expect(replayed).toEqual(eager);
-    }
-  });
+  it.skipIf(!BATCH_INVARIANT.includes(under))(
+    "gives the bits of an uncaptured one where it is batch-invariant",
+    async () => {
+      const captured = new Captured(under, true);
+      const graph = captured.capture([[9, 1]]);
+      for (const lengths of [
+        [
+          [300, 1],
+          [3, 1],
+        ],
+        [
+          [40, 7],
+          [270, 1],
+          [0, 3],
+        ],
+      ] as Lengths[]) {
+        const replayed = await captured.step(lengths, 5, () => graph.launch(captured.stream));
+        const eager = await captured.step(lengths, 5, () => captured.forward());
+        expect(replayed).toEqual(eager);
+      }
+    },
+  );
 
   it("has workspace of its own, which ends with its graph", async () => {
     const captured = new Captured(under);

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { setEmulatorOption } from "../../../lib/device/emulator.js";
 import { Device } from "../../../lib/index.js";
-import { BACKENDS, takes, WITH_FP8_CACHE } from "../../support/backends.js";
+import { atOnce, BACKENDS, takes, WITH_FP8_CACHE } from "../../support/backends.js";
 import { onGpu } from "../../support/device.js";
 import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
 import { isAccurate, type Lengths } from "../../support/reference.js";
@@ -42,7 +42,15 @@ describe.skipIf(onGpu).each(BACKENDS)("the same bits of $backend come", (under) 
     );
     for (const kind of kinds) {
       for (const [seed, lengths] of STEPS.entries()) {
-        cases.push(await PagedCase.create(device, { ...kind, lengths, seed, under }));
+        cases.push(
+          await PagedCase.create(device, {
+            ...kind,
+            features: atOnce(under, kind.features),
+            lengths,
+            seed,
+            under,
+          }),
+        );
         expected.push((await cases.at(-1)!.run()).bits);
       }
     }

@@ -62,7 +62,7 @@ async function runSet(): Promise<string> {
   for (const options of ATTENTION) {
     await using paged = await PagedCase.create(device, { ...options, seed: 7 });
     const { bits, lse } = await paged.run();
-    digest.update(bits).update(lse);
+    digest.update(bits).update(lse!);
   }
   const kernels = device.loadModule(runtimeKernels("gfx942"));
   const stream = device.defaultStream;

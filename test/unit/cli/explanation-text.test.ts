@@ -111,8 +111,7 @@ describe("the text of an explanation", () => {
       Candidates, in order
         x ROCM_AITER_FA            runs on gfx90a, gfx942 or gfx950, not on gfx1100; takes head size 64,
                                    128 or 256, not 80; does not support a logits soft cap
-          ROCM_AITER_UNIFIED_ATTN  not enabled, and takes head size 32, 64, 96, 128, 160, 192, 224 or 256,
-                                   not 80
+          ROCM_AITER_UNIFIED_ATTN  not enabled, and takes head size 64, 96, 128 or 256, not 80
           ROCM_ATTN                not enabled, and takes head size 32, 64, 96, 128, 160, 192, 224 or 256,
                                    not 80
           TRITON_ATTN              not enabled: set VLLM_ATTENTION_BACKEND=TRITON_ATTN

@@ -13,9 +13,13 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 /** A clone of the builder alone, with a provider of one HIP kernel whose source includes a header. */
 function clone(name: string): string {
   const folder = join(scratch, name);
-  for (const part of ["kernels/builder", "lib/catalog"]) {
-    cpSync(join(root, part), join(folder, part), { recursive: true });
-  }
+  const parts = [
+    "kernels/builder",
+    "lib/catalog",
+    "kernels/aiter/requirements.txt",
+    "kernels/aiter/files.txt",
+  ];
+  for (const part of parts) cpSync(join(root, part), join(folder, part), { recursive: true });
   mkdirSync(join(folder, "kernels", "toy"));
   writeFileSync(join(folder, HEADER), "#define VALUE 1\n");
   const source = '#include "toy.h"\nextern "C" __attribute__((global)) void toy(int* to) { *to = VALUE; }\n';

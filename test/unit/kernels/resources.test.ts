@@ -11,12 +11,16 @@ import { readKernelDescriptor } from "../../support/kernel-descriptor.js";
 /** A compute unit has 4 SIMDs, each with 512 vector registers and room for 8 waves. */
 const [SIMDS, VGPRS, MAX_WAVES, WAVE] = [4, 512, 8, 64];
 
+/** Whether the sources are ours: what others' kernels take is recorded, and not held to anything. */
+const isOurs = (provider: string) => provider === "hip" || provider === "triton";
+
 /**
  * Waves that a SIMD must hold at least. A wave of attention has the loads of a whole tile under way while it computes, and
  * LDS for them, so that few waves suffice: with 16 rows of wide heads, or float32, it has the SIMD for itself. The others
  * live by many.
  */
-function intendedWaves({ operation, tile, serves }: LocatedRow): number {
+function intendedWaves({ provider, operation, tile, serves }: LocatedRow): number {
+  if (!isOurs(provider)) return 1;
   if (operation === "paged_attention") return matches(serves.headSizes as Sizes, 256) ? 1 : 2;
   if (operation === "mla_decode") return 1; // a row of latents and one of results fill a wave's registers
   if (operation === "mla_prefill" || /^mla_.*_product$/.test(operation)) return 2;
@@ -40,8 +44,8 @@ describe.each(PACKAGED_TARGETS)("the kernels for %s", (target) => {
     const metadata = readCodeObject(code).kernels.get(row.symbol)!;
 
     const { vgprs, scratchBytes, wavesPerSimd } = row.resources.amdgpu;
-    expect(scratchBytes).toBe(0);
-    expect(descriptor.scratchBytes).toBe(0);
+    if (isOurs(row.provider)) expect(scratchBytes).toBe(0);
+    expect(descriptor.scratchBytes).toBe(scratchBytes);
     expect(row.ldsBytes + descriptor.ldsBytes).toBeLessThanOrEqual(ldsLimit);
     expect(Math.ceil(vgprs / 8) * 8).toBe(descriptor.allocatedVgprs);
     expect(row.kernargBytes).toBe(descriptor.kernargBytes);
@@ -51,7 +55,7 @@ describe.each(PACKAGED_TARGETS)("the kernels for %s", (target) => {
     const byRegisters = Math.min(MAX_WAVES, Math.floor(VGPRS / descriptor.allocatedVgprs));
     const workgroups = row.ldsBytes === 0 ? Infinity : Math.floor(ldsLimit / row.ldsBytes);
     const byLds = Math.floor((workgroups * (row.workgroupSize / WAVE)) / SIMDS);
-    expect(wavesPerSimd).toBe(Math.min(byRegisters, byLds));
+    expect(wavesPerSimd).toBe(Math.min(byRegisters, Math.max(1, byLds)));
     expect(wavesPerSimd).toBeGreaterThanOrEqual(intendedWaves(row));
   });
 });
