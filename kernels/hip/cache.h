@@ -27,8 +27,8 @@ static inline __device__ float scale_of(float number, const float* tensor) {
   return chosen_scale(number, tensor);
 }
 
-static inline __device__ StoredPiece stored(Elements8 piece, float inverse) {
-  return to_float8(__builtin_convertvector(piece, Floats8) * inverse);
+static inline __device__ StoredPiece stored(Elements8 piece, float scale) {
+  return to_float8(__builtin_convertvector(piece, Floats8) / scale);
 }
 
 static inline __device__ Elements8 loaded(StoredPiece piece, float scale) {

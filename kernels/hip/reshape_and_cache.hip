@@ -45,18 +45,18 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void reshape_and_cache(Kerne
   if (threadIdx.x < kWave) {
     const Element* from = of.key + token * int64_t{of.stride_key_token} + head * int64_t{of.stride_key_head};
     Stored* to = of.key_cache + slot.block * int64_t{of.stride_key_block};
-    const float inverse = 1.0f / scale_of(of.key_scale, of.key_scale_tensor);
+    const float scale = scale_of(of.key_scale, of.key_scale_tensor);
     for (int element = first; element < of.head_size; element += kStep) {
       const int place = key_offset(head, element, slot.in_block, of.head_size, of.block_size);
-      piece_at<StoredPiece>(to + place) = stored(piece_at<const Elements8>(from + element), inverse);
+      piece_at<StoredPiece>(to + place) = stored(piece_at<const Elements8>(from + element), scale);
     }
   } else {
     const Element* from = of.value + token * int64_t{of.stride_value_token} + head * int64_t{of.stride_value_head};
     Stored* to = of.value_cache + slot.block * int64_t{of.stride_value_block} +
                  value_offset(head, slot.in_block, of.head_size, of.block_size, of.value_group);
-    const float inverse = 1.0f / scale_of(of.value_scale, of.value_scale_tensor);
+    const float scale = scale_of(of.value_scale, of.value_scale_tensor);
     for (int element = first; element < of.head_size; element += kStep) {
-      const StoredElements piece = {stored(piece_at<const Elements8>(from + element), inverse)};
+      const StoredElements piece = {stored(piece_at<const Elements8>(from + element), scale)};
       for (int i = 0; i < kPiece; i++) to[(element + i) * of.value_group] = piece.elements[i];
     }
   }
