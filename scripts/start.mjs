@@ -16,7 +16,10 @@ const target = gpuTarget() ?? "gfx942";
 const isBackendNamed =
   ["VLLM_ATTENTION_BACKEND", "VLLM_ROCM_USE_AITER"].some((name) => process.env[name]) ||
   process.argv.some((word) => word.startsWith("--backend"));
-const ofBackends = isBackendNamed ? [toolchain, aiter, kernels(target, "smoke")] : [kernels(target, "demo")];
+const isLatent = /(^| )--model[= ]mla( |$)/.test(process.argv.join(" "));
+const ofBackends = isBackendNamed
+  ? [toolchain, aiter, kernels(target, "smoke")]
+  : [kernels(target, isLatent ? "demo-mla" : "demo")];
 await performSteps([packages, typescript, kernelPython, ...ofBackends, native]);
 
 const demo = spawn(process.execPath, [`${root}/dist/cli/main.js`, "demo", ...process.argv.slice(2)], {

@@ -3,15 +3,14 @@ import { fromBfloat16 } from "../dtype.js";
 /** The bound that a bfloat16 kernel has to keep: rms(error) / rms(reference) of a row. */
 export const DEVIATION_BOUND = 4e-3;
 
-/** Softmax attention of one query over all keys, in float64, with the scale 1 / sqrt(headSize). */
+/** Softmax attention of one query over all keys, in float64. `scale`: of query x key. */
 export function attendOne(
   query: Float64Array,
   keys: readonly Float64Array[],
   values: readonly Float64Array[],
+  scale = 1 / Math.sqrt(query.length),
 ): Float64Array {
-  const scores = keys.map(
-    (key) => query.reduce((sum, q, i) => sum + q * key[i]!, 0) / Math.sqrt(query.length),
-  );
+  const scores = keys.map((key) => scale * query.reduce((sum, q, i) => sum + q * key[i]!, 0));
   const largest = Math.max(...scores);
   const weights = scores.map((score) => Math.exp(score - largest));
   const total = weights.reduce((sum, weight) => sum + weight, 0);

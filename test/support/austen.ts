@@ -5,18 +5,23 @@ import { createSequence, type Sequence } from "../../lib/cli/demo/scheduler.js";
 
 const folder = fileURLToPath(new URL("../../models/", import.meta.url));
 
-/** The demo's model, and the texts that it writes greedily: each a prompt and 200 bytes. */
-export const austen = {
-  model: `${folder}austen-gqa.safetensors`,
-  reference: JSON.parse(readFileSync(`${folder}austen-gqa.json`, "utf8")) as {
-    greedy: { prompt: string; text: string }[];
-    logits_last: number[];
-  },
-};
+function load(kind: "gqa" | "mla") {
+  return {
+    model: `${folder}austen-${kind}.safetensors`,
+    reference: JSON.parse(readFileSync(`${folder}austen-${kind}.json`, "utf8")) as {
+      greedy: { prompt: string; text: string }[];
+      logits_last: number[];
+    },
+  };
+}
+
+/** The demo's models, and the texts that they write greedily: each a prompt and 200 bytes. */
+export const austen = load("gqa");
+export const austenMla = load("mla");
 
 /** Sequences that continue the reference's prompts greedily by `tokens` bytes. */
-export function greedySequences(tokens: number): Sequence[] {
-  return austen.reference.greedy.map(({ prompt }, id) =>
+export function greedySequences(tokens: number, { reference } = austen): Sequence[] {
+  return reference.greedy.map(({ prompt }, id) =>
     createSequence(id, Buffer.from(prompt, "latin1"), tokens, createSampler(0, 0)),
   );
 }

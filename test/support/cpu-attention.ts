@@ -1,5 +1,6 @@
 import type { StepAttention } from "../../lib/cli/demo/generate.js";
-import type { ModelConfig } from "../../lib/cli/demo/model.js";
+import type { GroupedAttention } from "../../lib/cli/demo/grouped-attention.js";
+import type { Attend } from "../../lib/cli/demo/model.js";
 import type { Row, Sequence } from "../../lib/cli/demo/scheduler.js";
 import { attendOne, vector } from "../../lib/cli/reference.js";
 import { toBfloat16 } from "../../lib/dtype.js";
@@ -9,15 +10,15 @@ import { toBfloat16 } from "../../lib/dtype.js";
  * the demo's model gets instead of a device where a test is about the model alone.
  */
 export class CpuAttention implements StepAttention {
-  readonly #config: ModelConfig;
+  readonly #part: GroupedAttention;
   readonly #keys = new Map<string, Float64Array[]>();
   readonly #values = new Map<string, Float64Array[]>();
   #rows: readonly Row[] = [];
   /** Row counts of every step, for tests that look at the batches. */
   readonly batches: number[][] = [];
 
-  constructor(config: ModelConfig) {
-    this.#config = config;
+  constructor(part: GroupedAttention) {
+    this.#part = part;
   }
 
   async begin(rows: readonly Row[]) {
@@ -25,8 +26,9 @@ export class CpuAttention implements StepAttention {
     this.batches.push(rows.map((row) => row.queryLength));
   }
 
-  readonly attend = async (layer: number, query: Uint16Array, key: Uint16Array, value: Uint16Array) => {
-    const { numHeads, numKvHeads, headSize } = this.#config;
+  readonly attend: Attend = async (layer, inputs) => {
+    const { query, key, value } = inputs as Record<"query" | "key" | "value", Uint16Array>;
+    const { numHeads, numKvHeads, valueSize: headSize } = this.#part;
     const output = new Uint16Array(query.length);
     let token = 0;
     for (const { sequence, queryLength } of this.#rows) {

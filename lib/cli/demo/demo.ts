@@ -12,7 +12,7 @@ import { createSequence, Scheduler, type Sequence } from "./scheduler.js";
 import { Transcript } from "./transcript.js";
 
 /** The same place from lib/ and from dist/. */
-const MODEL = fileURLToPath(new URL("../../../models/austen-gqa.safetensors", import.meta.url));
+const MODELS = fileURLToPath(new URL("../../../models/", import.meta.url));
 
 const PROMPTS = [
   "It is a truth universally acknowledged, that ",
@@ -46,14 +46,14 @@ export async function runDemo(options: DemoOptions): Promise<void> {
 }
 
 async function writeTexts(device: Device, options: DemoOptions, signal: AbortSignal): Promise<DemoReport> {
-  const model = LanguageModel.load(MODEL);
+  const model = LanguageModel.load(`${MODELS}austen-${options.model}.safetensors`);
   const sequences = createSequences(options);
   const limits = {
     maxSequences: Math.min(sequences.length, MAX_RUNNING),
     maxTokens: MAX_TOKENS,
     maxLength: Math.max(...sequences.map(({ length }) => length)),
   };
-  const attention = new DeviceAttention(device, model.config, limits, options.backend);
+  const attention = await DeviceAttention.create(device, model.attention, limits, options.backend);
   const { backend, explanation } = attention.attention;
   const transcript = new Transcript(sequences, (text) => process.stdout.write(text), process.stdout.isTTY);
   const show = options.json ? () => {} : () => transcript.update();

@@ -1,17 +1,9 @@
-import {
-  type Attention,
-  type Batch,
-  BlockPool,
-  createAttention,
-  createBatch,
-  type Device,
-  type KvCache,
-  type Tensor,
-} from "../../index.js";
+import { type Batch, BlockPool, createBatch, type Device, type KvCache, type Tensor } from "../../index.js";
+import type { AttentionPart, OnDevice } from "./attention-part.js";
 import { DeviationProbe } from "./deviation.js";
 import type { StepAttention } from "./generate.js";
 import { KernelTimes } from "./kernel-times.js";
-import type { Attend, ModelConfig } from "./model.js";
+import type { Attend } from "./model.js";
 import type { Row, Sequence } from "./scheduler.js";
 
 const BLOCK_SIZE = 16;
@@ -26,38 +18,48 @@ export interface Limits {
 
 /** The model's attention on a device, through the public API: one block pool and one batch serve all layers. */
 export class DeviceAttention implements StepAttention {
-  readonly attention: Attention;
   readonly probe: DeviationProbe;
   readonly kernelTimes = new KernelTimes();
   readonly #pool: BlockPool;
   readonly #cache: KvCache;
   readonly #batch: Batch;
-  /** Each long enough for any step: [maxTokens, heads, headSize]. */
-  readonly #query: Tensor;
-  readonly #key: Tensor;
-  readonly #value: Tensor;
+  /** Inputs by name and the output, each long enough for any step: [maxTokens, ...its shape]. */
+  readonly #inputs: Readonly<Record<string, Tensor>>;
   readonly #output: Tensor;
   #rows: readonly Row[] = [];
 
-  constructor(device: Device, config: ModelConfig, limits: Limits, backend?: string) {
-    const { layers, numHeads, numKvHeads, headSize } = config;
-    const { maxSequences, maxTokens, maxLength } = limits;
-    this.attention = createAttention(device, {
-      ...{ numHeads, numKvHeads, headSize, backend },
-      dtype: "bfloat16",
-      blockSize: BLOCK_SIZE,
-    });
-    this.probe = new DeviationProbe(config);
+  static async create(
+    device: Device,
+    part: AttentionPart,
+    limits: Limits,
+    backend?: string,
+  ): Promise<DeviceAttention> {
+    const made = await part.onDevice(device, { backend, blockSize: BLOCK_SIZE });
+    return new DeviceAttention(device, part, limits, made);
+  }
+
+  private constructor(
+    device: Device,
+    part: AttentionPart,
+    { maxSequences, maxTokens, maxLength }: Limits,
+    private readonly made: OnDevice,
+  ) {
+    const { layers, numHeads, valueSize, inputShapes } = part;
+    this.probe = new DeviationProbe(part);
     const maxBlocksPerSequence = Math.ceil(maxLength / BLOCK_SIZE);
     const numBlocks = maxSequences * maxBlocksPerSequence;
     this.#pool = new BlockPool({ numBlocks, blockSize: BLOCK_SIZE });
     this.#cache = this.attention.createKvCache({ numBlocks, layers });
     this.#batch = createBatch(device, { maxSequences, maxTokens, maxBlocksPerSequence });
-    const tensor = (heads: number) => device.empty([maxTokens, heads, headSize], "bfloat16");
-    this.#query = tensor(numHeads);
-    this.#key = tensor(numKvHeads);
-    this.#value = tensor(numKvHeads);
-    this.#output = tensor(numHeads);
+    const tensor = (shape: readonly number[]) => device.empty([maxTokens, ...shape], "bfloat16");
+    this.#inputs = Object.fromEntries(
+      Object.entries(inputShapes).map(([name, shape]) => [name, tensor(shape)]),
+    );
+    this.#output = tensor([numHeads, valueSize]);
+  }
+
+  get attention() {
+    return this.made.attention;
   }
 
   async begin(rows: readonly Row[]): Promise<void> {
@@ -69,24 +71,19 @@ export class DeviceAttention implements StepAttention {
     this.#batch.update(input);
   }
 
-  readonly attend: Attend = async (layer, query, key, value) => {
-    const output = firstRows(this.#output, query);
-    await Promise.all([
-      firstRows(this.#query, query).write(query),
-      firstRows(this.#key, key).write(key),
-      firstRows(this.#value, value).write(value),
-    ]);
-    this.attention.forward({
-      query: this.#query,
-      key: this.#key,
-      value: this.#value,
-      output: this.#output,
-      cache: this.#cache.layer(layer),
-      batch: this.#batch,
-    });
+  readonly attend: Attend = async (layer, inputs) => {
+    await Promise.all(
+      Object.entries(inputs).map(([name, elements]) =>
+        firstRows(this.#inputs[name]!, elements.length).write(elements),
+      ),
+    );
+    const [batch, cache] = [this.#batch, this.#cache.layer(layer)];
+    this.made.forward(layer, this.#inputs, { output: this.#output, cache, batch });
+    const { tokens } = batch.step.shape;
+    const output = firstRows(this.#output, tokens * this.#output.shape[1]! * this.#output.shape[2]!);
     const attended = (await output.read()) as Uint16Array;
     await this.kernelTimes.collect();
-    this.probe.observe(this.#rows, layer, query, key, value, attended);
+    this.probe.observe(this.#rows, layer, inputs, attended);
     return attended;
   };
 
@@ -96,8 +93,8 @@ export class DeviceAttention implements StepAttention {
   }
 }
 
-/** The part of a tensor [rows, heads, headSize] that holds as many elements as `elements`. */
-function firstRows(tensor: Tensor, elements: Uint16Array): Tensor {
-  const [, heads, headSize] = tensor.shape as [number, number, number];
-  return tensor.view({ shape: [elements.length / (heads * headSize), heads, headSize] });
+/** The first rows of a tensor [rows, ...shape], with as many elements as `elements`. */
+function firstRows(tensor: Tensor, elements: number): Tensor {
+  const shape = tensor.shape.slice(1);
+  return tensor.view({ shape: [elements / shape.reduce((product, size) => product * size, 1), ...shape] });
 }

@@ -1,17 +1,17 @@
 import { readFileSync } from "node:fs";
-import { toBfloat16 } from "../../dtype.js";
 import { invalidArgument, RocmAttentionError } from "../../errors.js";
-import { add, linear, type Matrix, rmsNorm, rotate, swiGlu } from "./linear.js";
+import type { AttentionInputs, AttentionPart } from "./attention-part.js";
+import { GroupedAttention } from "./grouped-attention.js";
+import { LatentAttention } from "./latent-attention.js";
+import { add, linear, type Matrix, rmsNorm, swiGlu } from "./linear.js";
 import { parseSafetensors, type Safetensors } from "./safetensors.js";
+import { storedMatrix, storedVector, widenBfloat16 } from "./weights.js";
 
-const HEAD_SIZE = 128;
-
-export interface ModelConfig {
-  readonly layers: number;
-  readonly numHeads: number;
-  readonly numKvHeads: number;
-  readonly headSize: number;
-}
+/** The kinds of attention that models have, as their files name them. */
+const ATTENTIONS: Readonly<Record<string, new (file: Safetensors, layers: number) => AttentionPart>> = {
+  gqa: GroupedAttention,
+  mla: LatentAttention,
+};
 
 /** The tokens of one step: every sequence's new tokens, one sequence after the other. */
 export interface Step {
@@ -23,22 +23,11 @@ export interface Step {
   readonly logitsAt: readonly number[];
 }
 
-/**
- * One layer's attention over the step's tokens and everything before them in their sequences. All are bfloat16:
- * query and the result [tokens, numHeads, headSize], key and value [tokens, numKvHeads, headSize].
- */
-export type Attend = (
-  layer: number,
-  query: Uint16Array,
-  key: Uint16Array,
-  value: Uint16Array,
-) => Promise<Uint16Array>;
+/** One layer's attention over the step's tokens and everything before them in their sequences: [tokens, heads, size] in bfloat16. */
+export type Attend = (layer: number, inputs: AttentionInputs) => Promise<Uint16Array>;
 
 interface Layer {
   readonly attentionNorm: Float32Array;
-  readonly query: Matrix;
-  readonly key: Matrix;
-  readonly value: Matrix;
   readonly output: Matrix;
   readonly mlpNorm: Float32Array;
   readonly gate: Matrix;
@@ -48,10 +37,10 @@ interface Layer {
 
 /**
  * A small byte-level language model of Llama's design, in float32 on the CPU, all but its attention: RMSNorm, RoPE,
- * grouped-query attention, SwiGLU, an embedding that is also the output layer.
+ * grouped-query or latent attention, SwiGLU, an embedding that is also the output layer.
  */
 export class LanguageModel {
-  readonly config: ModelConfig;
+  readonly attention: AttentionPart;
   readonly #embedding: Matrix;
   readonly #layers: readonly Layer[];
   readonly #norm: Float32Array;
@@ -68,52 +57,34 @@ export class LanguageModel {
   }
 
   private constructor(file: Safetensors) {
-    if (file.metadata.kind !== "gqa")
-      throw invalidArgument("model", "a model of kind gqa", file.metadata.kind);
+    const { kind = "" } = file.metadata;
+    const Part = Object.hasOwn(ATTENTIONS, kind) ? ATTENTIONS[kind] : undefined;
+    if (Part === undefined)
+      throw invalidArgument("model", `a model of kind ${Object.keys(ATTENTIONS)}`, kind);
     const layers = Number(file.metadata.layers);
-    this.#embedding = matrix(file, "embed.weight");
-    this.#norm = vector(file, "norm.w");
+    if (!(layers >= 1)) throw invalidArgument("model", "at least one layer", layers);
+    this.attention = new Part(file, layers);
+    this.#embedding = storedMatrix(file, "embed.weight");
+    this.#norm = storedVector(file, "norm.w");
     this.#layers = Array.from({ length: layers }, (_, layer) => {
       const name = (part: string) => `blocks.${layer}.${part}`;
       return {
-        attentionNorm: vector(file, name("attn_norm.w")),
-        query: matrix(file, name("attn.q.weight")),
-        key: matrix(file, name("attn.k.weight")),
-        value: matrix(file, name("attn.v.weight")),
-        output: matrix(file, name("attn.o.weight")),
-        mlpNorm: vector(file, name("mlp_norm.w")),
-        gate: matrix(file, name("gate.weight")),
-        up: matrix(file, name("up.weight")),
-        down: matrix(file, name("down.weight")),
+        attentionNorm: storedVector(file, name("attn_norm.w")),
+        output: storedMatrix(file, name("attn.o.weight")),
+        mlpNorm: storedVector(file, name("mlp_norm.w")),
+        gate: storedMatrix(file, name("gate.weight")),
+        up: storedMatrix(file, name("up.weight")),
+        down: storedMatrix(file, name("down.weight")),
       };
     });
-    const first = this.#layers[0];
-    if (first === undefined) throw invalidArgument("model", "at least one layer", layers);
-    this.config = {
-      layers,
-      numHeads: first.query.rows / HEAD_SIZE,
-      numKvHeads: first.key.rows / HEAD_SIZE,
-      headSize: HEAD_SIZE,
-    };
   }
 
   /** Runs one step through all layers and returns the 256 logits of each row in `step.logitsAt`. */
   async forward(step: Step, attend: Attend): Promise<Float32Array[]> {
-    const { numHeads, numKvHeads, headSize } = this.config;
     const hidden = this.#embed(step.tokens);
     for (const [index, layer] of this.#layers.entries()) {
       const normed = rmsNorm(hidden, layer.attentionNorm);
-      const query = linear(normed, layer.query);
-      const key = linear(normed, layer.key);
-      rotate(query, step.positions, numHeads, headSize);
-      rotate(key, step.positions, numKvHeads, headSize);
-      const value = linear(normed, layer.value);
-      const attended = await attend(
-        index,
-        roundToBfloat16(query),
-        roundToBfloat16(key),
-        roundToBfloat16(value),
-      );
+      const attended = await attend(index, this.attention.project(index, normed, step.positions));
       add(hidden, linear(widenBfloat16(attended), layer.output));
 
       const mlpInput = rmsNorm(hidden, layer.mlpNorm);
@@ -133,45 +104,4 @@ export class LanguageModel {
     });
     return hidden;
   }
-}
-
-/** Rounds every element to bfloat16. */
-export function roundToBfloat16(values: Float32Array): Uint16Array {
-  return Uint16Array.from(values, toBfloat16);
-}
-
-/** The float32 values of bfloat16 elements. */
-export function widenBfloat16(elements: Uint16Array): Float32Array {
-  return new Float32Array(Uint32Array.from(elements, (element) => element << 16).buffer);
-}
-
-function stored(file: Safetensors, name: string, dtype: string, dimensions: number) {
-  const tensor = file.tensors.get(name);
-  if (tensor?.dtype !== dtype || tensor.shape.length !== dimensions) {
-    throw invalidArgument(
-      "model",
-      `a tensor ${name} of ${dtype} with ${dimensions} dimensions`,
-      tensor?.dtype,
-    );
-  }
-  return tensor;
-}
-
-function vector(file: Safetensors, name: string): Float32Array {
-  // The file's tensors need not be aligned to their elements, so they are copied.
-  return new Float32Array(Uint8Array.from(stored(file, name, "F32", 1).bytes).buffer);
-}
-
-/** Widens an int8 matrix to float32 once: weight = int8 * the row's scale. */
-function matrix(file: Safetensors, name: string): Matrix {
-  const { shape, bytes } = stored(file, name, "I8", 2);
-  const [rows, columns] = shape as [number, number];
-  const scales = vector(file, `${name}.scale`);
-  if (rows % 4 !== 0 || scales.length !== rows) {
-    throw invalidArgument("model", `a multiple of 4 rows and a scale for each in ${name}`, rows);
-  }
-  const quantised = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const values = new Float32Array(rows * columns);
-  for (let i = 0; i < values.length; i++) values[i] = quantised[i]! * scales[Math.floor(i / columns)]!;
-  return { rows, columns, values };
 }

@@ -1,6 +1,8 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 
 export interface DemoOptions {
+  /** By its attention: grouped-query, or DeepSeek's latent attention. */
+  readonly model: "gqa" | "mla";
   readonly prompt?: string;
   readonly tokens: number;
   readonly sequences: number;
@@ -26,6 +28,11 @@ export function demoCommand(run: (options: DemoOptions) => Promise<void>): Comma
       "--prompt <text>",
       "the text to continue (default: openings in Jane Austen's manner)",
       parsePrompt,
+    )
+    .addOption(
+      new Option("--model <kind>", "by its attention: grouped-query, or latent as DeepSeek's")
+        .choices(["gqa", "mla"])
+        .default("gqa"),
     )
     .option("--tokens <count>", "bytes to write per sequence", integer(1, MAX_BYTES), 300)
     .option("--sequences <count>", "texts to write at the same time", integer(1, 64), 1)

@@ -1,4 +1,3 @@
-import { DEVIATION_BOUND } from "../reference.js";
 import { table } from "../terminal.js";
 import type { Deviation } from "./deviation.js";
 
@@ -65,7 +64,7 @@ export function formatReport(report: DemoReport): string {
   ].join("\n");
 }
 
-function formatDeviation({ largest, rows, calls }: Deviation): string {
-  const verdict = largest <= DEVIATION_BOUND ? "within" : "BEYOND";
-  return `at most ${largest.toExponential(1)} from float64 in ${rows} rows of ${calls} attention calls (${verdict} ${DEVIATION_BOUND})`;
+function formatDeviation({ largest, bound, rows, calls }: Deviation): string {
+  const verdict = largest <= bound ? "within" : "BEYOND";
+  return `at most ${largest.toExponential(1)} from float64 in ${rows} rows of ${calls} attention calls (${verdict} ${bound})`;
 }

@@ -43,6 +43,12 @@ describe("rocm-attention demo", () => {
     expect(result.deviation.largest).toBeLessThan(4e-3);
   });
 
+  it("writes with the model of latent attention", () => {
+    const result = report("--model", "mla", "--prompt", "Emma was ", "--tokens", "4", "--temperature", "0");
+    expect(result).toMatchObject({ backend: "TRITON_MLA", tokens: 4 });
+    expect(result.deviation.largest).toBeLessThan(result.deviation.bound);
+  });
+
   it("draws the same text with the same seed and another with another", () => {
     const text = (seed: string) => report("--tokens", "20", "--seed", seed).text;
     const first = text("1");

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { DeviationProbe } from "../../../lib/cli/demo/deviation.js";
 import { generate } from "../../../lib/cli/demo/generate.js";
+import type { GroupedAttention } from "../../../lib/cli/demo/grouped-attention.js";
 import { LanguageModel } from "../../../lib/cli/demo/model.js";
 import { Scheduler } from "../../../lib/cli/demo/scheduler.js";
 import { fromBfloat16, toBfloat16 } from "../../../lib/dtype.js";
@@ -8,11 +9,12 @@ import { austen, greedySequences } from "../../support/austen.js";
 import { CpuAttention } from "../../support/cpu-attention.js";
 
 const model = LanguageModel.load(austen.model);
+const part = model.attention as GroupedAttention;
 
 /** Generates with exact attention whose output `spoil` may change, and returns what the probe found. */
 async function deviationWith(spoil: (output: Uint16Array) => Uint16Array) {
-  const attention = new CpuAttention(model.config);
-  const probe = new DeviationProbe(model.config);
+  const attention = new CpuAttention(part);
+  const probe = new DeviationProbe(part);
   let rows: Parameters<typeof attention.begin>[0] = [];
   await generate(
     model,
@@ -21,9 +23,9 @@ async function deviationWith(spoil: (output: Uint16Array) => Uint16Array) {
         rows = step;
         await attention.begin(step);
       },
-      attend: async (layer, query, key, value) => {
-        const output = spoil(await attention.attend(layer, query, key, value));
-        probe.observe(rows, layer, query, key, value, output);
+      attend: async (layer, inputs) => {
+        const output = spoil(await attention.attend(layer, inputs));
+        probe.observe(rows, layer, inputs, output);
         return output;
       },
       release: (sequence) => probe.release(sequence),
@@ -38,7 +40,7 @@ it("finds no more than the rounding of the output in exact attention", async () 
   expect(largest).toBeGreaterThan(0);
   expect(largest).toBeLessThan(2 ** -8);
   expect(calls).toBeGreaterThan(5);
-  expect(rows).toBe(calls * model.config.numHeads);
+  expect(rows).toBe(calls * part.numHeads);
 });
 
 it("finds a deviation of one percent", async () => {

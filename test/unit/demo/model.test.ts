@@ -1,15 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { generate } from "../../../lib/cli/demo/generate.js";
+import type { GroupedAttention } from "../../../lib/cli/demo/grouped-attention.js";
 import { LanguageModel } from "../../../lib/cli/demo/model.js";
 import { Scheduler } from "../../../lib/cli/demo/scheduler.js";
 import { austen, greedySequences, textOf } from "../../support/austen.js";
 import { CpuAttention } from "../../support/cpu-attention.js";
 
 const model = LanguageModel.load(austen.model);
+const part = model.attention as GroupedAttention;
 
 describe("the model with attention on the CPU", () => {
   it("gives the reference's logits", async () => {
-    const attention = new CpuAttention(model.config);
+    const attention = new CpuAttention(part);
     const scheduler = new Scheduler(greedySequences(1).slice(0, 1), { maxSequences: 1, maxTokens: 64 });
     const [row] = scheduler.next();
     const tokens = Uint8Array.from(row!.sequence.bytes);
@@ -24,7 +26,7 @@ describe("the model with attention on the CPU", () => {
   it("writes the reference's greedy text, whatever the batches", async () => {
     const written = async (limits: { maxSequences: number; maxTokens: number }) => {
       const sequences = greedySequences(24);
-      const attention = new CpuAttention(model.config);
+      const attention = new CpuAttention(part);
       await generate(model, attention, new Scheduler(sequences, limits));
       sequences.forEach((sequence, i) => {
         const { prompt, text } = austen.reference.greedy[i]!;
