@@ -1,0 +1,53 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { setEmulatorOption } from "../../../lib/device/emulator.js";
+import { Device } from "../../../lib/index.js";
+import { onGpu } from "../../support/device.js";
+import { MlaCase, type MlaCaseOptions } from "../../support/mla-case.js";
+import type { Lengths } from "../../support/reference.js";
+
+/** Between them these launch every kernel: decodes in small and in large tiles, and prefills in chunks. */
+const LENGTHS: Lengths = [
+  [270, 1],
+  [30, 20],
+  [0, 1],
+  [15, 7],
+];
+const KINDS: Pick<MlaCaseOptions, "numHeads" | "dtype" | "kScale">[] = [
+  { numHeads: 3, dtype: "bfloat16" },
+  { numHeads: 1, dtype: "float16", kScale: { value: 0.03, as: "number" } },
+];
+
+describe.skipIf(onGpu)("the same bits of TRITON_MLA come", () => {
+  const device = Device.open({ emulate: "gfx942", computeUnits: 8 });
+  const cases: MlaCase[] = [];
+  const expected: Uint16Array[] = [];
+  beforeAll(async () => {
+    for (const kind of KINDS) {
+      const config = { maxChunkTokens: 256 };
+      cases.push(await MlaCase.create(device, { ...kind, config, blockSize: 24, lengths: LENGTHS, seed: 3 }));
+      expected.push((await cases.at(-1)!.run()).bits);
+    }
+  });
+  afterEach(() => {
+    for (const [name, value] of [
+      ["SCHEDULE", "barrier"],
+      ["DELIVERY", "early"],
+      ["THREADS", "0"],
+    ] as const) {
+      setEmulatorOption(name, value);
+    }
+  });
+  afterAll(() => device.close());
+
+  it.each([
+    { SCHEDULE: "turn" },
+    { SCHEDULE: "reverse" },
+    { SCHEDULE: "seed:1" },
+    { DELIVERY: "late" },
+    { THREADS: "5" },
+    { DELIVERY: "late", SCHEDULE: "seed:3" },
+  ])("with %j", async (options) => {
+    for (const [name, value] of Object.entries(options)) setEmulatorOption(name, value!);
+    for (const [i, one] of cases.entries()) expect((await one.run()).bits).toEqual(expected[i]);
+  });
+});
