@@ -40,6 +40,11 @@ export type KvCacheDType = (typeof KV_CACHE_DTYPES)[number];
 export const ATTENTION_TYPES = ["decoder", "encoder", "encoder_only", "encoder_decoder"] as const;
 export type AttentionType = (typeof ATTENTION_TYPES)[number];
 
+/** Whether keys and values lie in a cache; else they are those of the call. */
+export function usesCache({ attentionType }: Pick<ResolvedConfig, "attentionType">): boolean {
+  return attentionType === "decoder" || attentionType === "encoder_decoder";
+}
+
 /** A process environment: names to values, absent where not set. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -69,9 +74,9 @@ export interface AttentionConfig extends CommonConfig {
   /** Heads of key and value on this GPU; divides numHeads. */
   numKvHeads: number;
   headSize: number;
-  /** A query sees this many last tokens, itself included. Default: all. */
+  /** A query sees this many last tokens, itself included, and in an encoder as many ahead. Default: all. */
   slidingWindow?: number | undefined;
-  /** One slope per query head: score += slope * (key position - query position). */
+  /** One slope per query head: score -= slope * |key position - query position|. */
   alibiSlopes?: ArrayLike<number> | undefined;
   /** Scores become cap * tanh(score / cap). Default: none. */
   logitsSoftCap?: number | undefined;
@@ -213,6 +218,8 @@ function resolveStandard(config: AttentionConfig, common: Common): ResolvedConfi
   const { alibiSlopes, logitsSoftCap, slidingWindow, sinks = false } = config;
   if (alibiSlopes !== undefined) checkSlopes(alibiSlopes, common.numHeads);
   if (logitsSoftCap !== undefined) positiveFloat32(logitsSoftCap, "logitsSoftCap");
+  const attentionType = oneOf(config.attentionType ?? "decoder", ATTENTION_TYPES, "attentionType");
+  if (attentionType === "encoder_decoder") refusePositions(config);
   return Object.assign(common, {
     numKvHeads,
     headSize,
@@ -222,7 +229,7 @@ function resolveStandard(config: AttentionConfig, common: Common): ResolvedConfi
     alibiSlopes: alibiSlopes === undefined ? null : Array.from(alibiSlopes),
     logitsSoftCap: logitsSoftCap ?? null,
     sinks: flag(sinks, "sinks"),
-    attentionType: oneOf(config.attentionType ?? "decoder", ATTENTION_TYPES, "attentionType"),
+    attentionType,
     mla: null,
   });
 }
@@ -247,6 +254,14 @@ function resolveMla(config: MlaAttentionConfig, common: Common): ResolvedConfig 
     attentionType: "decoder" as const,
     mla,
   });
+}
+
+function refusePositions(config: AttentionConfig): void {
+  for (const option of ["slidingWindow", "alibiSlopes"] as const) {
+    if (config[option] === undefined) continue;
+    const expected = "undefined: a decoder's query stands nowhere among the encoder's keys";
+    throw invalidArgument(option, expected, config[option]);
+  }
 }
 
 function checkSlopes(slopes: unknown, numHeads: number): void {

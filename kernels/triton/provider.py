@@ -24,7 +24,8 @@ POINTER_DTYPES = {"block_table": "int32", "seq_lens": "int32", "query_start_loc"
 ANY_ALIGNMENT = {"lse_ptr", "sinks_ptr", "key_scale_tensor_ptr", "value_scale_tensor_ptr", "output_scale_tensor_ptr"}
 # What head sizes can be divided by.
 HEAD_STEP = 8
-CACHE_STRIDES = {"stride_block", "stride_slot", "stride_head", "stride_key_block", "stride_value_block"}
+CACHE_STRIDES = {"stride_block", "stride_slot", "stride_head",
+                 "stride_value_block", "stride_value_slot", "stride_value_slot_head"}
 # Buffer loads where the offsets from a scalar base provably fit: no address arithmetic, and masks without branches.
 ENVIRONMENT = {**triton.ENVIRONMENT, "AMDGCN_ANALYZE_SMALL_TENSOR_RANGE": "1"}
 
@@ -105,7 +106,7 @@ class Kind:
 
     @property
     def featureless(self):
-        return () if self.general else ("alibi_slopes_ptr", "sinks_ptr", "soft_cap", "window")
+        return () if self.general else ("alibi_slopes_ptr", "sinks_ptr", "soft_cap", "window", "ahead")
 
     @property
     def layouts(self):
@@ -113,8 +114,23 @@ class Kind:
 
     @property
     def strideless(self):
-        """The strides of the cache that its layout does not have."""
-        return ("stride_block", "stride_slot", "stride_head") if self.split else ("stride_key_block", "stride_value_block")
+        """The strides of the cache that a kernel does without: those that a split cache has not, and those of values where
+        they are as those of keys, which is in any cache whose slots hold whole heads."""
+        values = ("stride_value_slot", "stride_value_slot_head")
+        if self.split:
+            return ("stride_slot", "stride_head", *values)
+        return () if self.takes_encoders else ("stride_value_block", *values)
+
+    @property
+    def takes_encoders(self):
+        return self.general and not self.split and self.cache == "auto"
+
+    def attention_types(self, is_split_over_keys):
+        """Keys ahead of a query are the general variant's matter. A split decode's one query stands at the end, ahead of none."""
+        if self.split or not (self.general or is_split_over_keys):
+            return ["decoder"]
+        encoders = ["encoder_only", "encoder"] if self.takes_encoders and not is_split_over_keys else []
+        return ["decoder", "encoder_decoder", *encoders]
 
     @property
     def features(self):
@@ -180,7 +196,8 @@ def attention(operation, kind, tile):
         operation, "unified_attention", kind.dtypes, constants,
         {"num_warps": tile.warps, "num_stages": 2 if tile.prefetch else 1, "waves_per_eu": tile.waves,
          "matrix_instr_nonkdim": 16},
-        {**paged(kind.dtype, kind.cache, head_sizes(kind.padded), features, kind.layouts), "attentionTypes": ["decoder"]},
+        {**paged(kind.dtype, kind.cache, head_sizes(kind.padded), features, kind.layouts),
+         "attentionTypes": kind.attention_types(is_split)},
         "(numKvHeads, numSequences * ceil(group / rows), maxSegments)" if is_split
         else "(numKvHeads, floor(numTokens * group / rows) + numSequences)",
         (*kind.name, f"m{tile.rows}"), (*kind.unscaled, *kind.featureless, *kind.strideless, *without_fp8(kind.target)),

@@ -10,6 +10,11 @@ that all rows see whole come first and need no masks; those at the end of the se
 
 The general variant (GENERAL) has a sliding window, a soft cap, ALiBi and sinks, in any combination that its arguments
 ask for; it visits all tiles in one loop, and branches around what is not asked for. The plain variant has none of them.
+The general variant also attends to keys that stand ahead of a query: as many as `ahead` says, which is 0 where attention
+is causal.
+
+Keys and values that lie in tokens' order and not in a cache are taken for a cache too: each sequence is one block of it,
+a block begins at any token, and the block table is query_start_loc.
 
 Head sizes are padded to HEAD_PADDED, a power of two: what lies behind a head is not loaded. Nor is what lies behind a
 sequence's end, and no entry of the block table behind its last block: what lies in unused slots, NaN included, has no
@@ -32,35 +37,36 @@ RAISED = tl.constexpr(8.0)
 
 
 @triton.jit
-def general_scores(scores, keys, positions, scoring, is_edge):
+def general_scores(scores, keys, positions, end_key, scoring, is_edge):
     """Scores in base 2. Order: scale, soft cap, ALiBi; -inf where a row must not see a key, which is so at an edge alone.
     Nothing that branches stands between the two products, which would send the weights through LDS: each branch makes
     a tensor beside the scores, and they take it or not."""
-    scale, soft_cap, window, has_alibi, slopes = scoring
+    scale, soft_cap, window, ahead, has_alibi, slopes = scoring
     scores *= scale
     capped = tl.zeros_like(scores)
     if soft_cap != 0.0:  # cap * tanh(score / cap), both in base 2
         capped = soft_cap * (1.0 - 2.0 / (1.0 + tl.math.exp2(scores * (2.0 * LOG2_E / soft_cap))))
     bias = tl.zeros_like(scores)
     if has_alibi | is_edge:
-        bias = slopes[:, None] * (keys[None, :] - positions[:, None]).to(tl.float32)
-        visible = (keys[None, :] <= positions[:, None]) & (keys[None, :] > positions[:, None] - window)
+        distance = keys[None, :] - positions[:, None]
+        bias = -slopes[:, None] * tl.abs(distance.to(tl.float32))
+        visible = (distance <= ahead) & (distance > -window) & (keys < end_key)[None, :]
         bias = tl.where(visible, bias, float("-inf"))
     return tl.where(soft_cap != 0.0, capped, scores) + bias
 
 
 @triton.jit
-def general_scoring(scale, soft_cap, window, alibi_slopes_ptr, heads, rows_valid):
+def general_scoring(scale, soft_cap, window, ahead, alibi_slopes_ptr, heads, rows_valid):
     """What the general variant makes scores of, beside products. Order: scale, soft cap, ALiBi."""
     has_alibi = alibi_slopes_ptr.to(tl.int64) != 0
     slopes = tl.load(alibi_slopes_ptr + heads, mask=rows_valid & has_alibi, other=0.0) * LOG2_E
-    return scale, soft_cap, window, has_alibi, slopes
+    return scale, soft_cap, window, ahead, has_alibi, slopes
 
 
 @triton.jit
 def first_in_window(position, window):
     """The first key of the part that holds the first key which a query at `position` sees."""
-    return tl.maximum(position - window + 1, 0) // PART * PART
+    return tl.where(position < window, 0, position - window + 1) // PART * PART
 
 
 @triton.jit
@@ -96,6 +102,8 @@ def attend_tiles(query, positions, first_key, last_key, end_key, full, state, ca
     else:
         tl.assume(key_strides[1] >= 0)
         tl.assume(key_strides[1] < 1 << 20)
+        tl.assume(value_strides[1] >= 0)
+        tl.assume(value_strides[1] < 1 << 20)
         key_elements = elements
         value_elements = elements
     key_offsets = in_part[None, :] * key_strides[1] + key_elements[:, None]
@@ -111,8 +119,9 @@ def attend_tiles(query, positions, first_key, last_key, end_key, full, state, ca
         values = ()
         for part in tl.static_range(PARTS):
             physical = tl.load(block_table_ptr + tl.minimum(block, last_block)).to(tl.int64)
-            key_base = physical * key_strides[0] + slot * key_strides[1]
-            value_base = physical * value_strides[0] + slot * value_strides[1]
+            slot_of_block = slot.to(tl.int64) if GENERAL else slot  # an encoder's sequence is one block, and may be long
+            key_base = physical * key_strides[0] + slot_of_block * key_strides[1]
+            value_base = physical * value_strides[0] + slot_of_block * value_strides[1]
             key_mask = in_head[:, None]
             value_mask = in_head[None, :]
             if MASKED:
@@ -132,7 +141,7 @@ def attend_tiles(query, positions, first_key, last_key, end_key, full, state, ca
             part_keys = tile + part * PART + in_part
             if GENERAL:
                 is_edge = (tile < full[0]) | (tile + PARTS * PART > full[1])
-                score = general_scores(score, part_keys, positions, scoring, is_edge)
+                score = general_scores(score, part_keys, positions, end_key, scoring, is_edge)
             elif MASKED:
                 score = tl.where(part_keys[None, :] <= positions[:, None], score, float("-inf"))
             scores = scores + (score,)
@@ -239,18 +248,21 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_cache_ptr, value_ca
                          key_scale_tensor_ptr, value_scale_tensor_ptr, output_scale_tensor_ptr,
                          block_table_ptr, seq_lens_ptr, query_start_loc_ptr,
                          scale, soft_cap, key_scale, value_scale, output_scale,
-                         window, write_lse, write_fp8, min_query_len, num_sequences, group, num_heads, head_size, block_size,
-                         stride_table, stride_query_token, stride_query_head, stride_output_token, stride_output_head,
-                         stride_block, stride_slot, stride_head, stride_key_block, stride_value_block,
+                         window, ahead, write_lse, write_fp8, min_query_len, num_sequences, group, num_heads, head_size,
+                         block_size, stride_table, stride_query_token, stride_query_head,
+                         stride_output_token, stride_output_head, stride_block, stride_slot, stride_head,
+                         stride_value_block, stride_value_slot, stride_value_slot_head,
                          BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_PADDED: tl.constexpr, GENERAL: tl.constexpr,
                          SCALED_CACHE: tl.constexpr, FP8: tl.constexpr, SPLIT: tl.constexpr):
     """Prefill, chunked prefill and short decode. Grid: (KV heads, total tokens * group // BLOCK_M + sequences).
 
     query, output [tokens, heads, head_size]; lse float32 [tokens, heads]; block_table int32 [sequences, stride_table];
-    seq_lens int32 [sequences]: context + query; query_start_loc int32 [sequences + 1]. scale and soft_cap are in base 2;
-    a soft_cap of 0, and null for sinks or alibi_slopes, means none. Sequences with fewer than min_query_len query tokens
+    seq_lens int32 [sequences]: keys; query_start_loc int32 [sequences + 1]. A sequence's last query stands where its last
+    key does, and sees `ahead` keys beyond its own position. scale and soft_cap are in base 2; a soft_cap of 0, and null
+    for sinks or alibi_slopes, means none. Sequences with fewer than min_query_len query tokens
     are left to another launch. With SPLIT the cache has keys [blocks, KV heads, head_size / 8, slots, 8] and values [blocks,
-    KV heads, head_size, slots]; else its slots hold whole heads, at any strides.
+    KV heads, head_size, slots]; else its slots hold whole heads, at any strides: values at those of keys, where they are
+    not given others.
     """
     kv_head = tl.program_id(0)
     # From the last tile to the first: the longest rows of a causal sequence begin first.
@@ -279,22 +291,30 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_cache_ptr, value_ca
 
     first_token = first_row // group
     last_token = tl.minimum((first_row + BLOCK_M - 1) // group, query_len - 1)
-    end_key = context + last_token + 1
     if SPLIT:
-        head = kv_head * head_size * block_size
-        key_strides = (stride_key_block, PIECE)
+        key_head = kv_head * head_size * block_size
+        value_head = key_head
+        key_strides = (stride_block, PIECE)
         value_strides = (stride_value_block, 1)
     else:
-        head = kv_head * stride_head
+        key_head = kv_head.to(tl.int64) * stride_head
+        value_head = key_head
         key_strides = (stride_block, stride_slot)
-        value_strides = (stride_block, stride_slot)
-    cache = (key_cache_ptr + head, value_cache_ptr + head, block_table_ptr + sequence.to(tl.int64) * stride_table,
+        value_strides = key_strides
+        if stride_value_slot is not None:
+            value_head = kv_head.to(tl.int64) * stride_value_slot_head
+            value_strides = (stride_value_block, stride_value_slot)
+    cache = (key_cache_ptr + key_head, value_cache_ptr + value_head, block_table_ptr + sequence.to(tl.int64) * stride_table,
              block_size, key_strides, value_strides, head_size)
     if GENERAL:
+        # From the sequence's end back, and no further back than to 0: all of it fits into 32 bits whatever the queries are.
+        end_key = seq_len - tl.maximum(query_len - 1 - last_token - ahead, 0)
         first_key = first_in_window(context + first_token, window)
-        full = (context + last_token - window + 1, context + first_token + 1)
-        scoring = general_scoring(scale, soft_cap, window, alibi_slopes_ptr, heads, rows_valid)
+        full = (tl.maximum(context + last_token, 0) - window + 1,
+                seq_len - tl.maximum(query_len - 1 - first_token - ahead, 0))
+        scoring = general_scoring(scale, soft_cap, window, ahead, alibi_slopes_ptr, heads, rows_valid)
     else:
+        end_key = context + last_token + 1
         first_key = 0
         full = (0, (context + first_token + 1) // TILE * TILE)
         scoring = (scale,)
@@ -352,10 +372,11 @@ def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_pt
     if SCALED_CACHE:
         scale *= chosen_scale(key_scale, key_scale_tensor_ptr)
     cache = (key_cache_ptr + kv_head * stride_head, value_cache_ptr + kv_head * stride_head,
-             block_table_ptr + sequence.to(tl.int64) * stride_table, block_size, (stride_block, stride_slot), (stride_block, stride_slot), head_size)
+             block_table_ptr + sequence.to(tl.int64) * stride_table, block_size,
+             (stride_block, stride_slot), (stride_block, stride_slot), head_size)
     if GENERAL:
         full = (seq_len - window, seq_len)
-        scoring = general_scoring(scale, soft_cap, window, alibi_slopes_ptr, heads, rows_valid)
+        scoring = general_scoring(scale, soft_cap, window, 0, alibi_slopes_ptr, heads, rows_valid)
     else:
         full = (first_key, first_key + (end_key - first_key) // TILE * TILE)
         scoring = (scale,)

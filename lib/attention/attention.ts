@@ -1,7 +1,7 @@
 import { checkOptions, checkPlain } from "../arguments.js";
 import type { Batch } from "../batch/batch.js";
 import { fp8Encoding } from "../catalog/targets.js";
-import { type AttentionConfig, isMlaConfig } from "../config.js";
+import { type AttentionConfig, isMlaConfig, usesCache } from "../config.js";
 import type { Device } from "../device/device.js";
 import type { Stream } from "../device/stream.js";
 import type { Tensor } from "../device/tensor.js";
@@ -12,13 +12,16 @@ import type { AttentionCall } from "../ops/call.js";
 import { checkLse, checkRows, checkScale } from "../ops/operands.js";
 import { capabilitiesOf } from "../selection/registry.js";
 import { AttentionLifecycle, type Chosen, chooseBackend } from "./lifecycle.js";
-import { checkBatch, checkCache, checkOutput, checkSinks } from "./validate.js";
+import { checkBatch, checkCache, checkNewRows, checkNoCache, checkOutput, checkSinks } from "./validate.js";
 
 /** The tensors of one layer in one step, and where they stand: in a cache, in a batch, on a stream. */
 export interface ForwardOptions {
   /** [tokens, numHeads, headSize] in the attention's dtype, tokens as `batch` says or more (padding is not read). */
   query: Tensor;
-  /** [tokens, numKvHeads, headSize], with `value`: written to the cache first. Without both: attends only. */
+  /**
+   * [tokens, numKvHeads, headSize], with `value`: written to the cache first. Without both: attends only. In cross attention
+   * of the encoder's tokens, as many as `keySlotMapping`. An encoder has no cache and attends to these.
+   */
   key?: Tensor | undefined;
   value?: Tensor | undefined;
   /** [tokens, numHeads, headSize] in the attention's dtype, or in fp8 (`outputScale`). A row without keys becomes 0. */
@@ -35,7 +38,8 @@ export interface ForwardOptions {
    * saturates. float32 [1], or a number.
    */
   outputScale?: Tensor | number | undefined;
-  cache: KvCacheLayer;
+  /** Of all but encoders. */
+  cache?: KvCacheLayer | undefined;
   batch: Batch;
   /** Default: the device's default stream. */
   stream?: Stream | undefined;
@@ -64,7 +68,8 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
     const { arch } = this.device.info;
     this.#fp8Output = fp8Output === true ? fp8Encoding(arch) : null;
     this.#takesOutputScale = this.#fp8Output !== null || `${this.backend} writes no fp8 on ${arch}`;
-    this.#takesCacheScales = this.config.kvCacheDtype.startsWith("fp8") || "the cache is not fp8";
+    const hasFp8Cache = usesCache(this.config) && this.config.kvCacheDtype.startsWith("fp8");
+    this.#takesCacheScales = hasFp8Cache || "the cache is not fp8";
   }
 
   /**
@@ -81,26 +86,20 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
     this.checkDisposed();
     if (options === undefined) throw invalidArgument("options", "an object with query, output, ...", options);
     const given = checkOptions(options, FORWARD_KEYS);
-    const { numHeads, numKvHeads, headSize, dtype } = this.config;
+    const { numHeads, headSize, dtype } = this.config;
     const stream = this.device.streamOf(given.stream as Stream | undefined);
     const batch = checkBatch(given.batch, this.device, this.config);
     const { capture } = stream; // a native call: asked once
     if (capture !== null && batch.step.version === 0) {
       throw invalidArgument("batch", "an update() before a call with it is captured", "none");
     }
-    const tokens = capture === null ? batch.step.shape.tokens : batch.maxTokens;
+    const { tokens, keyTokens } = capture === null ? batch.step.shape : batch.largestShape;
     const rows = { dtype, tokens, heads: numHeads, headSize };
     const query = checkRows(given.query, "query", batch, rows);
     const outputScale = checkScale(given.outputScale, "outputScale", batch, this.#takesOutputScale);
     const outputRows = outputScale === null ? rows : { ...rows, dtype: this.#fp8Output! };
     const output = checkOutput(given.output, batch, outputRows);
-    if ((given.key === undefined) !== (given.value === undefined)) {
-      const missing = given.key === undefined ? "key" : "value";
-      throw invalidArgument(missing, "key and value together, or neither", undefined);
-    }
-    const newRows = { dtype, tokens, heads: numKvHeads, headSize };
-    const key = given.key === undefined ? null : checkRows(given.key, "key", batch, newRows);
-    const value = given.value === undefined ? null : checkRows(given.value, "value", batch, newRows);
+    const { key, value } = checkNewRows(given, batch, this.config, keyTokens);
     if (given.lse !== undefined && !this.#writesLse) {
       throw invalidArgument("lse", `undefined (${this.backend} does not compute it)`, given.lse);
     }
@@ -108,7 +107,9 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
     const sinks = checkSinks(given.sinks, batch, this.config);
     const kScale = checkScale(given.kScale, "kScale", batch, this.#takesCacheScales);
     const vScale = checkScale(given.vScale, "vScale", batch, this.#takesCacheScales);
-    const cache = checkCache(given.cache, batch, this.kvCacheLayout, key !== null);
+    const cache = usesCache(this.config)
+      ? checkCache(given.cache, batch, this.kvCacheLayout, key !== null)
+      : checkNoCache(given.cache);
     const call = { query, key, value, output, lse, sinks, kScale, vScale, outputScale, cache };
     this.enqueue(call, batch, cache, stream, capture);
   }

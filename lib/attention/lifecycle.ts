@@ -142,12 +142,12 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
   protected enqueue(
     call: Call,
     batch: Batch,
-    cache: KvCacheLayer,
+    cache: KvCacheLayer | null,
     stream: Stream,
     capture: Capture | null,
   ): void {
     const prepared = this.#prepared.get(batch) ?? this.#prepareForCall(batch, stream, capture);
-    if (capture !== null) batch.limitBlocks(cache.numBlocks, capture);
+    if (capture !== null && cache !== null) batch.limitBlocks(cache.numBlocks, capture);
     const plan = capture === null ? this.#planOfStep(prepared, batch) : this.#planOfCapture(prepared, batch);
     const workspace = prepared.workspace.at(stream, capture);
     const at = { batch, derived: prepared.derived, workspace, stream };

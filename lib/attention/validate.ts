@@ -1,11 +1,37 @@
 import { checkInstance } from "../arguments.js";
 import { Batch } from "../batch/batch.js";
-import type { ResolvedConfig } from "../config.js";
+import { type AttentionType, type ResolvedConfig, usesCache } from "../config.js";
 import type { Tensor } from "../device/tensor.js";
 import { invalidArgument } from "../errors.js";
 import { KvCacheLayer } from "../kv-cache/layer.js";
 import type { CacheLayout } from "../kv-cache/layouts.js";
 import { checkRows, checkTensor, type ExpectedRows } from "../ops/operands.js";
+
+/** What strides of keys and values that kernels take for a cache must stay below, in elements. */
+const MAX_CACHE_STRIDE = 2 ** 20;
+
+/** Checks the step's keys and values, of `tokens` tokens: both or neither, and both in an encoder. */
+export function checkNewRows(
+  given: { readonly key?: unknown; readonly value?: unknown },
+  batch: Batch,
+  config: ResolvedConfig,
+  tokens: number,
+): { key: Tensor | null; value: Tensor | null } {
+  const isEncoder = !usesCache(config);
+  if (given.key === undefined || given.value === undefined) {
+    const missing = given.key === undefined ? "key" : "value";
+    if (isEncoder) throw invalidArgument(missing, "the keys and values of an encoder", undefined);
+    if (given.key === given.value) return { key: null, value: null };
+    throw invalidArgument(missing, "key and value together, or neither", undefined);
+  }
+  const { dtype, numKvHeads: heads, headSize } = config;
+  const maxTokenStride = isEncoder ? MAX_CACHE_STRIDE : 2 ** 31;
+  const rows = { dtype, tokens, heads, headSize, maxTokenStride };
+  const key = checkRows(given.key, "key", batch, rows);
+  const value = checkRows(given.value, "value", batch, rows);
+  if (config.attentionType !== "encoder_decoder" || tokens > 0 || key.shape[0] === 0) return { key, value };
+  throw invalidArgument("key", "no rows, since the batch's step has no keySlotMapping", key.shape);
+}
 
 /** Checks the tensor for the result: token rows, no two of which share memory. */
 export function checkOutput(value: unknown, batch: Batch, expected: ExpectedRows): Tensor {
@@ -33,17 +59,40 @@ export function checkSinks(value: unknown, batch: Batch, config: ResolvedConfig)
   return tensor;
 }
 
-/** Checks that a batch belongs to an attention's device and blocks. */
+/** Checks that a batch belongs to an attention's device, type and blocks. */
 export function checkBatch(value: unknown, device: unknown, config: ResolvedConfig): Batch {
   const batch = checkInstance(value, "batch", Batch);
   if (batch.device !== device) {
     throw invalidArgument("batch", "a batch on the attention's device", "one on another device");
   }
   void batch.queryStartLocPointer; // ERR_DISPOSED
+  const { maxBlocksPerSequence, maxKeyTokens } = batch.limits;
+  const isCross = config.attentionType === "encoder_decoder";
+  if (usesCache(config) !== maxBlocksPerSequence > 0 || isCross !== maxKeyTokens > 0) {
+    throw invalidArgument("batch", BATCH_FOR[config.attentionType], describeLimits(batch));
+  }
+  if (!usesCache(config)) return batch;
   if (batch.blockSize !== config.blockSize) {
     throw invalidArgument("batch", `blocks of ${config.blockSize} tokens`, batch.blockSize);
   }
   return batch;
+}
+
+const BATCH_FOR: Readonly<Record<AttentionType, string>> = {
+  decoder: "a batch for self-attention (with blocks and without maxKeyTokens)",
+  encoder_decoder: "a batch for cross attention (with maxKeyTokens)",
+  encoder: "a batch for an encoder (with maxBlocksPerSequence: 0)",
+  encoder_only: "a batch for an encoder (with maxBlocksPerSequence: 0)",
+};
+
+function describeLimits({ limits: { maxBlocksPerSequence, maxKeyTokens } }: Batch): string {
+  return `maxBlocksPerSequence ${maxBlocksPerSequence}, maxKeyTokens ${maxKeyTokens}`;
+}
+
+/** Checks that an encoder gets no cache. */
+export function checkNoCache(value: unknown): null {
+  if (value === undefined) return null;
+  throw invalidArgument("cache", "undefined: an encoder has no cache", value);
 }
 
 /** Checks that a cache layer has an attention's layout, and that all blocks and slots of the step lie in it. */

@@ -7,7 +7,14 @@ import type { Tensor } from "../device/tensor.js";
 import { PIECE_BYTES } from "../device/transfer.js";
 import { invalidArgument } from "../errors.js";
 import { type ImageLayout, imageLayout, StepImage } from "./image.js";
-import { type BatchLimits, type BatchUpdate, checkStep, type StepShape, type StepView } from "./step.js";
+import {
+  type BatchLimits,
+  type BatchUpdate,
+  checkStep,
+  mostKeyTokens,
+  type StepShape,
+  type StepView,
+} from "./step.js";
 
 /** Device metadata that a backend derives from every step: expanded block tables, work lists, block masks. */
 export interface DerivedSource {
@@ -37,12 +44,15 @@ interface Registered {
 /** Bytes that are rather written along than left out by a second write. */
 const GAP_BYTES = 16 << 10;
 
-const LIMITS = ["maxSequences", "maxTokens", "maxBlocksPerSequence", "maxQueryLen", "blockSize"] as const;
+const LIMITS = [
+  ...(["maxSequences", "maxTokens", "maxBlocksPerSequence"] as const),
+  ...(["maxKeyTokens", "maxQueryLen", "blockSize"] as const),
+];
 
 /**
  * The metadata of a step on the device, for all layers and all kinds of attention: addresses stay, `update` changes what
  * lies there, in stream order. queryStartLoc int32 [maxSequences + 1], seqLens int32 [maxSequences], blockTable int32
- * [maxSequences, maxBlocksPerSequence], slotMapping int64 [maxTokens].
+ * [maxSequences, maxBlocksPerSequence], slotMapping int64 [maxTokens, or maxKeyTokens in cross attention].
  */
 export class Batch extends PackageObject {
   /** The largest step that it holds. */
@@ -53,8 +63,8 @@ export class Batch extends PackageObject {
   /** The step's image, and the one that the next step is written to. */
   #images: [current: StepImage, spare: StepImage];
   #step: StepView;
-  /** Tokens whose slots on the device may be other than -1. */
-  #tokensWritten: number;
+  /** Key tokens whose slots on the device may be other than -1. */
+  #slotsWritten: number;
   readonly #derived = new Set<Registered>();
   /** For each capture the blocks of the smallest cache that it uses: replays check nothing any more. */
   readonly #captured = new Set<{ blocks: number }>();
@@ -67,7 +77,7 @@ export class Batch extends PackageObject {
   ) {
     super();
     this.limits = Object.freeze(limits);
-    this.#tokensWritten = limits.maxTokens;
+    this.#slotsWritten = mostKeyTokens(limits);
     this.#layout = imageLayout(limits);
     this.#memory = device.empty([this.#layout.bytes], "uint8", { category: "batch" });
     const { seqLens, slotMapping, blockTable } = this.#layout;
@@ -79,7 +89,7 @@ export class Batch extends PackageObject {
       this.#memory.dispose();
       throw error;
     }
-    const empty = { sequences: 0, tokens: 0, maxQueryLen: 0, maxSeqLen: 0, decodes: 0 };
+    const empty = { sequences: 0, tokens: 0, keyTokens: 0, maxQueryLen: 0, maxSeqLen: 0, decodes: 0 };
     this.#step = this.#images[0].view(0, empty);
   }
 
@@ -101,8 +111,9 @@ export class Batch extends PackageObject {
     return {
       sequences: maxSequences,
       tokens: maxTokens,
+      keyTokens: mostKeyTokens(this.limits),
       maxQueryLen,
-      maxSeqLen: maxBlocksPerSequence * blockSize,
+      maxSeqLen: maxBlocksPerSequence > 0 ? maxBlocksPerSequence * blockSize : maxQueryLen,
       decodes: maxSequences,
     };
   }
@@ -226,10 +237,10 @@ export class Batch extends PackageObject {
 
   #enqueue(stream: Stream): void {
     const { slotMapping, blockTable } = this.#layout;
-    const { sequences, tokens } = this.#step.shape;
-    const slotsEnd = slotMapping + 8 * Math.max(tokens, this.#tokensWritten);
+    const { sequences, keyTokens } = this.#step.shape;
+    const slotsEnd = slotMapping + 8 * Math.max(keyTokens, this.#slotsWritten);
     const tableEnd = blockTable + 4 * sequences * this.limits.maxBlocksPerSequence;
-    this.#tokensWritten = tokens;
+    this.#slotsWritten = keyTokens;
     if (blockTable - slotsEnd <= GAP_BYTES) {
       this.#writeImage(stream, 0, tableEnd);
     } else {
@@ -273,15 +284,25 @@ export function createBatch(device: Device, limits: BatchLimits): Batch {
   checkInstance(device, "device", Device).check();
   if (limits === undefined) throw invalidArgument("limits", `an object with ${LIMITS.join(", ")}`, limits);
   const given = checkOptions(limits, LIMITS, "limits");
-  const size = (name: (typeof LIMITS)[number], byDefault?: number) =>
-    checkInteger(given[name] === undefined ? byDefault : given[name], name, 1, 2 ** 31 - 1);
+  const size = (
+    name: (typeof LIMITS)[number],
+    { least = 1, byDefault }: { least?: number; byDefault?: number } = {},
+  ) => checkInteger(given[name] === undefined ? byDefault : given[name], name, least, 2 ** 31 - 1);
   const maxTokens = size("maxTokens");
-  const [maxBlocksPerSequence, blockSize] = [size("maxBlocksPerSequence"), size("blockSize", 16)];
+  const maxBlocksPerSequence = size("maxBlocksPerSequence", { least: 0 });
+  const maxKeyTokens = size("maxKeyTokens", { least: 0, byDefault: 0 });
+  if (maxKeyTokens > 0 && maxBlocksPerSequence === 0) {
+    throw invalidArgument("maxKeyTokens", "0 in a batch without blocks", maxKeyTokens);
+  }
+  const blockSize = size("blockSize", { byDefault: 16 });
   if (maxBlocksPerSequence * blockSize >= 2 ** 31) {
     const expected = "sequences of fewer than 2^31 tokens";
     throw invalidArgument("maxBlocksPerSequence", expected, maxBlocksPerSequence);
   }
-  const maxQueryLen = Math.min(size("maxQueryLen", maxTokens), maxTokens);
+  const maxQueryLen = Math.min(size("maxQueryLen", { byDefault: maxTokens }), maxTokens);
   const maxSequences = size("maxSequences");
-  return new Batch(device, { maxSequences, maxTokens, maxBlocksPerSequence, maxQueryLen, blockSize });
+  return new Batch(device, {
+    ...{ maxSequences, maxTokens, maxBlocksPerSequence },
+    ...{ maxKeyTokens, maxQueryLen, blockSize },
+  });
 }

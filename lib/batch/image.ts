@@ -1,12 +1,12 @@
 import { highestOfRows } from "../device/rows.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
-import type { BatchLimits, CheckedStep, StepShape, StepView } from "./step.js";
+import { type BatchLimits, type CheckedStep, mostKeyTokens, type StepShape, type StepView } from "./step.js";
 
 /** Byte offsets of a step's parts within its image, on the host as on the device. */
 export interface ImageLayout {
   /** int32 [maxSequences + 1] stands at 0; int32 [maxSequences]; */
   readonly seqLens: number;
-  /** int64 [maxTokens]; */
+  /** int64 [most key tokens]; */
   readonly slotMapping: number;
   /** int32 [maxSequences, maxBlocksPerSequence]. */
   readonly blockTable: number;
@@ -14,10 +14,10 @@ export interface ImageLayout {
 }
 
 export function imageLayout(limits: Required<BatchLimits>): ImageLayout {
-  const { maxSequences, maxTokens, maxBlocksPerSequence } = limits;
+  const { maxSequences, maxBlocksPerSequence } = limits;
   const seqLens = align(4 * (maxSequences + 1));
   const slotMapping = seqLens + align(4 * maxSequences);
-  const blockTable = slotMapping + align(8 * maxTokens);
+  const blockTable = slotMapping + align(8 * mostKeyTokens(limits));
   const bytes = blockTable + align(4 * maxSequences * maxBlocksPerSequence) + READ_AHEAD_BYTES;
   return { seqLens, slotMapping, blockTable, bytes };
 }
@@ -56,8 +56,8 @@ export class StepImage {
     }
     this.#starts = new Int32Array(this.buffer, 0, limits.maxSequences + 1);
     this.#lengths = new Int32Array(this.buffer, layout.seqLens, limits.maxSequences);
-    this.#slots = new BigInt64Array(this.buffer, layout.slotMapping, limits.maxTokens);
-    this.#slotHalves = new Int32Array(this.buffer, layout.slotMapping, 2 * limits.maxTokens);
+    this.#slots = new BigInt64Array(this.buffer, layout.slotMapping, mostKeyTokens(limits));
+    this.#slotHalves = new Int32Array(this.buffer, layout.slotMapping, 2 * mostKeyTokens(limits));
     this.#table = new Int32Array(this.buffer, layout.blockTable);
     this.#used = new Int32Array(limits.maxSequences);
   }
@@ -71,15 +71,15 @@ export class StepImage {
     this.#starts.fill(shape.tokens).set(queryStartLoc);
     this.#lengths.fill(0).set(seqLens);
     this.#highestBlock = this.#writeTable(step, blocks);
-    this.#slots.fill(-1n, shape.tokens);
+    this.#slots.fill(-1n, slotMapping?.length ?? shape.tokens);
     this.#highestSlot =
       slotMapping === null ? this.#deriveSlots(shape.sequences) : this.#writeSlots(slotMapping);
   }
 
   /** Copies the rows, and checks and ranks the copy: what is shared may change under a check. */
-  #writeTable({ shape, blockTable }: CheckedStep, blocks: number): number {
+  #writeTable({ blockTable }: CheckedStep, blocks: number): number {
     const { maxBlocksPerSequence, blockSize } = this.limits;
-    for (let s = 0; s < shape.sequences; s++) {
+    for (let s = 0; s < blockTable.length; s++) {
       const row = blockTable[s]!;
       const first = s * maxBlocksPerSequence;
       const used = Math.ceil(this.#lengths[s]! / blockSize);
@@ -91,9 +91,9 @@ export class StepImage {
           this.#table[first + block] = blockId(row, block, blocks, s);
       }
     }
-    const highest = highestOfRows(this.#table, maxBlocksPerSequence, this.#used, shape.sequences);
+    const highest = highestOfRows(this.#table, maxBlocksPerSequence, this.#used, blockTable.length);
     if (highest < blocks) return highest;
-    for (let s = 0; s < shape.sequences; s++) {
+    for (let s = 0; s < blockTable.length; s++) {
       const first = s * maxBlocksPerSequence;
       const copy = this.#table.subarray(first, first + this.#used[s]!);
       for (let block = 0; block < copy.length; block++) blockId(copy, block, blocks, s);

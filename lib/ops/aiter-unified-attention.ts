@@ -99,7 +99,7 @@ export class AiterUnifiedAttention {
 
   /** Throws where the kernels cannot address a call's cache. */
   check({ cache }: AttentionCall, { blockTable }: AiterUnifiedMetadata): void {
-    for (const name of ["key", "value"] as const) checkBlocks(cache.part(name), blockTable, name);
+    for (const name of ["key", "value"] as const) checkBlocks(cache!.part(name), blockTable, name);
   }
 
   launch(
@@ -183,8 +183,8 @@ export class AiterUnifiedAttention {
         numSequences(sequences);
         blockTable?.(metadata.blockTable.pointer(batch));
         stride?.(metadata.blockTable.stride);
-        keyBlock?.(metadata.blockTable.blockStride(call.cache.part("key")));
-        valueBlock?.(metadata.blockTable.blockStride(call.cache.part("value")));
+        keyBlock?.(metadata.blockTable.blockStride(call.cache!.part("key")));
+        valueBlock?.(metadata.blockTable.blockStride(call.cache!.part("value")));
         if (call.sinks === null) sinks?.(metadata.noSinks.pointer);
         if (scales.length > 0) {
           keyScale?.(scales[0]!);

@@ -1,9 +1,9 @@
 import type { Batch } from "../batch/batch.js";
-import type { ResolvedConfig } from "../config.js";
+import { type ResolvedConfig, usesCache } from "../config.js";
 import type { Tensor } from "../device/tensor.js";
 import { isFloat8 } from "../float8.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
-import type { KvCacheLayer } from "../kv-cache/layer.js";
+import type { KvCacheLayer, LayerPart } from "../kv-cache/layer.js";
 import type { AttentionCall } from "./call.js";
 
 /** Rows of heads in memory, [rows, heads, headSize]: a tensor, or what has the same meaning. */
@@ -18,7 +18,8 @@ export interface CacheAccess {
   readonly value: Rows | null;
   readonly kScale: Tensor | number | null;
   readonly vScale: Tensor | number | null;
-  readonly cache: KvCacheLayer;
+  /** null: an encoder's attention, which has none. */
+  readonly cache: KvCacheLayer | null;
 }
 
 /** Where a launch finds an argument that can change from call to call. */
@@ -37,18 +38,19 @@ const CACHE_SOURCES: Readonly<Record<string, Source<CacheAccess>>> = {
   key_scale_tensor: ({ kScale }) => pointerOf(kScale),
   value_scale: ({ vScale }) => numberOf(vScale),
   value_scale_tensor: ({ vScale }) => pointerOf(vScale),
-  key_cache: ({ cache }) => cache.part("key").pointer,
-  value_cache: ({ cache }) => cache.part("value").pointer,
-  stride_block: ({ cache }) => cache.part("key").blockStride,
-  stride_key_block: ({ cache }) => cache.part("key").blockStride,
-  stride_value_block: ({ cache }) => cache.part("value").blockStride,
-  stride_slot: ({ cache }) => cache.part("key").strides[0]!,
-  stride_head: ({ cache }) => cache.part("key").strides[1]!,
-  stride_value_slot: ({ cache }) => cache.part("value").strides[0]!,
-  stride_cached_value_head: ({ cache }) => cache.part("value").strides[1]!,
+  key_cache: (access) => stored(access, "key").pointer,
+  value_cache: (access) => stored(access, "value").pointer,
+  stride_block: (access) => stored(access, "key").blockStride,
+  stride_slot: (access) => stored(access, "key").strides[0]!,
+  stride_head: (access) => stored(access, "key").strides[1]!,
+  stride_key_block: ({ cache }) => cache!.part("key").blockStride,
+  stride_value_block: (access) => stored(access, "value").blockStride,
+  stride_value_slot: (access) => stored(access, "value").strides[0]!,
+  stride_value_slot_head: (access) => stored(access, "value").strides[1]!,
+  stride_cached_value_head: (access) => stored(access, "value").strides[1]!,
   /** Slots of a value's element that lie side by side. */
-  value_group: ({ cache }) => cache.part("value").tensor.shape.at(-1)!,
-  num_blocks: ({ cache }) => cache.numBlocks,
+  value_group: ({ cache }) => cache!.part("value").tensor.shape.at(-1)!,
+  num_blocks: ({ cache }) => cache!.numBlocks,
 };
 
 /** The arguments that can change, by the names of manifests. A kernel gets those that it has. */
@@ -69,10 +71,23 @@ const SOURCES: Readonly<Record<string, Source<AttentionCall>>> = {
   write_fp8: ({ output }) => (isFloat8(output.dtype) ? 1 : 0),
   query_start_loc: (_, batch) => batch.queryStartLocPointer,
   seq_lens: (_, batch) => batch.seqLensPointer,
-  block_table: (_, batch) => batch.blockTablePointer,
-  stride_table: (_, batch) => batch.limits.maxBlocksPerSequence,
+  block_table: ({ cache }, batch) => (cache === null ? batch.queryStartLocPointer : batch.blockTablePointer),
+  stride_table: ({ cache }, batch) => (cache === null ? 1 : batch.limits.maxBlocksPerSequence),
   slot_mapping: (_, batch) => batch.slotMappingPointer,
 };
+
+/**
+ * Keys or values as kernels of a cache find them. Those of an encoder's call are taken for a cache, too: each sequence is one
+ * block of it, a block begins at any token, and queryStartLoc is the block table.
+ */
+function stored(
+  { cache, key, value }: CacheAccess,
+  name: "key" | "value",
+): Pick<LayerPart, "pointer" | "strides" | "blockStride"> {
+  if (cache !== null) return cache.part(name);
+  const { pointer, strides } = (name === "key" ? key : value)!;
+  return { pointer, strides, blockStride: strides[0]! };
+}
 
 /** The number of a scale, where it does not lie in memory. */
 export function numberOf(scale: Tensor | number | null): number {
@@ -86,22 +101,27 @@ export function pointerOf(scale: Tensor | number | null): bigint {
 
 /** The largest window that kernels count in: no sequence is longer. */
 const NO_WINDOW = 2 ** 31 - 1;
+/** Tokens of an encoder's one block: no sequence is longer, and parts of keys do not cross its end. */
+const ONE_BLOCK = 2 ** 30;
 
 /** Arguments that stay the same for an attention. Our kernels compute in base 2; those that do not have names of their own. */
 function constants(config: ResolvedConfig): Record<string, number> {
   const { numHeads, numKvHeads, headSize, blockSize, scale, logitsSoftCap, slidingWindow } = config;
+  const window = Math.min(slidingWindow ?? NO_WINDOW, NO_WINDOW);
   return {
     scale: scale * Math.LOG2E,
     softmax_scale: scale,
     soft_cap: (logitsSoftCap ?? 0) * Math.LOG2E,
     logits_soft_cap: logitsSoftCap ?? 0,
     has_soft_cap: logitsSoftCap === null ? 0 : 1,
-    window: Math.min(slidingWindow ?? NO_WINDOW, NO_WINDOW),
+    window,
+    // Keys that a query sees ahead of itself: in an encoder its window reaches as far ahead as back.
+    ahead: config.attentionType === "decoder" ? 0 : window - 1,
     group: numHeads / numKvHeads,
     num_heads: numHeads,
     num_kv_heads: numKvHeads,
     head_size: headSize,
-    block_size: blockSize,
+    block_size: usesCache(config) ? blockSize : ONE_BLOCK,
     row_elements: numKvHeads * headSize,
   };
 }

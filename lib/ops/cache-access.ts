@@ -25,6 +25,7 @@ interface GivenAccess {
 export interface CheckedAccess extends CacheAccess {
   readonly key: Tensor;
   readonly value: Tensor;
+  readonly cache: KvCacheLayer;
   readonly numKvHeads: number;
   readonly headSize: number;
   /** How the cache stores its elements, as kernels know it. */

@@ -5,7 +5,7 @@ import type { KvCacheLayer } from "../kv-cache/layer.js";
 export interface AttentionCall {
   /** [tokens, numHeads, headSize]. */
   readonly query: Tensor;
-  /** [tokens, numKvHeads, headSize] to write to the cache first, or null: attend only. */
+  /** [key tokens, numKvHeads, headSize] to write to the cache first, or null: attend only. In an encoder: to attend to. */
   readonly key: Tensor | null;
   readonly value: Tensor | null;
   /** [tokens, numHeads, headSize]. */
@@ -19,5 +19,6 @@ export interface AttentionCall {
   readonly vScale: Tensor | number | null;
   /** Factor of an fp8 output; null: the output has the dtype of the query. */
   readonly outputScale: Tensor | number | null;
-  readonly cache: KvCacheLayer;
+  /** null: an encoder's attention, which has none. */
+  readonly cache: KvCacheLayer | null;
 }

@@ -13,6 +13,8 @@ export interface ExpectedRows {
   tokens: number;
   heads: number;
   headSize: number;
+  /** Elements from token to token must be fewer. Default: 2^31. */
+  maxTokenStride?: number;
 }
 
 /** Something on the device that a tensor is to be on. */
@@ -23,18 +25,17 @@ export interface OnDevice {
 /** Checks a tensor of token rows, [tokens, heads, headSize] with any aligned token stride. */
 export function checkRows(value: unknown, argument: string, at: OnDevice, expected: ExpectedRows): Tensor {
   const tensor = checkTensor(value, argument, at, expected.dtype);
-  const { tokens, heads, headSize } = expected;
+  const { tokens, heads, headSize, maxTokenStride = 2 ** 31 } = expected;
   const { shape, strides } = tensor;
   if (shape.length !== 3 || shape[0]! < tokens || shape[1] !== heads || shape[2] !== headSize) {
     throw invalidArgument(argument, `shape [tokens >= ${tokens}, ${heads}, ${headSize}]`, shape);
   }
   const multiple = Math.min(PIECE_ELEMENTS, ALIGNMENT_BYTES / itemSize(expected.dtype));
-  if (strides[2] !== 1 || !isStride(strides[1]!, multiple) || !isStride(strides[0]!, multiple)) {
-    throw invalidArgument(
-      argument,
-      `strides [a multiple of ${multiple}, a multiple of ${multiple}, 1] (elements), each below 2^31`,
-      strides,
-    );
+  const isToken = isStride(strides[0]!, multiple, maxTokenStride);
+  if (strides[2] !== 1 || !isStride(strides[1]!, multiple, 2 ** 31) || !isToken) {
+    const below = (limit: number) => `a multiple of ${multiple} below 2^${Math.log2(limit)}`;
+    const wanted = `strides [${below(maxTokenStride)}, ${below(2 ** 31)}, 1] (elements)`;
+    throw invalidArgument(argument, wanted, strides);
   }
   if (tokens > 0 && tensor.alignment % ALIGNMENT_BYTES !== 0) {
     throw invalidArgument(
@@ -46,8 +47,8 @@ export function checkRows(value: unknown, argument: string, at: OnDevice, expect
   return tensor;
 }
 
-function isStride(stride: number, multiple: number): boolean {
-  return stride % multiple === 0 && stride < 2 ** 31;
+function isStride(stride: number, multiple: number, limit: number): boolean {
+  return stride % multiple === 0 && stride < limit;
 }
 
 /** Checks the tensor for log-sum-exp: float32 [tokens, heads], contiguous. */

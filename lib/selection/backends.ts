@@ -46,7 +46,7 @@ const TRITON_ATTN: Capabilities = {
   numHeads: {},
   queriesPerKv: {},
   blockSizes: { multipleOf: 16 },
-  attentionTypes: ["decoder", "encoder_decoder"],
+  attentionTypes: ["decoder", "encoder_decoder", "encoder_only", "encoder"],
   slidingWindow: true,
   alibi: true,
   logitsSoftCap: true,
@@ -61,6 +61,7 @@ const TRITON_ATTN: Capabilities = {
   differences: {
     kvCacheDtypes: "vLLM declares fp8_e5m2 too, and on ROCm stores e4m3 for it. Here it is refused.",
     headSizes: "vLLM takes any size from 32.",
+    attentionTypes: "vLLM's has no attention of encoders.",
     lse: "vLLM's does not give it.",
   },
 };

@@ -8,7 +8,7 @@ import {
 import { FEATURES, type Feature } from "../catalog/features.js";
 import type { KernelNeeds } from "../catalog/serves.js";
 import { bareTarget } from "../catalog/targets.js";
-import type { ResolvedConfig } from "../config.js";
+import { type ResolvedConfig, usesCache } from "../config.js";
 import type { LaunchReport } from "./explanation.js";
 import { PUBLISHED_CATALOG } from "./planned.js";
 import type { Flags } from "./variables.js";
@@ -57,8 +57,9 @@ export function kernelsOver(
 ): LayoutKernels {
   const known = byLayout.get(layout);
   if (known !== undefined) return known;
-  const { dtype, kvCacheDtype, headSize, blockSize, numHeads, numKvHeads, attentionType } = config;
+  const { dtype, headSize, blockSize, numHeads, numKvHeads, attentionType } = config;
   const queriesPerKv = numHeads / numKvHeads;
+  const kvCacheDtype = usesCache(config) ? config.kvCacheDtype : "auto";
   const needs = { dtype, kvCacheDtype, headSize, blockSize, queriesPerKv, layout, attentionType, features };
   const made = { needs, reports: new Map() };
   byLayout.set(layout, made);

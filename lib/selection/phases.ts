@@ -1,6 +1,7 @@
 import { choose, kernelsOf, type Launch, VERIFIED, type Verified } from "../catalog/choose.js";
 import { type KernelNeeds, serves } from "../catalog/serves.js";
 import { joinWithOr } from "../catalog/sizes.js";
+import { usesCache } from "../config.js";
 import { type Capabilities, type KernelChoice, layoutOf, PHASES, type Phase } from "./capabilities.js";
 import { kernelsOver, type LayoutKernels, type SelectionContext } from "./context.js";
 import type { KernelStatus, LaunchReport, PhaseKernel, PhasePlan } from "./explanation.js";
@@ -10,12 +11,17 @@ import { unsupported } from "./unsupported.js";
 export function kernelsByPhase(capabilities: Capabilities, context: SelectionContext): PhasePlan[] {
   const over = kernelsOver(layoutOf(capabilities, context.config), context);
   const plans: PhasePlan[] = [];
-  for (const phase of PHASES) {
+  for (const phase of phasesOf(context)) {
     if (capabilities[phase].length > 0) {
       plans.push(kernelsOfPhase(phase, capabilities[phase], over, context));
     }
   }
   return plans;
+}
+
+/** An encoder has nothing but prefill. */
+function phasesOf({ config }: SelectionContext): readonly Phase[] {
+  return usesCache(config) ? PHASES : ["prefill"];
 }
 
 function kernelsOfPhase(
@@ -100,7 +106,7 @@ function lookUp(
 export function kernelStatus(capabilities: Capabilities, context: SelectionContext): KernelStatus {
   const over = kernelsOver(layoutOf(capabilities, context.config), context);
   let status: KernelStatus = "available";
-  for (const phase of PHASES) {
+  for (const phase of phasesOf(context)) {
     if (capabilities[phase].length === 0) continue;
     let best: KernelStatus = "planned";
     for (const choice of capabilities[phase]) {

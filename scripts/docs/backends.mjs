@@ -124,7 +124,12 @@ function builtRows(capabilities, catalog) {
     ["mixed", "cacheWrite"],
   ].map((phases) => {
     const launches = phases.flatMap((phase) => capabilities[phase].flatMap((choice) => choice.launches));
-    return catalog.kernels.filter((row) => !row.planned && launches.some((launch) => isOf(row, launch)));
+    return catalog.kernels.filter(
+      (row) =>
+        !row.planned &&
+        launches.some((launch) => isOf(row, launch)) &&
+        (row.serves.layouts?.some((layout) => capabilities.kvCacheLayouts.includes(layout)) ?? true),
+    );
   });
   return attending.length === 0 ? [] : [...new Set([...attending, ...others])];
 }

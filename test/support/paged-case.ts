@@ -1,4 +1,5 @@
 import { fp8Encoding } from "../../lib/catalog/targets.js";
+import { usesCache } from "../../lib/config.js";
 import {
   type Attention,
   type AttentionConfig,
@@ -19,6 +20,8 @@ export interface CaseOptions extends Omit<DataOptions, "fp8Cache"> {
   /** Of an fp8 cache. Default: the cache is in the dtype of the query. */
   readonly scales?: Scales | undefined;
   readonly batchInvariant?: boolean;
+  /** Elements behind each row of the call's values. Default 0; then they stand as the keys do. */
+  readonly valueGap?: number;
   /** Default: TRITON_ATTN. */
   readonly under?: BackendUnderTest;
   /** Changes the step that the reference attends to: a mistake that the comparison must see. */
@@ -66,6 +69,7 @@ export class PagedCase implements AsyncDisposable {
 
   static async create(device: Device, options: CaseOptions): Promise<PagedCase> {
     const { shape, dtype, lengths, batchInvariant = false, under = BACKENDS[0]! } = options;
+    const { attentionType = "decoder" } = options;
     const { numHeads, numKvHeads, headSize, blockSize } = shape;
     const { arch } = device.info;
     const fp8Cache = options.scales && {
@@ -79,27 +83,48 @@ export class PagedCase implements AsyncDisposable {
       ...{ numHeads, numKvHeads, headSize, dtype, blockSize, batchInvariant, backend: under.backend },
       ...configOf(step),
       kvCacheDtype: options.scales && "fp8",
+      attentionType,
     });
     const cache = attention.createKvCache({ numBlocks });
     await cache.memory(0).write(image(under.layout));
 
-    const { queryStartLoc, seqLens } = batchInput(lengths);
+    const { queryStartLoc, seqLens } = batchInput(lengths, attentionType);
     const tokens = queryStartLoc.at(-1)!;
+    const keyTokens = newKeys.length / numKvHeads / headSize;
+    const isEncoder = !usesCache({ attentionType });
     const batch = createBatch(device, {
       maxSequences: lengths.length,
       maxTokens: Math.max(1, tokens),
-      maxBlocksPerSequence: Math.max(1, ...blockTable.map((row) => row.length)),
+      maxBlocksPerSequence: isEncoder ? 0 : Math.max(1, ...blockTable.map((row) => row.length)),
+      ...(attentionType === "encoder_decoder" && { maxKeyTokens: Math.max(1, keyTokens) }),
       blockSize,
     });
+    const keySlotMapping = seqLens.flatMap((length, s) => slotsOf(blockTable[s]!, length, blockSize));
     options.mutate?.({ seqLens, queryStartLoc });
-    batch.update({ queryStartLoc, seqLens, blockTable });
+    batch.update({
+      queryStartLoc,
+      ...(!isEncoder && { seqLens, blockTable }),
+      ...(attentionType === "encoder_decoder" && { keySlotMapping }),
+    });
 
-    const upload = (data: Float64Array, heads: number) =>
-      device.upload(round(dtype, data).bits, { shape: [tokens, heads, headSize], dtype });
+    const upload = async (data: Float64Array, heads: number, gap = 0) => {
+      const [width, stride] = [heads * headSize, heads * headSize + gap];
+      const rows = data.length / width;
+      const spread = new Float64Array(rows * stride).fill(Number.NaN);
+      for (let row = 0; row < rows; row++) {
+        spread.set(data.subarray(row * width, (row + 1) * width), row * stride);
+      }
+      const tensor = await device.upload(round(dtype, spread).bits, {
+        shape: gap === 0 ? [rows, heads, headSize] : [rows * stride],
+        dtype,
+      });
+      const shape = [rows, heads, headSize];
+      return gap === 0 ? tensor : tensor.view({ shape, strides: [stride, headSize, 1] });
+    };
     const inputs = {
       query: await upload(step.query, numHeads),
       key: await upload(newKeys, numKvHeads),
-      value: await upload(newValues, numKvHeads),
+      value: await upload(newValues, numKvHeads, options.valueGap),
       ...(step.sinks && {
         sinks: await device.upload(round(dtype, step.sinks).bits, { shape: [numHeads], dtype }),
       }),
@@ -133,7 +158,8 @@ export class PagedCase implements AsyncDisposable {
       ? attention.device.empty([inputs.query.shape[0]!, numHeads], "float32")
       : undefined;
     if (lse !== undefined) this.#tensors.push(lse);
-    attention.forward({ ...inputs, output, lse, outputScale, cache: layer, batch });
+    const cache = usesCache(attention.config) ? layer : undefined;
+    attention.forward({ ...inputs, output, lse, outputScale, cache, batch });
     const values = await output.readFloat32();
     const bits = (await output.read()) as Uint16Array;
     return { output: values, bits, lse: lse === undefined ? null : await lse.readFloat32() };
@@ -163,6 +189,14 @@ export class PagedCase implements AsyncDisposable {
 /** The options of `createAttention` for the features of a step. */
 function configOf({ slidingWindow, logitsSoftCap, alibiSlopes, sinks }: Step): Partial<AttentionConfig> {
   return { slidingWindow, logitsSoftCap, alibiSlopes, sinks: sinks !== undefined };
+}
+
+/** The slots of a sequence's first keys. */
+function slotsOf(blocks: readonly number[], length: number, blockSize: number): number[] {
+  return Array.from(
+    { length },
+    (_, key) => blocks[Math.floor(key / blockSize)]! * blockSize + (key % blockSize),
+  );
 }
 
 async function giveScale(device: Device, { scales }: CaseOptions, scale: number): Promise<Tensor | number> {

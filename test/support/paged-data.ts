@@ -1,13 +1,24 @@
+import type { AttentionType } from "../../lib/config.js";
 import { type DType, itemSize } from "../../lib/dtype.js";
 import type { Float8 } from "../../lib/float8.js";
 import type { LayoutName } from "../../lib/kv-cache/layouts.js";
 import { layerBytes, offsetOf } from "./cache-images.js";
-import { type AttentionShape, type Lengths, Random, type Rounded, round, type Step } from "./reference.js";
+import {
+  type AttentionShape,
+  keyCount,
+  type Lengths,
+  Random,
+  type Rounded,
+  round,
+  type Step,
+} from "./reference.js";
 
 export interface DataOptions {
   readonly shape: AttentionShape;
   readonly dtype: "bfloat16" | "float16" | "float32";
   readonly lengths: Lengths;
+  /** Default: a decoder's. */
+  readonly attentionType?: AttentionType | undefined;
   readonly seed: number;
   readonly features?: Features | undefined;
   /** KV heads whose query heads, keys and values are all NaN. */
@@ -48,7 +59,7 @@ export interface PagedData {
   /** A layer's memory before the call: contexts, and NaN in all other slots. */
   image(layout: LayoutName): Rounded["bits"];
   readonly numBlocks: number;
-  /** The query tokens' keys and values, [tokens, numKvHeads, headSize]. */
+  /** Keys and values that the call brings, [key tokens, numKvHeads, headSize]. */
   readonly newKeys: Float64Array;
   readonly newValues: Float64Array;
 }
@@ -56,9 +67,12 @@ export interface PagedData {
 /** Draws the data of a call; its blocks are a permutation of a cache of `numBlocks` (default: 3 more than needed). */
 export function pagedData(options: DataOptions, numBlocks?: number): PagedData {
   const { shape, dtype, lengths, seed, peak = 1, needles = [], poisoned = [], fp8Cache } = options;
+  const { attentionType = "decoder" } = options;
   const { numHeads, numKvHeads, headSize, blockSize } = shape;
   const width = numKvHeads * headSize;
-  const totals = lengths.map(([context, query]) => context + query);
+  const totals = lengths.map((length) => keyCount(attentionType, length));
+  // The keys of an encoder's tokens come with the call.
+  const contexts = lengths.map(([context]) => (attentionType === "encoder_decoder" ? 0 : context));
   // Each sequence has a stream of numbers of its own: what it holds does not depend on the others.
   const streams = lengths.map((_, s) => new Random(seed + 7919 * s));
   const rounded = (s: number, count: number) => round(dtype, streams[s]!.normals(count)).values;
@@ -78,7 +92,8 @@ export function pagedData(options: DataOptions, numBlocks?: number): PagedData {
   const storedKeys = keys.map((rows) => stored(rows, fp8Cache?.kScale));
   const storedValues = values.map((rows) => stored(rows, fp8Cache?.vScale));
   const unquantised = {
-    ...{ shape, lengths, query: round(dtype, query).values, keys, values, scale: headSize ** -0.5 },
+    ...{ shape, lengths, attentionType, query: round(dtype, query).values, keys, values },
+    scale: headSize ** -0.5,
     ...drawFeatures(options),
   };
   const step = {
@@ -98,7 +113,7 @@ export function pagedData(options: DataOptions, numBlocks?: number): PagedData {
     const elements = layerBytes(layout, sizes) / itemBytes;
     const { bits: nan } = round(cacheDtype, [Number.NaN]);
     const bits = new (nan.constructor as new (length: number) => Rounded["bits"])(elements).fill(nan[0]!);
-    for (const [s, [context]] of lengths.entries()) {
+    for (const [s, context] of contexts.entries()) {
       const halves = [storedKeys[s]!.bits, storedValues[s]!.bits];
       for (let i = 0; i < context * width; i++) {
         const position = Math.floor(i / width);
@@ -113,16 +128,19 @@ export function pagedData(options: DataOptions, numBlocks?: number): PagedData {
     return bits;
   };
   const newRows = (source: readonly Float64Array[]) =>
-    Float64Array.from(lengths.flatMap(([context], s) => [...source[s]!.subarray(context * width)]));
+    Float64Array.from(contexts.flatMap((context, s) => [...source[s]!.subarray(context * width)]));
   const [newKeys, newValues] = [newRows(keys), newRows(values)];
   return { step, unquantised, blockTable, image, numBlocks: size, newKeys, newValues };
 }
 
 /** What `batch.update` takes for sequences of these lengths. */
-export function batchInput(lengths: Lengths): { queryStartLoc: number[]; seqLens: number[] } {
+export function batchInput(
+  lengths: Lengths,
+  type: AttentionType = "decoder",
+): { queryStartLoc: number[]; seqLens: number[] } {
   const queryStartLoc = [0];
   for (const [, length] of lengths) queryStartLoc.push(queryStartLoc.at(-1)! + length);
-  return { queryStartLoc, seqLens: lengths.map(([context, query]) => context + query) };
+  return { queryStartLoc, seqLens: lengths.map((length) => keyCount(type, length)) };
 }
 
 /** The features of a step: slopes as models have them, sinks that matter beside the scores. */

@@ -50,6 +50,7 @@ export async function pagedDecode(device: Device, options: DecodeOptions): Promi
     maxSequences: lengths.length,
     maxTokens: tokens,
     maxBlocksPerSequence: Math.max(...blockTable.map((row) => row.length)),
+    maxKeyTokens: 0,
     maxQueryLen: tokens,
     blockSize,
   };

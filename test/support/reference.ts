@@ -1,3 +1,4 @@
+import type { AttentionType } from "../../lib/config.js";
 import { type DType, fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../lib/dtype.js";
 import { fromFloat8, isFloat8, toFloat8 } from "../../lib/float8.js";
 
@@ -35,10 +36,15 @@ export interface AttentionShape {
   readonly blockSize: number;
 }
 
-/** The sequences of a step: [context tokens, query tokens] each. */
+/** The sequences of a step: [context tokens, query tokens] each; in cross attention the encoder's tokens and the query's. */
 export type Lengths = readonly (readonly [context: number, query: number])[];
 
-/** Keys and values of each sequence, [tokens, numKvHeads, headSize], by sequence. */
+/** Keys of a sequence. */
+export function keyCount(type: AttentionType, [context, query]: Lengths[number]): number {
+  return type === "encoder_decoder" ? context : context + query;
+}
+
+/** Keys and values of each sequence, [keys, numKvHeads, headSize], by sequence. */
 export interface Step {
   readonly shape: AttentionShape;
   readonly lengths: Lengths;
@@ -47,9 +53,9 @@ export interface Step {
   readonly keys: readonly Float64Array[];
   readonly values: readonly Float64Array[];
   readonly scale: number;
-  /** Whether a query token sees only what is not behind it (default), or its whole sequence. */
-  readonly causal?: boolean;
-  /** A query token sees so many last tokens, itself included. */
+  /** Default: a decoder's, whose query tokens see only what is not behind them. Others see all keys of their sequence. */
+  readonly attentionType?: AttentionType | undefined;
+  /** A query token sees so many last tokens, itself included, and in an encoder as many ahead. */
   readonly slidingWindow?: number | undefined;
   readonly logitsSoftCap?: number | undefined;
   /** By query head. */
@@ -65,9 +71,9 @@ export interface Expected {
   readonly lse: Float64Array;
 }
 
-/** Softmax attention. If causal, query token t of a sequence sees its context and its query tokens up to t. */
+/** Softmax attention. In a decoder query token t of a sequence sees its context and its query tokens up to t. */
 export function attend(step: Step): Expected {
-  const { shape, lengths, query, keys, values, causal = true, slidingWindow = Infinity } = step;
+  const { shape, lengths, query, keys, values, attentionType = "decoder", slidingWindow = Infinity } = step;
   const { numHeads, numKvHeads, headSize } = shape;
   const tokens = lengths.reduce((sum, [, length]) => sum + length, 0);
   const output = new Float64Array(tokens * numHeads * headSize);
@@ -76,7 +82,8 @@ export function attend(step: Step): Expected {
   for (const [s, [context, queryLength]] of lengths.entries()) {
     for (let t = 0; t < queryLength; t++) {
       const own = context + t;
-      const end = causal ? own + 1 : context + queryLength;
+      const last = attentionType === "decoder" ? own : own + slidingWindow - 1;
+      const end = Math.min(last + 1, keyCount(attentionType, [context, queryLength]));
       const first = Math.max(0, own - slidingWindow + 1);
       for (let head = 0; head < numHeads; head++, row++) {
         const kvHead = Math.floor((head * numKvHeads) / numHeads);
@@ -114,7 +121,7 @@ function scoreOf(
 ): number {
   const scaled = product * scale;
   const capped = logitsSoftCap === undefined ? scaled : logitsSoftCap * Math.tanh(scaled / logitsSoftCap);
-  return capped + (alibiSlopes?.[head] ?? 0) * distance;
+  return capped - (alibiSlopes?.[head] ?? 0) * Math.abs(distance);
 }
 
 /** The bounds of a result's error, by dtype: of the root mean square per row, relative to the reference's. */

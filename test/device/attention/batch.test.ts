@@ -92,6 +92,7 @@ describe("a batch", () => {
         expect(batch.step.shape).toEqual({
           sequences,
           tokens: slots.length,
+          keyTokens: slots.length,
           maxQueryLen: Math.max(0, ...queries),
           maxSeqLen: Math.max(0, ...input.seqLens),
           decodes: queries.filter((query) => query === 1).length,
@@ -161,6 +162,56 @@ describe("a batch", () => {
     seqLens[0] = 99;
     expect((await contents(batch)).seqLens![0]).toBe(2);
     expect(batch.seqLensPointer).toBe(before);
+  });
+
+  it("for cross attention takes lengths of keys, and slots for those that a step brings", async () => {
+    using batch = createBatch(device, { ...LIMITS, maxKeyTokens: 6 });
+    const first = { queryStartLoc: [0, 3, 3], seqLens: [2, 4], blockTable: [[5], [7]] };
+    batch.update({ ...first, keySlotMapping: [20, -1, 28, 29, 30] });
+    const read = () =>
+      Tensor.fromPointer(device, batch.slotMappingPointer, {
+        ...{ shape: [6], dtype: "int64", byteLength: 48 },
+      }).read();
+    expect(Array.from(await read(), Number)).toEqual([20, -1, 28, 29, 30, -1]);
+    expect(batch.step.shape).toMatchObject({ tokens: 3, keyTokens: 5, maxQueryLen: 3, maxSeqLen: 4 });
+    expect(batch.highestSlot).toBe(30);
+    batch.update({ ...first, seqLens: [2, 0] });
+    expect(batch.step.shape).toMatchObject({ tokens: 3, keyTokens: 0, maxSeqLen: 2 });
+    expect(Array.from(await read(), Number)).toEqual([-1, -1, -1, -1, -1, -1]);
+    for (const [wrong, ...words] of [
+      [{ slotMapping: [0, 1, 2] }, "keySlotMapping", "slotMapping"],
+      [{ keySlotMapping: [0, 1, 2, 3, 4, 5, 6] }, "at most 6 slots", "keySlotMapping"],
+      [{ keySlotMapping: ["1"] }, "integer", "keySlotMapping"],
+      [{ seqLens: [2, 13] }, "from 0 to 4", "seqLens"],
+    ] as [object, ...string[]][]) {
+      expect(() => batch.update({ ...first, ...wrong })).toThrow(coded("ERR_INVALID_ARGUMENT", ...words));
+    }
+    expect(batch.step.version).toBe(2);
+  });
+
+  it("for encoders takes where sequences begin, and nothing else", () => {
+    using batch = createBatch(device, { ...LIMITS, maxBlocksPerSequence: 0 });
+    batch.update({ queryStartLoc: [0, 4, 4, 5] });
+    expect(batch.step.shape).toEqual({
+      ...{ sequences: 3, tokens: 5, keyTokens: 5, maxQueryLen: 4, maxSeqLen: 4, decodes: 1 },
+    });
+    expect([...batch.step.seqLens]).toEqual([4, 0, 1]);
+    for (const [wrong, ...words] of [
+      [{ queryStartLoc: [0, 1], seqLens: [1] }, "no blocks", "seqLens"],
+      [{ queryStartLoc: [0, 1], blockTable: [[0]] }, "no blocks", "blockTable"],
+      [{ queryStartLoc: [0, 1], slotMapping: [0] }, "no blocks", "slotMapping"],
+      [{ queryStartLoc: [] }, "1 to 5 entries", "queryStartLoc"],
+      [{ queryStartLoc: [0, 1, 2, 3, 4, 5] }, "1 to 5 entries", "queryStartLoc"],
+      [{ queryStartLoc: [1, 2] }, "queryStartLoc\\[0\\]"],
+      [{ queryStartLoc: [0, 21] }, "at most 20 tokens", "queryStartLoc"],
+      [{}, "integers", "queryStartLoc"],
+    ] as [object, ...string[]][]) {
+      expect(() => batch.update(wrong as never)).toThrow(coded("ERR_INVALID_ARGUMENT", ...words));
+    }
+    expect(batch.step.version).toBe(1);
+    expect(() => createBatch(device, { ...LIMITS, maxBlocksPerSequence: 0, maxKeyTokens: 1 })).toThrow(
+      coded("ERR_INVALID_ARGUMENT", "without blocks", "maxKeyTokens"),
+    );
   });
 
   it("takes what a pool says of a step", async () => {

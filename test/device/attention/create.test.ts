@@ -21,12 +21,15 @@ function dispose(tensor: Tensor): Tensor {
 }
 
 describe("createAttention", () => {
-  const noKernels = ["ERR_NO_KERNELS_FOR_ARCH", "no kernels of TRITON_ATTN"] as const;
+  const noWindow = ["ERR_INVALID_ARGUMENT", "undefined", "slidingWindow"] as const;
   it.each<[string, Partial<AttentionConfig>, string, ...string[]]>([
     ["a head size that no kernel has", { headSize: 84 }, "ERR_NO_BACKEND", "multiples of 8", "84"],
     ["fp8 of another encoding", { kvCacheDtype: "fp8_e5m2" }, "ERR_NO_BACKEND", "not fp8_e5m2"],
-    ["cross attention", { attentionType: "encoder_decoder" }, ...noKernels],
-    ["encoder attention", { attentionType: "encoder" as never }, "ERR_NO_BACKEND"],
+    [
+      "cross attention that has a window",
+      { attentionType: "encoder_decoder", slidingWindow: 8 },
+      ...noWindow,
+    ],
     ["a block size that no kernel has", { blockSize: 24 }, "ERR_NO_BACKEND", "multiples of 16", "24"],
     ["heads that the KV heads do not divide", { numHeads: 5 }, "ERR_INVALID_ARGUMENT", "numKvHeads"],
     ["an option that there is not", { windowLeft: 5 } as never, "ERR_INVALID_ARGUMENT", "windowLeft"],

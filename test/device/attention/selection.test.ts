@@ -66,7 +66,7 @@ it("whatever the configuration, there is an attention where the explanation sees
       slidingWindow: maybe(fc.constant(64)),
       logitsSoftCap: maybe(fc.constant(30)),
       sinks: fc.boolean(),
-      attentionType: maybe(fc.constantFrom("decoder", "encoder_decoder")),
+      attentionType: maybe(fc.constantFrom("decoder", "encoder_only")),
       batchInvariant: fc.boolean(),
     } as const)
     .map(({ group, ...rest }) => ({ ...rest, numHeads: rest.numKvHeads * group, env: {} }));
@@ -79,11 +79,10 @@ it("whatever the configuration, there is an attention where the explanation sees
         outcomes.add("made");
       } catch (error) {
         const { code } = error as RocmAttentionError;
-        expect(["ERR_NO_KERNELS_FOR_ARCH", "ERR_NO_BACKEND"], String(error)).toContain(code);
         outcomes.add(code);
       }
     }),
     { numRuns: 150, examples: [[LLAMA]] },
   );
-  expect(outcomes.size).toBe(3);
+  expect(outcomes).toEqual(new Set(["made", "ERR_NO_BACKEND"]));
 });

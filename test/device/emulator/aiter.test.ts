@@ -71,7 +71,7 @@ describe.skipIf(noAiter || onGpu).each(WAVE_ORDERS)("AITER's fmha forward, $deli
       keys: [key!.values],
       values: [value!.values],
       scale,
-      causal,
+      attentionType: causal ? "decoder" : "encoder",
     });
     const errors = rowErrors(await output.readFloat32(), expected.output, size);
     // Truncating rounds to half the precision.

@@ -52,7 +52,7 @@ async function sequences(device: Device, lengths: Lengths, heads: number, kvHead
     keys: keys.map((x) => x.values),
     values: values.map((x) => x.values),
     scale: SIZE ** -0.5,
-    causal,
+    attentionType: causal ? "decoder" : "encoder",
   });
   const starts = (counts: readonly number[]) =>
     Int32Array.from([

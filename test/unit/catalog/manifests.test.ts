@@ -24,14 +24,11 @@ const CELLS: readonly KernelNeeds[] = product({
 });
 
 /** Whether kernels for the needs are in a target's smoke set: plain ones, and general ones with fp8 where it has that. */
-function isSmoke(
-  target: string,
-  provider: string,
-  { dtype, kvCacheDtype, headSize, features }: KernelNeeds,
-): boolean {
+function isSmoke(target: string, provider: string, needs: KernelNeeds): boolean {
+  const { dtype, kvCacheDtype, headSize, features, attentionType } = needs;
   const isStored = ["auto", "bfloat16"].includes(kvCacheDtype);
   const isFp8 = ["fp8", "fp8_e4m3"].includes(kvCacheDtype);
-  const isPlain = isStored && features.length === 0;
+  const isPlain = isStored && features.length === 0 && attentionType === "decoder";
   const isGeneral = (fp8Encoding(target) === null ? isStored : isFp8) && features.includes("slidingWindow");
   const sizes = provider === "aiter" ? [80, 128] : [80, 96, 128];
   return dtype === "bfloat16" && sizes.includes(headSize as number) && (isPlain || isGeneral);

@@ -150,10 +150,11 @@ describe("the text of an explanation", () => {
   });
 
   it("of kernels that there are for other configurations", () => {
-    const text = plain(explain({ ...LLAMA, attentionType: "encoder_decoder" }, { env: {} }));
-    expect(text).toContain(
-      "prefill      triton unified_attention_2d (not yet for attention type encoder_decoder)",
-    );
+    const prefill = [{ launches: [{ provider: "triton", operation: "unified_attention_2d" }] }] as const;
+    const undo = registerCapabilities("MINE", { kind: "standard", summary: "Mine.", prefill });
+    const text = plain(explain({ ...LLAMA, headSize: 512, backend: "MINE" }, { env: {} }));
+    undo();
+    expect(text).toContain("prefill  triton unified_attention_2d (not yet for head size 512)");
   });
 
   it("of a wrong option", () => {

@@ -16,7 +16,14 @@ it("leads every token of every sequence to the place that the block table leads 
       const blockSize = 16 * ratio;
       const seqLens = Int32Array.from(rows, (length) => Math.min(length, maxBlocksPerSequence * blockSize));
       const blockTable = Int32Array.from({ length: rows.length * maxBlocksPerSequence }, (_, i) => 7 * i + 3);
-      const limits = { maxSequences: 6, maxTokens: 9, maxQueryLen: 9, maxBlocksPerSequence, blockSize };
+      const limits = {
+        maxSequences: 6,
+        maxTokens: 9,
+        maxKeyTokens: 0,
+        maxQueryLen: 9,
+        maxBlocksPerSequence,
+        blockSize,
+      };
       let source: DerivedSource | undefined;
       const table = deriveBlockTable(limits, 16, (given) => {
         source = given;

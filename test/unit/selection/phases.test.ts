@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { explain } from "../../../lib/selection/explain.js";
+import { registerCapabilities } from "../../../lib/selection/registry.js";
 import { syntheticCatalog } from "../../support/catalogs.js";
 
 const LLAMA = { numHeads: 32, numKvHeads: 8, headSize: 128, dtype: "bfloat16" } as const;
@@ -7,17 +8,29 @@ const DEEPSEEK = { numHeads: 16, kvLoraRank: 512, dtype: "bfloat16" } as const;
 const CATALOG = syntheticCatalog(["gfx942"], { aiter: true });
 
 it("what no kernel takes is named, once for all phases", () => {
-  const { notes, phases } = explain({ ...LLAMA, attentionType: "encoder_decoder" }, { env: {} });
+  const launches = [{ provider: "triton", operation: "unified_attention_2d" }] as const;
+  const phase = [{ launches }];
+  const undo = registerCapabilities("MINE", {
+    ...{ kind: "standard", summary: "Mine.", prefill: phase, decode: phase },
+    cacheWrite: [{ launches: [{ provider: "triton", operation: "reduce_segments" }] }],
+  });
+  const { notes, phases } = explain({ ...LLAMA, blockSize: 24, backend: "MINE" }, { env: {} });
+  undo();
   expect(notes).toEqual([
-    "createAttention fails with ERR_NO_KERNELS_FOR_ARCH: this version has no kernels of TRITON_ATTN yet for " +
-      "prefill, decode, mixed of attention type encoder_decoder on gfx942",
+    "createAttention fails with ERR_NO_KERNELS_FOR_ARCH: this version has no kernels of MINE yet for " +
+      "prefill, decode of block size 24 on gfx942",
   ]);
   expect(phases.map(({ kernels }) => kernels.at(-1)!.lacks)).toEqual([
-    ["attention type encoder_decoder"],
-    ["attention type encoder_decoder"],
-    ["attention type encoder_decoder"],
+    ["block size 24"],
+    ["block size 24"],
     [],
   ]);
+});
+
+it("an encoder has nothing but prefill, and keeps no cache that could have a dtype", () => {
+  const { phases } = explain({ ...LLAMA, attentionType: "encoder_only", kvCacheDtype: "fp8" }, { env: {} });
+  expect(phases).toMatchObject([{ phase: "prefill", kernels: [{ status: "available" }] }]);
+  expect(phases).toHaveLength(1);
 });
 
 it("nothing stands behind a kernel that is for all batches", () => {

@@ -46,6 +46,7 @@ const standard: fc.Arbitrary<AttentionConfig> = fc
   })
   .map(({ queriesPerKv, alibi, ...config }) => {
     const numHeads = config.numKvHeads * queriesPerKv;
+    if (config.attentionType === "encoder_decoder") return { ...config, numHeads, slidingWindow: undefined };
     return { ...config, numHeads, ...(alibi ? { alibiSlopes: new Float32Array(numHeads) } : {}) };
   });
 
