@@ -5,7 +5,7 @@ import { TARGETS } from "./targets.js";
 const LINE_BYTES = 128;
 const MODELLED = TARGETS.filter(({ model }) => model !== null).map(({ name }) => name);
 /** From one kernel's end to the next one's first instruction. */
-const LAUNCH_MICROSECONDS = 3;
+export const LAUNCH_MICROSECONDS = 3;
 /** From a load's issue to its data, in an idle memory and in a busy one. */
 const LATENCY_MICROSECONDS = 0.8;
 const LOADED_LATENCY_MICROSECONDS = 2;

@@ -1,0 +1,59 @@
+// Attention kernels side by side on an emulated MI300X, by counts and the performance model (docs/performance.md):
+// npm run bench:kernels [-- --shape TEXT] [--kernel TEXT] [--json] [--chart FILE]. Reads dist/, and the kernels that the
+// set-up has built. Nothing is measured: the emulator executes a sample of each launch's workgroups and counts.
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { TARGETS } from "../dist/catalog/targets.js";
+import { Device } from "../dist/index.js";
+import { chart } from "./kernels/chart.mjs";
+import { contestants } from "./kernels/contestants.mjs";
+import { measure } from "./kernels/measure.mjs";
+import { formatShape, summary } from "./kernels/report.mjs";
+import { leastMicroseconds, shapes } from "./kernels/shapes.mjs";
+
+const ARCH = "gfx942";
+const { values: options } = parseArgs({
+  options: {
+    shape: { type: "string", default: "" },
+    kernel: { type: "string", default: "" },
+    full: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    chart: { type: "string" },
+  },
+});
+const wanted = shapes.filter(({ name }) => name.includes(options.shape));
+const taking = Object.entries(contestants).filter(([name]) => name.includes(options.kernel));
+if (wanted.length === 0 || taking.length === 0) {
+  console.error("no shape or no kernel has that in its name; shapes are:");
+  for (const { name } of shapes) console.error(`  ${name}`);
+  process.exit(2);
+}
+
+const limits = TARGETS.find(({ name }) => name === ARCH).model;
+const results = [];
+for (const [index, shape] of wanted.entries()) {
+  const device = Device.open({ emulate: ARCH });
+  const kernels = [];
+  for (const [name, prepare] of taking) {
+    progress(`${index + 1} of ${wanted.length}: ${shape.name}, ${name}`);
+    try {
+      kernels.push({ name, ...(await measure(device, shape, prepare, { all: options.full })) });
+    } catch (error) {
+      kernels.push({ name, reason: error.message.split("\n")[0] });
+    }
+  }
+  await device.close();
+  const result = { ...shape, least: leastMicroseconds(shape, limits), kernels };
+  results.push(result);
+  progress("");
+  if (!options.json) console.log(formatShape(result));
+}
+if (options.json) console.log(JSON.stringify(results, null, 2));
+else console.log(summary(results));
+if (options.chart !== undefined) writeFileSync(options.chart, chart(results));
+
+/** One line that the next replaces, where somebody looks. */
+function progress(text) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+  else if (text !== "") process.stderr.write(`${text}\n`);
+}

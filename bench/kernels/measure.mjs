@@ -1,0 +1,88 @@
+import { allocationLines, modelLaunch, sampleFactor } from "../../dist/catalog/performance-model.js";
+import { setEmulatorOption, takeLaunchCounters } from "../../dist/index.js";
+import { cacheBytes } from "./shapes.mjs";
+
+const LINE_BYTES = 128;
+/** Workgroups that are counted at least, and wave-instructions that counting a contestant's launches may take. */
+const LEAST_SAMPLE = 32;
+const INSTRUCTIONS = 3_000_000;
+
+/**
+ * Counts what a contestant's launches do for a shape, on a sample of their workgroups (`all`: on all of them), and models
+ * their time. A first sample says how much a workgroup executes, and so how many the second may have.
+ */
+export async function measure(device, shape, prepare, { all = false } = {}) {
+  const contestant = await prepare(device, shape);
+  try {
+    await device.defaultStream.synchronize();
+    const count = async (level) => {
+      takeLaunchCounters(device);
+      setEmulatorOption("COUNTERS", level);
+      contestant.enqueue();
+      setEmulatorOption("COUNTERS", "off");
+      await device.defaultStream.synchronize();
+      return takeLaunchCounters(device);
+    };
+    if (all) return summarise(await count("full"), device, shape, contestant);
+    const first = await count(`sample:${LEAST_SAMPLE}`);
+    const perWorkgroup = Math.max(
+      ...first.map((launch) => instructionsOf(launch.instructions) / launch.workgroups.length),
+    );
+    const sample = Math.floor(INSTRUCTIONS / perWorkgroup);
+    const launches = sample > LEAST_SAMPLE ? await count(`sample:${sample}`) : first;
+    return summarise(launches, device, shape, contestant);
+  } finally {
+    contestant.dispose();
+  }
+}
+
+/** @returns what the report shows of a contestant. */
+function summarise(launches, device, shape, { caches, ends }) {
+  const rows = launches.map((launch) => summariseLaunch(launch, device, caches, ends));
+  const sum = (of) => rows.reduce((total, row) => total + of(row), 0);
+  return {
+    microseconds: sum((row) => row.model.total),
+    loadedMicroseconds: sum((row) => row.model.loadedTotal),
+    cacheBytes: sum((row) => row.cacheBytes),
+    cacheShare: sum((row) => row.cacheBytes) / cacheBytes(shape),
+    partialBytes: sum((row) => row.partialBytes),
+    launches: rows,
+  };
+}
+
+function summariseLaunch(launch, device, caches, ends) {
+  const { kernel, grid, memory, workgroups, wavesPerSimd } = launch;
+  const factor = sampleFactor(launch);
+  const isAt = (allocation) => (pointer) =>
+    pointer >= BigInt(allocation.address) && pointer < BigInt(allocation.address + allocation.bytes);
+  const cached = memory.allocations.filter((allocation) => caches.some(isAt(allocation)));
+  const others = memory.allocations.filter((allocation) => ![...caches, ...ends].some(isAt(allocation)));
+  const lines = (allocations, of) => allocations.reduce((sum, one) => sum + of(one), 0);
+  const model = modelLaunch(launch, device.info);
+  const scaled = (counts) =>
+    Object.fromEntries(Object.entries(counts).map(([name, value]) => [name, Math.round(value * factor)]));
+  return {
+    kernel,
+    grid,
+    counted: workgroups.length,
+    instructions: scaled(launch.instructions),
+    matrixClocks: Math.round(launch.clocks.matrix * factor),
+    cacheBytes: LINE_BYTES * lines(cached, (one) => allocationLines(one, factor).read),
+    // What one launch leaves for the next.
+    partialBytes: LINE_BYTES * lines(others, (one) => allocationLines(one, factor).written),
+    lineBytesPerByte: (LINE_BYTES * memory.lines) / (memory.bytesRead + memory.bytesWritten),
+    linesByXcds:
+      lines(cached, (one) => one.linesReadByXcds) /
+      Math.max(
+        1,
+        lines(cached, (one) => one.linesRead),
+      ),
+    ldsConflicts: memory.ldsConflictClocks / Math.max(1, memory.ldsClocks),
+    wavesPerSimd,
+    model,
+  };
+}
+
+function instructionsOf(instructions) {
+  return Object.values(instructions).reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,107 @@
+const CLASSES = {
+  vector: "valu",
+  transcendental: "trans",
+  matrix: "mfma",
+  lds: "lds",
+  vectorMemory: "vmem",
+  scalarMemory: "smem",
+  scalar: "salu",
+};
+const HEADER = [
+  ...["kernel", "model us", "loaded", "of least", "limit", "K/V read", "partials", "lines", "XCDs/line"],
+  ...["XCDs", "CUs", "in flight", "conflicts", "waves", "MFMA clocks", "instructions"],
+];
+const TEXTS = ["kernel", "limit", "instructions"];
+
+/** A shape's contestants, each with a line for all of its launches and, where there are several, one for each. */
+export function formatShape({ name, least, kernels }) {
+  const rows = kernels
+    .filter(({ reason }) => reason === undefined)
+    .sort((a, b) => a.microseconds - b.microseconds)
+    .flatMap((kernel) => {
+      const { launches } = kernel;
+      const [{ model }] = [...launches].sort((a, b) => b.model.total - a.model.total);
+      const total = [
+        ...[kernel.name, micro(kernel.microseconds), micro(kernel.loadedMicroseconds)],
+        ...[`${(kernel.microseconds / least.total).toFixed(2)} x`, launches.length === 1 ? model.bound : ""],
+        ...[kernel.cacheShare.toFixed(3), bytes(kernel.partialBytes)],
+      ];
+      if (launches.length === 1) return [[...total, ...counts(launches[0])]];
+      return [[...total, ...HEADER.slice(total.length).map(() => "")], ...launches.map(launchRow)];
+    });
+  const by = least.matrix > least.bytes ? "products" : "bytes";
+  return [
+    `${name}: at least ${micro(least.total)} us, by its ${by}`,
+    ...table([HEADER, ...rows]),
+    ...kernels.filter(({ reason }) => reason).map(({ name, reason }) => `  ${name}: ${reason}`),
+    "",
+  ].join("\n");
+}
+
+function launchRow(launch) {
+  const { model } = launch;
+  return [
+    ...[`  ${launch.kernel.slice(0, 28)}`, micro(model.total), micro(model.loadedTotal), "", model.bound],
+    ...[bytes(launch.cacheBytes), bytes(launch.partialBytes)],
+    ...counts(launch),
+  ];
+}
+
+/** The columns that a launch fills from its counts. */
+function counts({ model, instructions, wavesPerSimd, ...launch }) {
+  const classes = Object.entries(CLASSES).filter(([name]) => instructions[name] > 0);
+  return [
+    launch.lineBytesPerByte.toFixed(2),
+    percent(launch.linesByXcds),
+    String(model.busyXcds),
+    String(model.busyComputeUnits),
+    bytes(model.bytesInFlight),
+    percent(launch.ldsConflicts),
+    String(wavesPerSimd),
+    number(launch.matrixClocks),
+    classes.map(([name, word]) => `${word} ${number(instructions[name])}`).join(" "),
+  ];
+}
+
+/** How often each contestant is the fastest, and where one of another project is ahead of all of ours. */
+export function summary(results) {
+  const ours = (name) => !name.startsWith("AITER");
+  const lines = ["Fastest by the model (which nobody has measured; docs/performance.md):"];
+  const wins = new Map();
+  const behind = [];
+  for (const { name, kernels } of results) {
+    const ran = kernels.filter(({ reason }) => reason === undefined);
+    const [best] = [...ran].sort((a, b) => a.microseconds - b.microseconds);
+    if (best === undefined) continue;
+    wins.set(best.name, (wins.get(best.name) ?? 0) + 1);
+    const [own] = ran.filter((kernel) => ours(kernel.name)).sort((a, b) => a.microseconds - b.microseconds);
+    if (own === undefined || ours(best.name)) continue;
+    behind.push(
+      `  ${name}: ${best.name} ${micro(best.microseconds)}, ${own.name} ${micro(own.microseconds)}`,
+    );
+  }
+  for (const [name, count] of wins) lines.push(`  ${name}: ${count} of ${results.length} shapes`);
+  if (behind.length > 0) lines.push("Ours is behind on:", ...behind);
+  return lines.join("\n");
+}
+
+/** Columns under their names: texts to the left, numbers to the right. */
+function table(rows) {
+  const widths = HEADER.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const cell = (text, column) =>
+    TEXTS.includes(HEADER[column]) ? text.padEnd(widths[column]) : text.padStart(widths[column]);
+  return rows.map((row) => `  ${row.map(cell).join("  ").trimEnd()}`);
+}
+
+const micro = (value) => value.toFixed(1);
+const percent = (share) => `${(100 * share).toFixed(0)} %`;
+
+function number(value) {
+  if (value < 1e4) return String(value);
+  return value < 1e7 ? `${(value / 1e3).toFixed(0)}k` : `${(value / 1e6).toFixed(0)}M`;
+}
+
+function bytes(value) {
+  if (value < 1024) return `${Math.round(value)} B`;
+  return value < 2 ** 20 ? `${(value / 1024).toFixed(1)} KB` : `${(value / 2 ** 20).toFixed(1)} MB`;
+}

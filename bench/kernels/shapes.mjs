@@ -1,0 +1,66 @@
+import { LAUNCH_MICROSECONDS } from "../../dist/catalog/performance-model.js";
+
+// The shapes of bench/kernels.mjs: causal attention over a paged cache, heads of 128 elements, blocks of 16 tokens.
+
+export const HEAD_SIZE = 128;
+export const BLOCK_SIZE = 16;
+const HEADS = [
+  [32, 8],
+  [64, 8],
+  [8, 1],
+  [16, 16],
+];
+const CACHES = ["bf16", "fp8"];
+
+const decode = (sequences, length) => ({ phase: "decode", sequences, length, queries: 1 });
+const prefill = (length) => ({ phase: "prefill", sequences: 1, length, queries: length });
+const steps = [
+  ...[1, 8, 64].flatMap((sequences) => [512, 2048, 8192, 32768].map((length) => decode(sequences, length))),
+  ...[512, 1024, 2048, 4096].map(prefill),
+];
+
+/**
+ * All shapes: `sequences` of `length` keys each, of which the last `queries` are new. The queries are bfloat16, the cache
+ * too or fp8.
+ */
+export const shapes = steps.flatMap((step) =>
+  HEADS.flatMap(([numHeads, numKvHeads]) =>
+    CACHES.map((cache) => {
+      const { phase, sequences, length } = step;
+      const what = phase === "decode" ? `decode ${sequences} x ${length}` : `prefill ${length}`;
+      return {
+        name: `${what}, heads ${numHeads}/${numKvHeads}, ${cache}`,
+        ...step,
+        numHeads,
+        numKvHeads,
+        cache,
+      };
+    }),
+  ),
+);
+
+/** Bytes of a shape's keys and values. */
+export function cacheBytes({ sequences, length, numKvHeads, cache }) {
+  return sequences * length * numKvHeads * 2 * HEAD_SIZE * (cache === "fp8" ? 1 : 2);
+}
+
+/** The fewest bytes that attention moves: keys, values, queries and outputs, each once. */
+export function leastBytes(shape) {
+  return cacheBytes(shape) + shape.sequences * shape.queries * shape.numHeads * 2 * HEAD_SIZE * 2;
+}
+
+/** Multiplications of scores and of values that the causal mask leaves. */
+export function products({ sequences, length, queries, numHeads }) {
+  const keys = queries * (length - queries) + (queries * (queries + 1)) / 2;
+  return sequences * numHeads * keys * 2 * HEAD_SIZE;
+}
+
+/**
+ * The least time of a shape in one launch, in microseconds: its bytes at the rate of device memory, or its products at that
+ * of the matrix units (1024 of bfloat16 a clock and compute unit on gfx942), whichever takes longer.
+ */
+export function leastMicroseconds(shape, { hbmTBs, matrixBoundGHz, computeUnits }) {
+  const bytes = leastBytes(shape) / hbmTBs / 1e6;
+  const matrix = products(shape) / (1024 * computeUnits * matrixBoundGHz * 1e3);
+  return { bytes, matrix, total: LAUNCH_MICROSECONDS + Math.max(bytes, matrix) };
+}
