@@ -1,14 +1,14 @@
 // Attention kernels side by side on an emulated MI300X, by counts and the performance model (docs/performance.md):
-// npm run bench:kernels [-- --shape TEXT] [--kernel TEXT] [--json] [--chart FILE]. Reads dist/, and the kernels that the
+// npm run bench:kernels [-- --shape TEXT] [--kernel TEXT] [--full] [--json] [--chart FILE] [--against FILE]. Reads dist/, and the kernels that the
 // set-up has built. Nothing is measured: the emulator executes a sample of each launch's workgroups and counts.
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { TARGETS } from "../dist/catalog/targets.js";
 import { Device } from "../dist/index.js";
 import { chart } from "./kernels/chart.mjs";
 import { contestants } from "./kernels/contestants.mjs";
 import { measure } from "./kernels/measure.mjs";
-import { formatShape, summary } from "./kernels/report.mjs";
+import { formatShape, moved, summary } from "./kernels/report.mjs";
 import { leastMicroseconds, shapes } from "./kernels/shapes.mjs";
 
 const ARCH = "gfx942";
@@ -19,6 +19,7 @@ const { values: options } = parseArgs({
     full: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     chart: { type: "string" },
+    against: { type: "string" },
   },
 });
 const wanted = shapes.filter(({ name }) => name.includes(options.shape));
@@ -50,6 +51,8 @@ for (const [index, shape] of wanted.entries()) {
 }
 if (options.json) console.log(JSON.stringify(results, null, 2));
 else console.log(summary(results));
+if (options.against !== undefined)
+  console.error(moved(JSON.parse(readFileSync(options.against, "utf8")), results));
 if (options.chart !== undefined) writeFileSync(options.chart, chart(results));
 
 /** One line that the next replaces, where somebody looks. */

@@ -16,6 +16,7 @@ export function chart(results) {
   }
   const height = TOP + panels.size * PANEL;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="DejaVu Sans, Helvetica, Arial, sans-serif" font-size="11" fill="#222">
+<title>Modelled time of attention kernels over the least possible</title>
 <rect width="${WIDTH}" height="${height}" fill="#fff"/>
 ${text(LEFT, 28, "Modelled time over the least possible, on an MI300X (gfx942)", 'font-size="17" font-weight="bold"')}
 ${text(LEFT, 48, "A model over counts of the emulator, not a measurement. 1 is one launch (3 us) and the shape's bytes at 4.3 TB/s, or its products at the matrix units' rate, whichever is longer.")}
@@ -27,6 +28,7 @@ ${[...panels].map(([title, shapes], index) => panel(title, shapes, names, TOP + 
 }
 
 const ran = ({ reason }) => reason === undefined;
+const is = (name) => (kernel) => ran(kernel) && kernel.name === name;
 
 function legend(names, y) {
   let x = LEFT;
@@ -42,7 +44,8 @@ function legend(names, y) {
 function panel(title, shapes, names, top) {
   const base = top + 24 + PLOT;
   const group = (WIDTH - LEFT - RIGHT) / shapes.length;
-  const bar = (group * 0.86) / names.length;
+  const taking = names.filter((name) => shapes.some(({ kernels }) => kernels.some(is(name))));
+  const bar = (group * 0.86) / taking.length;
   const height = (ratio) => (PLOT * Math.log(Math.min(MOST, Math.max(1, ratio)))) / Math.log(MOST);
   const lines = [1, 2, 4, 8, 16, 32].map((ratio) => {
     const y = fixed(base - height(ratio));
@@ -51,13 +54,13 @@ function panel(title, shapes, names, top) {
   const bars = shapes.flatMap(({ name, least, kernels }, index) =>
     kernels.filter(ran).map((kernel) => {
       const ratio = kernel.microseconds / least.total;
-      const x = LEFT + index * group + group * 0.07 + names.indexOf(kernel.name) * bar;
+      const x = LEFT + index * group + group * 0.07 + taking.indexOf(kernel.name) * bar;
       return `<rect x="${fixed(x)}" y="${fixed(base - height(ratio))}" width="${fixed(bar * 0.9)}" height="${fixed(Math.max(0.8, height(ratio)))}" fill="${COLOURS[names.indexOf(kernel.name)]}"><title>${name}: ${kernel.name} ${kernel.microseconds.toFixed(1)} us, ${ratio.toFixed(2)} x</title></rect>`;
     }),
   );
   const labels = shapes.map(({ numHeads, numKvHeads }, index) => {
-    const x = fixed(LEFT + (index + 0.5) * group);
-    return `<text transform="translate(${fixed(x + 3)} ${base + 6}) rotate(90)" font-size="9">${numHeads}/${numKvHeads}</text>`;
+    const x = LEFT + (index + 0.5) * group;
+    return `<text transform="translate(${fixed(x - 3)} ${base + 6}) rotate(90)" font-size="9">${numHeads}/${numKvHeads}</text>`;
   });
   return [
     text(LEFT, top + 10, title, 'font-size="13" font-weight="bold"'),

@@ -85,6 +85,27 @@ export function summary(results) {
   return lines.join("\n");
 }
 
+/** The shapes on which kernels rank otherwise than in earlier results, as `--json` printed them. */
+export function moved(before, after) {
+  const lines = after.flatMap(({ name, kernels }) => {
+    const earlier = before.find((shape) => shape.name === name)?.kernels ?? [];
+    const inBoth = (kernel) => [earlier, kernels].every((list) => list.some(hasRun(kernel)));
+    const [old, now] = [earlier, kernels].map((list) => ranking(list.filter(inBoth)).join(" < "));
+    return old === now ? [] : [`  ${name}: ${old}, now ${now}`];
+  });
+  return `Rankings that moved, of ${after.length}: ${lines.length === 0 ? "none" : lines.length}\n${lines.join("\n")}`;
+}
+
+const hasRun = (kernel) => (other) => other.name === kernel.name && other.reason === undefined;
+
+/** Fastest first; those that differ by less than a thousandth stand in the order of the alphabet. */
+function ranking(kernels) {
+  const rounded = ({ microseconds }) => Math.round(1000 * Math.log(microseconds));
+  return [...kernels]
+    .sort((a, b) => rounded(a) - rounded(b) || a.name.localeCompare(b.name))
+    .map(({ name }) => name);
+}
+
 /** Columns under their names: texts to the left, numbers to the right. */
 function table(rows) {
   const widths = HEADER.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
