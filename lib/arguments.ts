@@ -166,6 +166,16 @@ export function checkIntegers(
   return list;
 }
 
+/** Checks an object of any class whose properties can be read: those of a revoked proxy cannot. */
+export function checkReadable(value: unknown, argument: string, expected: string): asserts value is object {
+  try {
+    if (typeof value === "object" && value !== null && Reflect.ownKeys(value)) return;
+  } catch {
+    // refused below
+  }
+  throw invalidArgument(argument, expected, value);
+}
+
 /** Whether `value` is an array of any realm. */
 export function isArray(value: unknown): value is readonly unknown[] {
   try {

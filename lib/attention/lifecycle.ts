@@ -113,6 +113,15 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     this.#prepare(checkBatch(batch, this.device, this.config), stream).workspace.at(stream, stream.capture);
   }
 
+  /**
+   * Does ahead what the first call with a batch would: `prepare`, behind which `createAttention` has loaded the kernels
+   * already. Settles when the device is ready. Errors: those of `prepare`, and what went wrong on the device.
+   */
+  async warmUp(batch: Batch, options: { stream?: Stream } = {}): Promise<void> {
+    this.prepare(batch, options);
+    await (options.stream ?? this.device.defaultStream).synchronize();
+  }
+
   /** Frees workspace and derived metadata after their last use. Caches and batches live on. Idempotent. */
   dispose(): void {
     if (this.#disposed) return;

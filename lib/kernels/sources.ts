@@ -2,8 +2,9 @@ import { realpathSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, sep } from "node:path";
+import { checkReadable } from "../arguments.js";
 import type { Environment } from "../config.js";
-import { RocmAttentionError } from "../errors.js";
+import { invalidArgument, RocmAttentionError } from "../errors.js";
 import { log } from "../log.js";
 import { packageRoot } from "../native.js";
 
@@ -36,14 +37,22 @@ export function kernelSources(target: string, env: Environment = process.env): K
 
 /** The folders that ROCM_ATTENTION_KERNEL_PATH names. */
 export function namedFolders(env: Environment = process.env): string[] {
-  return (env.ROCM_ATTENTION_KERNEL_PATH ?? "").split(delimiter).filter(Boolean);
+  return (read(env, "ROCM_ATTENTION_KERNEL_PATH") ?? "").split(delimiter).filter(Boolean);
 }
 
 /** Where a user's own kernels are kept; null for a user without a home. */
 function dataFolder(env: Environment): string | null {
-  if (env.XDG_DATA_HOME?.startsWith(sep)) return join(env.XDG_DATA_HOME, "rocm-attention");
-  const home = env.HOME ?? homedir();
+  const data = read(env, "XDG_DATA_HOME");
+  if (data?.startsWith(sep)) return join(data, "rocm-attention");
+  const home = read(env, "HOME") ?? homedir();
   return home === "" ? null : join(home, ".local", "share", "rocm-attention");
+}
+
+function read(env: Environment, name: string): string | undefined {
+  checkReadable(env, "env", "an object of variables");
+  const value: unknown = env[name];
+  if (value === undefined || typeof value === "string") return value;
+  throw invalidArgument(name, "a string", value);
 }
 
 /** From this package, then from the program's main module: package managers put it beside the one or the other. */

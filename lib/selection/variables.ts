@@ -1,3 +1,4 @@
+import { checkReadable } from "../arguments.js";
 import type { Environment } from "../config.js";
 import { invalidArgument } from "../errors.js";
 import { isOtherVariable } from "./other-variables.js";
@@ -136,7 +137,7 @@ export type SetVariables = Readonly<Record<string, string>>;
  * ERR_INVALID_ARGUMENT for one that is not text, and where there is no environment.
  */
 export function readVariables(env: Environment): SetVariables {
-  if (typeof env !== "object" || env === null) throw invalidArgument("env", "an object of variables", env);
+  checkReadable(env, "env", "an object of variables");
   const variables: Record<string, string> = {};
   for (const name of [...VARIABLE_NAMES, ...Object.keys(env).filter(isUnknown)]) {
     const value: unknown = env[name];

@@ -204,10 +204,16 @@ void Device::close(std::function<void(napi_env, const Failure*)> settle) {
   for (const auto& stream : streams_) {
     if (stream->capturing() && stream->capture->origin == stream.get()) disposeStream(stream);
   }
-  // A fault has been reported where the work was awaited; closing succeeds all the same.
-  std::function<void(napi_env, const Failure*)> succeed;
-  if (settle) succeed = [settle](napi_env env, const Failure*) { settle(env, nullptr); };
-  afterWork([this] { destroy(); }, std::move(succeed));
+  if (settle) {
+    // A fault has been reported where the work was awaited; closing succeeds all the same.
+    const auto succeed = [settle](napi_env env, const Failure*) { settle(env, nullptr); };
+    // Reads that settle before take their bytes from staging, which goes with an emulated device.
+    afterWork(nullptr, [self = shared_from_this(), succeed](napi_env, const Failure*) {
+      self->afterWork([self] { self->destroy(); }, succeed);
+    });
+  } else {
+    afterWork([this] { destroy(); }, nullptr);
+  }
   closed_ = true;
 }
 

@@ -124,6 +124,18 @@ describe("memory()", () => {
 });
 
 describe("close", () => {
+  it("leaves reads that are under way what they read", async () => {
+    for (let turn = 0; turn < 10; turn++) {
+      const device = openTestDevice();
+      const values = Int32Array.from({ length: 1000 }, (_, i) => 7 * i + turn);
+      const tensor = await device.upload(values, { shape: [1000], dtype: "int32" });
+      const reads = Array.from({ length: 8 }, () => tensor.read());
+      const closing = device.close();
+      for (const read of reads) expect(await read).toEqual(values);
+      await closing;
+    }
+  });
+
   it("waits for what is enqueued, ends everything and can be called again", async () => {
     const device = openTestDevice();
     const stream = device.createStream();

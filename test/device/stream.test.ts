@@ -105,6 +105,33 @@ describe("order", () => {
   });
 });
 
+describe("streams", () => {
+  it.skipIf(noCompiler)("may end in the reverse of the order in which they began", async () => {
+    const streams = Array.from({ length: 3 }, () => device.createStream());
+    const gates = streams.map(() => new Gate());
+    await expect.poll(() => device.memory().reserved).toBe(device.memory().allocated);
+    const { reserved } = device.memory();
+    for (const [index, gate] of gates.entries()) await gate.hold(streams[index]!);
+    const ended: number[] = [];
+    const endings = streams.map(async (stream, index) => {
+      await stream.synchronize();
+      ended.push(index);
+    });
+    using freed = device.zeros([1000], "uint8", { stream: streams[0]! });
+    freed.dispose(); // behind what the first stream does, and so the last to end
+    for (const index of [2, 1, 0]) {
+      await expect.poll(() => ended.length).toBe(2 - index);
+      expect(device.memory().reserved).toBe(reserved + 1000);
+      gates[index]!.open();
+      await endings[index];
+    }
+    expect(ended).toEqual([2, 1, 0]);
+    await expect.poll(() => device.memory().reserved).toBe(reserved);
+    for (const gate of gates) gate[Symbol.dispose]();
+    for (const stream of streams) stream.dispose();
+  });
+});
+
 describe("events", () => {
   it.skipIf(noCompiler)("tell the time between them", async () => {
     const stream = device.createStream();

@@ -44,6 +44,17 @@ describe.skipIf(noCompiler)("a process in which something fails ends", () => {
   });
 });
 
+describe.skipIf(noCompiler)("SIGTERM in the middle of a kernel", () => {
+  it("ends a process that does not handle it", async () => {
+    expect(await runProgram("sigterm.mjs")).toEqual({ status: "SIGTERM", stdout: "", stderr: "" });
+  });
+
+  it("may be handled by closing the device", async () => {
+    const outcome = await runProgram("sigterm.mjs", { env: { HANDLE: "1" } });
+    expect(outcome).toEqual({ status: 0, stdout: "passed 1\nclosed\n", stderr: "" });
+  });
+});
+
 describe.skipIf(noCompiler)("memory, streams and modules", () => {
   it("are freed when their objects are collected or disposed of", async () => {
     const outcome = await runProgram("collected.mjs", { nodeOptions: ["--expose-gc"] });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import { RocmAttentionError } from "../../lib/errors.js";
+import { testsAll } from "./tests-all.js";
 
 /** A function with arguments for which it answers. */
 export type Call = readonly [name: string, call: (...given: never[]) => unknown, ...right: unknown[]];
@@ -85,7 +86,7 @@ export async function tryAnyArguments(
       }
     },
   );
-  await fc.assert(property, { numRuns: 2000 });
+  await fc.assert(property, { numRuns: testsAll ? 100_000 : 2000 });
   const names = calls.map(([name]) => name);
   expect(names.filter((name) => !answered.has(name))).toEqual([]); // not all was absurd
 }

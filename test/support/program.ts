@@ -12,11 +12,15 @@ export interface Outcome {
 
 /**
  * Runs test/process/programs/<name> in a Node of its own, against dist/ as users get it. Programs find the code object
- * of runtime-kernels.cpp for gfx942 in KERNELS. One that does not end within 60 s is killed: status "SIGKILL".
+ * of runtime-kernels.cpp for gfx942 in KERNELS. One that does not end within `timeout` (60 s) is killed: status "SIGKILL".
  */
 export async function runProgram(
   name: string,
-  { env = {}, nodeOptions = [] }: { env?: NodeJS.ProcessEnv; nodeOptions?: string[] } = {},
+  {
+    env = {},
+    nodeOptions = [],
+    timeout = 60_000,
+  }: { env?: NodeJS.ProcessEnv; nodeOptions?: string[]; timeout?: number } = {},
 ): Promise<Outcome> {
   if (!typescript.isDone()) await typescript.perform(() => {});
   const file = fileURLToPath(new URL(`../process/programs/${name}`, import.meta.url));
@@ -24,7 +28,7 @@ export async function runProgram(
   const child = spawn(process.execPath, [...nodeOptions, file], {
     env: { ...process.env, KERNELS: kernels, ...env },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 60_000,
+    timeout,
     killSignal: "SIGKILL",
   });
   let [stdout, stderr] = ["", ""];

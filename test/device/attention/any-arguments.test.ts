@@ -1,18 +1,57 @@
 import { expect, it } from "vitest";
+import * as exported from "../../../lib/index.js";
 import {
   BlockPool,
   createAttention,
   createBatch,
+  createMlaAttention,
   explain,
+  gatherCache,
   listBackends,
   overrideBackend,
   registerBackend,
+  reshapeAndCache,
+  reshapeAndCacheFlash,
   selectBackend,
   setLogger,
   traceLaunches,
 } from "../../../lib/index.js";
 import { type Call, tryAnyArguments } from "../../support/any-arguments.js";
 import { openTestDevice } from "../../support/device.js";
+
+/** Functions whose arguments test/device/arguments.test.ts tries. */
+const ELSEWHERE = ["itemSize", "peerCopy", "setEmulatorOption", "takeLaunchCounters"];
+
+/** Calls of a pool that has one sequence, "a", of 40 tokens, each on a pool of its own. */
+function poolCalls(): Call[] {
+  const tokens = Array.from({ length: 40 }, (_, token) => token);
+  const onPool =
+    (name: Exclude<keyof BlockPool, "numBlocks" | "blockSize" | "freeBlocks" | "hits">) =>
+    (...given: never[]) => {
+      const pool = new BlockPool({ numBlocks: 8 });
+      pool.append("a", 40);
+      const free = pool.freeBlocks;
+      try {
+        (pool[name] as (...given: never[]) => unknown)(...given);
+      } catch (error) {
+        expect([pool.freeBlocks, pool.length("a")]).toEqual([free, 40]); // no change of state
+        throw error;
+      }
+    };
+  return [
+    ["BlockPool", (options: never) => void new BlockPool(options), { numBlocks: 8, blockSize: 16 }],
+    ["pool.append", onPool("append"), "a", 3],
+    ["pool.length", onPool("length"), "a"],
+    ["pool.blocks", onPool("blocks"), "a"],
+    ["pool.fork", onPool("fork"), "a", "b"],
+    ["pool.truncate", onPool("truncate"), "a", 3],
+    ["pool.free", onPool("free"), "a"],
+    ["pool.match", onPool("match"), "b", tokens, { extraKeys: ["adapter"] }],
+    ["pool.commit", onPool("commit"), "a", tokens],
+    ["pool.batch", onPool("batch"), [{ id: "a", queryLength: 1 }]],
+    ["pool.takeCopies", onPool("takeCopies")],
+  ];
+}
 
 it("any arguments of attention, batches and caches are answered rightly or with a coded error", async () => {
   const device = openTestDevice();
@@ -33,7 +72,29 @@ it("any arguments of attention, batches and caches are answered rightly or with 
   const part = () => device.zeros([8, 16, 1, 64], "float16");
   type Own = Parameters<typeof registerBackend>;
   const table = { kind: "standard", summary: "Mine.", headSizes: { oneOf: [64] } };
+  const split = createAttention(device, { ...config, backend: "ROCM_ATTN" }).createKvCache({ numBlocks: 8 });
+  const metadata = (values: number[], dtype: "int32" | "int64", shape = [values.length]) =>
+    device.upload(dtype === "int32" ? Int32Array.from(values) : BigInt64Array.from(values, BigInt), {
+      ...{ shape, dtype },
+    });
+  const slotMapping = await metadata([16, 17, -1, 18], "int64");
+  const written = { key, value, slotMapping, stream };
+  const [blockTable, starts, rowStarts] = await Promise.all([
+    metadata([0, 1], "int32", [1, 2]),
+    metadata([0], "int32"),
+    metadata([0, 4], "int32"),
+  ]);
+  const gathered = { cache: cache.layer(0), blockTable, starts, rowStarts, key: rows(1), value: rows(1) };
+  const latent = { kvLoraRank: 512, qkNopeHeadDim: 128, qkRopeHeadDim: 64, vHeadDim: 128 };
+  const mlaConfig = { ...latent, numHeads: 16, dtype: "bfloat16", blockSize: 16, env: {} };
   const calls: Call[] = [
+    ...poolCalls(),
+    ["createMlaAttention", createMlaAttention, device, mlaConfig],
+    ["blocksThatFit", attention.blocksThatFit.bind(attention), { layers: 2, bytes: 2 ** 20 }],
+    ["warmUp", attention.warmUp.bind(attention), batch, { stream }],
+    ["reshapeAndCacheFlash", reshapeAndCacheFlash, { ...written, cache: cache.layer(0) }],
+    ["reshapeAndCache", reshapeAndCache, { ...written, cache: split.layer(0) }],
+    ["gatherCache", gatherCache, gathered],
     ["createAttention", createAttention, device, config],
     ["createBatch", createBatch, device, limits],
     ["createKvCache", attention.createKvCache.bind(attention), { numBlocks: 2, layers: 2 }],
@@ -60,7 +121,13 @@ it("any arguments of attention, batches and caches are answered rightly or with 
     ["traceLaunches", (listener: never) => [traceLaunches(listener), traceLaunches(null)], null],
   ];
   const more = ["TRITON_ATTN", "auto", 1, 2, 16, 64, [0, 1], [[0]], [3], "decoder", {}, cache, "bfloat16"];
+  await attention.warmUp(batch);
+  const { allocated } = device.memory();
   await tryAnyArguments(calls, more);
+  expect(device.memory().allocated).toBe(allocated);
+  const tried = new Set([...ELSEWHERE, ...calls.map(([name]) => name)]);
+  const functions = Object.keys(exported).filter((name) => /^[a-z]/.test(name));
+  expect(functions.filter((name) => !tried.has(name))).toEqual([]);
   batch.update(step);
   attention.forward(forward);
   expect(await output.readFloat32()).toEqual(new Float32Array(4 * 2 * 64));

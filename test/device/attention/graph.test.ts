@@ -210,3 +210,74 @@ describe.each(BACKENDS)("a captured forward of $backend", (under) => {
 function pagedBlocks(count: number, first = 0): number[] {
   return Array.from({ length: count }, (_, i) => first + i);
 }
+
+describe.each(BATCH_INVARIANT)("a graph of a whole decode step of $backend", ({ backend }) => {
+  it("gives the bits of the same layers enqueued one by one, at every step", async () => {
+    const layers = 3;
+    const [sequences, steps] = [4, 5];
+    const limits = {
+      maxSequences: sequences,
+      maxTokens: sequences,
+      maxBlocksPerSequence: 20,
+      maxQueryLen: 1,
+    };
+    const attention = createAttention(device, { ...SHAPE, dtype: DTYPE, batchInvariant: true, backend });
+    const values = (length: number, seed: number) =>
+      Float32Array.from({ length }, (_, i) => Math.sin(seed + 0.7 * i));
+
+    /** A model whose every layer attends with the output of the layer before; its tensors and its step. */
+    async function model(seed: number) {
+      const batch = createBatch(device, limits);
+      const stream = device.createStream();
+      attention.prepare(batch, { stream });
+      const cache = attention.createKvCache({ numBlocks: sequences * 20, layers });
+      const rows = (heads: number) => device.zeros([sequences, heads, SHAPE.headSize], DTYPE, { stream });
+      const hidden = Array.from({ length: layers + 1 }, () => rows(SHAPE.numHeads));
+      const keys = Array.from({ length: layers }, () => rows(SHAPE.numKvHeads));
+      const size = sequences * SHAPE.numKvHeads * SHAPE.headSize;
+      for (const [layer, key] of keys.entries()) await key.write(values(size, seed + layer), { stream });
+      return {
+        ...{ batch, stream, input: hidden[0]!, output: hidden[layers]! },
+        run() {
+          for (const [layer, key] of keys.entries()) {
+            const [query, output] = [hidden[layer]!, hidden[layer + 1]!];
+            const call = { query, key, value: key, output, cache: cache.layer(layer), batch, stream };
+            attention.forward(call);
+          }
+        },
+      };
+    }
+
+    const [eager, captured] = [await model(1), await model(1)];
+    const blockTable = Array.from({ length: sequences }, (_, s) =>
+      Int32Array.from({ length: 20 }, (_, block) => sequences * block + s),
+    );
+    const stepOf = (step: number) => {
+      const live = step === 3 ? sequences - 1 : sequences; // one sequence ends, another comes
+      const lengths = [1, 16, 40, 300].slice(0, live).map((length) => length + step);
+      const queryStartLoc = Array.from({ length: live + 1 }, (_, s) => s);
+      return { queryStartLoc, seqLens: lengths, blockTable: blockTable.slice(0, live) };
+    };
+    captured.batch.update(stepOf(0), { stream: captured.stream });
+    captured.stream.beginCapture();
+    captured.run();
+    using graph = captured.stream.endCapture();
+    const seen = new Set<string>();
+    for (let step = 0; step < steps; step++) {
+      const input = values(sequences * SHAPE.numHeads * SHAPE.headSize, 10 * step);
+      const outputs = [];
+      for (const { batch, stream, input: tensor, output, run } of [eager, captured]) {
+        await tensor.write(input, { stream });
+        batch.update(stepOf(step), { stream });
+        if (batch === captured.batch) graph.launch(stream);
+        else run();
+        outputs.push(Buffer.from((await output.read({ stream })).buffer));
+      }
+      const live = stepOf(step).seqLens.length * SHAPE.numHeads * SHAPE.headSize * 2;
+      const [one, other] = outputs.map((bytes) => bytes.subarray(0, live).toString("hex"));
+      expect(other).toBe(one);
+      seen.add(one!);
+    }
+    expect(seen.size).toBe(steps);
+  });
+});

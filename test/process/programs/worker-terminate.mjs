@@ -1,13 +1,20 @@
-// Terminates workers in the middle of a kernel that would never end, then computes in the same process.
+// Terminates workers in the middle of kernels that would never end, WORKERS at once and ROUNDS times, then computes in
+// the same process.
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
 import { closeGate, openDevice } from "./gate.mjs";
 
 if (isMainThread) {
-  for (let round = 0; round < 4; round++) {
-    const worker = new Worker(new URL(import.meta.url));
-    await new Promise((resolve) => worker.once("message", resolve));
-    console.log("terminated", await worker.terminate());
+  let terminated = 0;
+  for (let round = 0; round < Number(process.env.ROUNDS); round++) {
+    const workers = Array.from(
+      { length: Number(process.env.WORKERS) },
+      () => new Worker(new URL(import.meta.url)),
+    );
+    await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once("message", resolve))));
+    const codes = await Promise.all(workers.map((worker) => worker.terminate()));
+    terminated += codes.filter((code) => code === 1).length;
   }
+  console.log("terminated", terminated);
   const device = openDevice();
   const { open, counter } = await closeGate(device);
   await open();

@@ -208,12 +208,20 @@ it("options that cannot be read, or run in a circle, are answered too", () => {
   for (const config of [
     { ...LLAMA, alibiSlopes: circular },
     { ...LLAMA, numHeads: Symbol("s") },
+    { ...LLAMA, env: proxy },
     proxy,
     throwing,
   ]) {
     expect(failure(config as never)).toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
   }
-  for (const options of [5, proxy, { arch: circular }, { device: circular }, { catalog: circular }]) {
+  for (const options of [
+    5,
+    proxy,
+    { arch: circular },
+    { device: circular },
+    { catalog: circular },
+    { env: proxy },
+  ]) {
     expect(explain(LLAMA, options as never).error).toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
   }
 });
