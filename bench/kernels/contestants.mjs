@@ -12,9 +12,10 @@ import { BLOCK_SIZE, HEAD_SIZE } from "./shapes.mjs";
 const ARCH = "gfx942";
 
 /** A backend of this package, as a program would use it. */
-function backend(name, env = {}) {
+function backend(name, env = {}, phases = ["decode", "prefill"]) {
   return (device, shape) => {
-    const { numHeads, numKvHeads, sequences, length, queries, cache: cacheType } = shape;
+    const { numHeads, numKvHeads, sequences, length, queries, cache: cacheType, phase } = shape;
+    if (!phases.includes(phase)) throw new Error(`differs in ${phases[0]} alone`);
     const attention = createAttention(device, {
       ...{ numHeads, numKvHeads, headSize: HEAD_SIZE, dtype: "bfloat16", blockSize: BLOCK_SIZE, env },
       ...{ backend: name, kvCacheDtype: cacheType === "fp8" ? "fp8" : "auto" },
@@ -162,7 +163,7 @@ const assembly = aiter(
 export const contestants = {
   TRITON_ATTN: backend("TRITON_ATTN"),
   ROCM_ATTN: backend("ROCM_ATTN"),
-  "ROCM_ATTN, decode in Triton": backend("ROCM_ATTN", { VLLM_ROCM_CUSTOM_PAGED_ATTN: "0" }),
+  "ROCM_ATTN, decode in Triton": backend("ROCM_ATTN", { VLLM_ROCM_CUSTOM_PAGED_ATTN: "0" }, ["decode"]),
   "AITER Triton": backend("ROCM_AITER_UNIFIED_ATTN", { VLLM_ROCM_USE_AITER: "1" }),
   "AITER pa_v1": pagedAttentionV1,
   "AITER pa asm": assembly,

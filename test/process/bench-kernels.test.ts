@@ -13,7 +13,13 @@ interface Kernel {
   microseconds: number;
   loadedMicroseconds: number;
   cacheShare: number;
-  launches: { counted: number; grid: [number, number, number]; matrixClocks: number }[];
+  launches: {
+    counted: number;
+    grid: [number, number, number];
+    matrixClocks: number;
+    ldsConflicts: number;
+    model: { busyXcds: number; busyComputeUnits: number; bytesInFlight: number };
+  }[];
 }
 interface Result {
   name: string;
@@ -63,6 +69,18 @@ describe.skipIf(onGpu)("npm run bench:kernels", () => {
     expect(Math.abs(one.microseconds / all.microseconds - 1)).toBeLessThan(tolerance);
     expect(Math.abs(launch.matrixClocks / whole.matrixClocks - 1)).toBeLessThan(tolerance);
     expect(one.cacheShare).toBeCloseTo(all.cacheShare, 1);
+  });
+
+  it("shows that paged decode keeps the GPU busy with one KV head, and reads each line once", () => {
+    const [{ kernels }] = results(
+      ...["--shape", "decode 1 x 32768, heads 8/1, bf16", "--kernel", "ROCM_ATTN"],
+    ) as [Result];
+    const [{ cacheShare, launches }] = kernels as [Kernel];
+    expect(cacheShare).toBeLessThan(1.02);
+    expect(launches[0]!.ldsConflicts).toBeLessThan(0.05);
+    expect(launches[0]!.model.busyXcds).toBe(8);
+    expect(launches[0]!.model.busyComputeUnits).toBeGreaterThan(0.8 * 304);
+    expect(launches[0]!.model.bytesInFlight).toBeGreaterThanOrEqual(16 * 1024);
   });
 
   it("knows no other shapes", () => {
