@@ -179,10 +179,10 @@ def tiles(kind):
     if kind.split:  # the addresses of a split cache take registers, too
         return Tile(16, 16, 1, True, 2 if kind.padded == 64 else 1), Tile(64, 16, 4, True, 2)
     small = Tile(16, 32, 1, True, 2 if kind.padded == 64 else 1)
-    if is_fp8:
-        return small, Tile(64, 32, 4, False, 2)
-    # With the large tile's loads in advance the plain variant alone stays within its registers, and on gfx942 alone.
-    return small, Tile(64, 32, 2, kind.target == "gfx942" and not kind.general, 2)
+    # With the large tile's loads in advance the plain variant alone stays within its registers, on gfx942 alone, and of
+    # those over fp8 the ones in bfloat16.
+    prefetches = kind.target == "gfx942" and not kind.general and not (is_fp8 and kind.dtype == "float16")
+    return small, Tile(64, 32, 4 if is_fp8 else 2, prefetches, 2)
 
 
 def attention(operation, kind, tile):
@@ -205,11 +205,11 @@ def attention(operation, kind, tile):
 
 
 def reduction(kind):
-    constants = {"HEAD_PADDED": kind.padded, "CHUNK": min(16, 2048 // kind.padded), "FP8": kind.fp8}
+    constants = {"HEAD_PADDED": kind.padded, "CHUNK": min(64, 8192 // kind.padded), "FP8": kind.fp8}
     irrelevant = dict.fromkeys(("alibi", "logitsSoftCap"), "irrelevant")
     serves = {"dtypes": [kind.dtype], "headSizes": head_sizes(kind.padded),
               "features": {**irrelevant, "slidingWindow": "runtime", "sinks": "runtime"}}
-    return instance("reduce_segments", "unified_attention", (kind.dtype, kind.dtype), constants, {"num_warps": 1, "num_stages": 1},
+    return instance("reduce_segments", "unified_attention", (kind.dtype, kind.dtype), constants, {"num_warps": 4, "num_stages": 1},
                     serves, "(numSequences, numHeads)", (f"d{kind.padded}",), without_fp8(kind.target))
 
 
