@@ -4,7 +4,7 @@ decode in HIP C++."""
 import csv
 from pathlib import Path
 
-from kernels.aiter import unified_attention
+from kernels.aiter import mla, unified_attention
 from kernels.builder import clang, code_object, triton, wheel
 from kernels.builder.instance import BuildError, Instance, Made
 from kernels.builder.paths import absolute
@@ -41,7 +41,7 @@ HIP_NAMES = {"scale": "softmax_scale", "q": "query", "k_cache": "key_cache", "v_
 def instances(target, chosen):
     if chosen == "tests":
         return [*hip_instances(), *assembly_instances(target)]
-    return unified_attention.instances(target, chosen)
+    return [*unified_attention.instances(target, chosen), *mla.instances(target, chosen)]
 
 
 def hip_instances():

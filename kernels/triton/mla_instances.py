@@ -4,6 +4,8 @@ from kernels.builder.targets import TARGETS
 
 # Rows of 16 decode tokens and of 64: weights are read once for each tile of them.
 FEW, MANY = 16, 64
+# Those whose decode AITER has assembly for.
+AITER_TARGETS = ("gfx942", "gfx950")
 SCALE = ("key_scale", "key_scale_tensor_ptr")
 
 
@@ -41,13 +43,13 @@ def over_cache(make, target, dtype, cache):
     name = (cache,) if is_scaled else ()
     absent = () if is_scaled else SCALE
     serves = {"dtypes": [dtype], "headSizes": {"oneOf": [576]}, "features": {}, "kvCacheDtypes": [cache],
-              "blockSizes": {"min": 16}, "layouts": ["latent"]}
+              "layouts": ["latent"]}
     yield make("concat_and_cache_mla", "mla_cache", dtypes, {"FP8": fp8 if is_scaled else None}, {"num_warps": 1, "num_stages": 1},
                serves, "(numTokens)", name, absent)
     for rows in (16, 64):
         yield make("mla_decode", "mla_decode", dtypes, {"BLOCK_M": rows, "TILE": 16, "SCALED_CACHE": is_scaled},
                    {"num_warps": rows // 16, "num_stages": 1, "waves_per_eu": 1, "matrix_instr_nonkdim": 16},
-                   {**serves, "attentionTypes": ["decoder"]}, "(maxSegments, sequences, ceil(queryTokens * numHeads / rows))",
+                   {**serves, "blockSizes": {"min": 16}, "attentionTypes": ["decoder"]}, "(maxSegments, sequences, ceil(queryTokens * numHeads / rows))",
                    (*name, f"m{rows}"), absent, {"rows": rows, "keys": 16})
     yield make("mla_context_product", "mla_products", dtypes,
                {"BLOCK_M": 64, "BLOCK_N": 64, "BLOCK_K": 64},
@@ -55,7 +57,19 @@ def over_cache(make, target, dtype, cache):
                "(256 / columns, numHeads, sequences * ceil(chunkTokens / rows))", name, (), {"rows": 64, "columns": 64})
 
 
+def around_pages(make):
+    """The kernels beside AITER's decode, which takes bfloat16 and pages of one token."""
+    serves = {"dtypes": ["bfloat16"], "headSizes": {"oneOf": [576]}, "features": {}, "layouts": ["latent"]}
+    for operation, constants, grid, tile in (
+            ("mla_expand_pages", {"BLOCK": 256}, "(requests, ceil(maxKeys / keys))", {"keys": 256}),
+            ("mla_begin_splits", {"BLOCK": 256}, "(ceil(requests * splits * heads / rows))", {"rows": 256}),
+            ("mla_merge_splits", {"CHUNK": 4}, "(decodeTokens, numHeads)", {})):
+        yield make(operation, "mla_pages", ("bfloat16", "bfloat16"), constants, {"num_warps": 1, "num_stages": 1}, serves, grid, (), (), tile)
+
+
 def instances(make, target, dtypes):
     """All kernels of latent attention in these dtypes; `make` makes an instance."""
     made = [each for dtype in dtypes for each in of_dtype(make, dtype)]
+    if target in AITER_TARGETS:
+        made += around_pages(make)
     return made + [each for dtype, cache in kinds(target, dtypes) for each in over_cache(make, target, dtype, cache)]

@@ -12,9 +12,11 @@ from kernels.triton.unified_attention import rounded
 
 
 @triton.jit
-def mla_query_product(query_latent_ptr, query_nope_ptr, weight_ptr, decode_tokens_ptr, decode_count, num_heads,
-                      stride_query_nope_token, stride_query_nope_head, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr):
-    """query_latent[i, h, :] = query_nope[decode_tokens[i], h, :] W_UK[h]. Grid: (512 / BLOCK_N, heads, tiles of tokens)."""
+def mla_query_product(query_latent_ptr, query_nope_ptr, query_rope_ptr, weight_ptr, decode_tokens_ptr, decode_count,
+                      latent_heads, latent_width, stride_query_nope_token, stride_query_nope_head, stride_query_rope_token,
+                      stride_query_rope_head, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr):
+    """query_latent[i, h, :512] = query_nope[decode_tokens[i], h, :] W_UK[h], of query_latent [decode tokens, latent_heads,
+    latent_width]; where that has 576 elements the rotary part follows. Grid: (512 / BLOCK_N, heads, tiles of tokens)."""
     head = tl.program_id(1).to(tl.int64)
     rows = tl.program_id(2) * BLOCK_M + tl.arange(0, BLOCK_M)
     columns = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
@@ -24,8 +26,13 @@ def mla_query_product(query_latent_ptr, query_nope_ptr, weight_ptr, decode_token
                     + head * stride_query_nope_head + inner[None, :])
     weight = tl.load(weight_ptr + head * ((NOPE + VALUE) * RANK) + inner[:, None] * RANK + columns[None, :])
     product = rounded(tl.dot(query, weight), query_latent_ptr.dtype.element_ty)
-    places = (rows.to(tl.int64)[:, None] * num_heads + head) * RANK + columns[None, :]
-    tl.store(query_latent_ptr + places, product, mask=(tokens >= 0)[:, None])
+    into = query_latent_ptr + (rows.to(tl.int64)[:, None] * latent_heads + head) * latent_width
+    tl.store(into + columns[None, :], product, mask=(tokens >= 0)[:, None])
+    if (latent_width > RANK) & (tl.program_id(0) == 0):
+        rotary = tl.arange(0, ROPE)[None, :]
+        query_rope = tl.load(query_rope_ptr + tl.maximum(tokens, 0).to(tl.int64)[:, None] * stride_query_rope_token
+                             + head * stride_query_rope_head + rotary)
+        tl.store(into + RANK + rotary, query_rope, mask=(tokens >= 0)[:, None])
 
 
 @triton.jit

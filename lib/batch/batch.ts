@@ -25,7 +25,7 @@ export interface DerivedSource {
   /** Writes the step's metadata and returns how many bytes of `into` it filled. */
   fill?(step: StepView, into: Uint8Array): number;
   /** Enqueues kernels that complete it, behind the batch's own writes and those of `fill`. */
-  enqueue?(step: StepView, pointer: bigint, stream: Stream): void;
+  enqueue?(step: StepView, pointer: bigint, stream: Stream, batch: Batch): void;
 }
 
 /** Derived metadata on the device; its address stays, `update` changes what lies there. */
@@ -165,7 +165,7 @@ export class Batch extends PackageObject {
     this.#images = [next, current];
     this.#step = view;
     this.#enqueue(stream);
-    for (const [derived, bytes] of filled) enqueueDerived(derived, bytes, view, stream);
+    for (const [derived, bytes] of filled) enqueueDerived(derived, bytes, view, stream, this);
   }
 
   /**
@@ -180,7 +180,7 @@ export class Batch extends PackageObject {
     try {
       if (this.#step.version > 0) {
         source.check?.(this.#step);
-        enqueueDerived(registered, fill(registered, this.#step), this.#step, stream);
+        enqueueDerived(registered, fill(registered, this.#step), this.#step, stream, this);
       }
     } catch (error) {
       memory.dispose();
@@ -265,9 +265,10 @@ function enqueueDerived(
   bytes: number,
   step: StepView,
   stream: Stream,
+  batch: Batch,
 ): void {
   write(stream, memory.pointer, host.subarray(0, bytes));
-  source.enqueue?.(step, memory.pointer, stream);
+  source.enqueue?.(step, memory.pointer, stream, batch);
 }
 
 function write(stream: Stream, to: bigint, bytes: Uint8Array): void {

@@ -5,6 +5,7 @@ import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { bindMlaArguments } from "./mla-arguments.js";
 import type { MlaCall } from "./mla-call.js";
+import type { LatentQuery, LatentSpace, MlaDecoder } from "./mla-decoder.js";
 import { type RequestLists, type Requests, requestLimits } from "./mla-requests.js";
 import { bindPartials, partialBytes } from "./partials.js";
 import { mostSegments, planSplit, type Split } from "./split.js";
@@ -23,15 +24,9 @@ export interface MlaDecodeStep extends Split {
   readonly tileRows: number;
 }
 
-/** Where the results of the products lie, [decode tokens, heads, 512]. */
-export interface LatentSpace {
-  readonly query: bigint;
-  readonly output: bigint;
-  readonly partials: bigint;
-}
-
 /** mla_decode and mla_reduce: a few query tokens of each sequence attend to latents, split over their keys. */
-export class MlaDecode {
+export class MlaDecode implements MlaDecoder<MlaDecodeStep, null> {
+  readonly query: LatentQuery;
   readonly #tiles;
   readonly #reduce;
   readonly #config: ResolvedConfig;
@@ -44,6 +39,7 @@ export class MlaDecode {
     config: ResolvedConfig,
     computeUnits: number,
   ) {
+    this.query = { heads: config.numHeads, width: RANK };
     this.#config = config;
     this.#computeUnits = computeUnits;
     this.#tiles = attend.map((plan) => {
@@ -84,12 +80,19 @@ export class MlaDecode {
     return partialBytes(Math.max(...rows) * this.#config.numHeads, RANK);
   }
 
+  prepare(): null {
+    return null;
+  }
+
+  check(): void {}
+
   launch(
     call: MlaCall,
     batch: Batch,
     lists: RequestLists,
     step: MlaDecodeStep,
     space: LatentSpace,
+    _: null,
     stream: Stream,
   ): void {
     const { numHeads } = this.#config;

@@ -6,12 +6,12 @@ import { bindMlaArguments } from "./mla-arguments.js";
 import type { MlaCall } from "./mla-call.js";
 import type { RequestLists } from "./mla-requests.js";
 
-/** The columns of each product's result, by head. */
+/** The columns of each product's result, by the argument that lies in latent space. */
 const WIDTHS = { query_latent: 512, latent_output: 128 } as const;
 
 /**
  * mla_query_product or mla_value_product: takes W_UK into the queries of decodes, or W_UV into their results. `latents` is the
- * name of the argument that lies in latent space.
+ * name of the argument that lies in latent space. How queries lie there is set in the plans before.
  */
 export class MlaProduct {
   readonly #tiles;

@@ -10,8 +10,9 @@ export interface Requests {
   /** Query tokens of all decodes, and of one at most. */
   readonly decodeTokens: number;
   readonly queryTokens: number;
-  /** Keys of the longest decode. */
+  /** Keys of the longest decode, and of all decode tokens together. */
   readonly maxDecodeKeys: number;
+  readonly decodeKeys: number;
   /** Keys of each prefill, in the order of the batch. */
   readonly prefillKeys: readonly number[];
   /** Query tokens of the longest prefill. */
@@ -52,11 +53,12 @@ export function classRequests(shape: StepShape, step: StepView | null): Requests
       decodeTokens: Math.min(tokens, sequences * maxQueryLen),
       queryTokens: maxQueryLen,
       maxDecodeKeys: maxSeqLen,
+      decodeKeys: Math.min(tokens, sequences * maxQueryLen) * maxSeqLen,
       prefillKeys: [],
       maxPrefillTokens: 0,
     };
   }
-  let [decodes, decodeTokens, queryTokens, maxDecodeKeys, maxPrefillTokens] = [0, 0, 0, 0, 0];
+  let [decodes, decodeTokens, queryTokens, maxDecodeKeys, decodeKeys, maxPrefillTokens] = [0, 0, 0, 0, 0, 0];
   const prefillKeys: number[] = [];
   for (let s = 0; s < shape.sequences; s++) {
     const length = step.queryStartLoc[s + 1]! - step.queryStartLoc[s]!;
@@ -69,9 +71,10 @@ export function classRequests(shape: StepShape, step: StepView | null): Requests
       decodeTokens += length;
       queryTokens = Math.max(queryTokens, length);
       maxDecodeKeys = Math.max(maxDecodeKeys, keys);
+      decodeKeys += length * keys;
     }
   }
-  return { decodes, decodeTokens, queryTokens, maxDecodeKeys, prefillKeys, maxPrefillTokens };
+  return { decodes, decodeTokens, queryTokens, maxDecodeKeys, decodeKeys, prefillKeys, maxPrefillTokens };
 }
 
 /** Addresses of the lists of a step's requests, int32; what a list does not need is -1. */

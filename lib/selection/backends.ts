@@ -266,14 +266,31 @@ const FLEX_ATTENTION: Capabilities = {
   },
 };
 
+/** Sequences with a few new tokens, in latent space; others, whose latents become keys and values. */
+const MLA_DECODE = launches(
+  "triton:mla_query_product",
+  "triton:mla_decode",
+  "triton:mla_reduce",
+  "triton:mla_value_product",
+);
+const MLA_PREFILL = launches("triton:mla_context_product", "triton:mla_prefill");
+const AITER_MLA_DECODE = launches(
+  "triton:mla_query_product",
+  "triton:mla_expand_pages",
+  "triton:mla_begin_splits",
+  "aiter:mla_decode",
+  "triton:mla_merge_splits",
+  "triton:mla_value_product",
+);
+
 const ROCM_AITER_MLA: Capabilities = {
   summary: "AITER's latent attention in assembly, for DeepSeek models.",
   kind: "mla",
   targets: CDNA,
   dtypes: ["bfloat16"],
-  kvCacheDtypes: ["auto", "bfloat16", "fp8", "fp8_e4m3"],
+  kvCacheDtypes: ["auto", "bfloat16"],
   headSizes: { oneOf: [576] },
-  numHeads: { oneOf: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 128] },
+  numHeads: { oneOf: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 32, 48, 64, 128] },
   queriesPerKv: {},
   blockSizes: {},
   attentionTypes: ["decoder"],
@@ -283,39 +300,24 @@ const ROCM_AITER_MLA: Capabilities = {
   sinks: false,
   batchInvariant: false,
   kvCacheLayouts: ["latent"],
-  lse: false,
+  lse: true,
   fp8Output: false,
   graphs: "decode",
   aiter: [launches("aiter:mla_decode")],
-  prefill: [{ launches: launches("aiter:fmha_forward_192_128") }, { launches: launches("ck:fmha_forward") }],
-  decode: [{ launches: launches("aiter:mla_decode", "triton:mla_reduce") }],
-  mixed: [
-    {
-      launches: launches(
-        "ck:fmha_forward",
-        "hip:gather_cache",
-        "hip:merge_attention_states",
-        "aiter:mla_decode",
-        "triton:mla_reduce",
-      ),
-    },
-  ],
-  cacheWrite: [{ launches: launches("hip:concat_and_cache_mla") }],
+  prefill: [{ launches: MLA_PREFILL }],
+  decode: [{ launches: AITER_MLA_DECODE }],
+  mixed: [{ launches: [...AITER_MLA_DECODE, ...MLA_PREFILL] }],
+  cacheWrite: [{ launches: launches("triton:concat_and_cache_mla") }],
   differences: {
     dtypes: "vLLM declares float16 too, for which AITER has no kernel.",
-    numHeads: "vLLM takes 16 or 128. Here fewer than 16 are padded to 16.",
+    kvCacheDtypes: "vLLM takes fp8 too.",
+    numHeads:
+      "vLLM takes 16 or 128. Here fewer than 16 are padded to 16, and 32, 48 and 64 attend in groups of 16.",
+    lse: "vLLM's does not give it.",
+    prefill: "vLLM runs Composable Kernel. Here Triton makes keys and values of latents and attends to them.",
     blockSizes: "As in vLLM: the block table is expanded to blocks of one token.",
   },
 };
-
-/** Sequences with a few new tokens, in latent space; others, whose latents become keys and values. */
-const MLA_DECODE = launches(
-  "triton:mla_query_product",
-  "triton:mla_decode",
-  "triton:mla_reduce",
-  "triton:mla_value_product",
-);
-const MLA_PREFILL = launches("triton:mla_context_product", "triton:mla_prefill");
 
 const TRITON_MLA: Capabilities = {
   summary: "Latent attention in Triton, for DeepSeek models on any GPU.",

@@ -10,6 +10,7 @@ import {
   type MlaWeights,
   type Tensor,
 } from "../../lib/index.js";
+import { installedKernels } from "../../lib/kernels/store.js";
 import { batchInput } from "./paged-data.js";
 import {
   attend,
@@ -24,6 +25,11 @@ import {
 
 const [RANK, ROPE, NOPE, VALUE] = [512, 64, 128, 128];
 const WIDTH = RANK + ROPE;
+
+/** The backends of latent attention that this machine has kernels for. */
+export const MLA_BACKENDS = installedKernels(["gfx942"]).kernels.some(({ id }) => id.startsWith("aiter.mla"))
+  ? ["TRITON_MLA", "ROCM_AITER_MLA"]
+  : ["TRITON_MLA"];
 
 /** Whether a result of latent attention is within its bounds (docs/numbers.md). */
 export function isMlaAccurate(

@@ -7,6 +7,7 @@ import type { Device } from "../../../lib/index.js";
 import { austen, austenMla, greedySequences, textOf } from "../../support/austen.js";
 import { BACKENDS } from "../../support/backends.js";
 import { openTestDevice } from "../../support/device.js";
+import { MLA_BACKENDS } from "../../support/mla-case.js";
 
 let device: Device;
 beforeAll(() => {
@@ -17,7 +18,7 @@ afterAll(() => device.close());
 const title = "$backend writes the reference's greedy text, 200 bytes of all four prompts, as ragged batches";
 it.each([
   ...BACKENDS.map(({ backend }) => ({ backend, of: austen })),
-  { backend: "TRITON_MLA", of: austenMla },
+  ...MLA_BACKENDS.map((backend) => ({ backend, of: austenMla })),
 ])(title, async ({ backend, of }) => {
   const model = LanguageModel.load(of.model);
   const sequences = greedySequences(200, of);

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { createBatch, createMlaAttention, type Graph } from "../../../lib/index.js";
 import { coded } from "../../support/coded.js";
 import { openTestDevice } from "../../support/device.js";
-import { isMlaAccurate, mlaData } from "../../support/mla-case.js";
+import { isMlaAccurate, MLA_BACKENDS, mlaData } from "../../support/mla-case.js";
 import { batchInput } from "../../support/paged-data.js";
 import { type Lengths, round, rowErrors } from "../../support/reference.js";
 
@@ -15,12 +15,12 @@ const LIMITS = { maxSequences: 4, maxTokens: 12, maxBlocksPerSequence: 17, maxQu
 
 /** A latent attention whose forward is captured once, and then launched for any step of decodes. */
 class Captured {
-  readonly attention = createMlaAttention(device, { numHeads: HEADS, kvLoraRank: 512, dtype: DTYPE });
-  readonly cache = this.attention.createKvCache({ numBlocks: NUM_BLOCKS });
+  readonly attention;
+  readonly cache;
   readonly batch = createBatch(device, LIMITS);
   readonly stream = device.createStream();
   readonly kvB = device.empty([HEADS * 256, 512], DTYPE);
-  readonly weights = this.attention.prepareKvB(this.kvB);
+  readonly weights;
   readonly output = device.empty([LIMITS.maxTokens, HEADS, 128], DTYPE);
   readonly lse = device.empty([LIMITS.maxTokens, HEADS], "float32");
   readonly inputs = {
@@ -29,6 +29,12 @@ class Captured {
     latent: device.empty([LIMITS.maxTokens, 512], DTYPE),
     keyRope: device.empty([LIMITS.maxTokens, 64], DTYPE),
   };
+
+  constructor(backend: string) {
+    this.attention = createMlaAttention(device, { numHeads: HEADS, kvLoraRank: 512, dtype: DTYPE, backend });
+    this.cache = this.attention.createKvCache({ numBlocks: NUM_BLOCKS });
+    this.weights = this.attention.prepareKvB(this.kvB);
+  }
 
   forward(): void {
     const { attention, weights, output, lse, inputs, cache, batch, stream } = this;
@@ -92,9 +98,9 @@ const steps = fc
   .array(fc.tuple(fc.nat(260), fc.constantFrom(1, 1, 0, 2, 8)), { maxLength: 4 })
   .filter((lengths) => lengths.reduce((sum, [, query]) => sum + query, 0) <= LIMITS.maxTokens);
 
-describe("a captured forward of TRITON_MLA", () => {
+describe.each(MLA_BACKENDS)("a captured forward of %s", (backend) => {
   it("serves every step of decodes that its batch admits", async () => {
-    const captured = new Captured();
+    const captured = new Captured(backend);
     const graph = captured.capture();
     await fc.assert(
       fc.asyncProperty(steps, fc.nat(2 ** 31), (lengths, seed) =>
@@ -106,7 +112,7 @@ describe("a captured forward of TRITON_MLA", () => {
   });
 
   it("is of decodes alone", () => {
-    const captured = new Captured();
+    const captured = new Captured(backend);
     const batch = createBatch(device, { ...LIMITS, maxQueryLen: 9 });
     const { attention, stream, inputs, weights, output, cache } = captured;
     attention.prepare(batch, { stream });

@@ -20,7 +20,7 @@ describe.each(EMULATED_ARCHS)("the kernels of latent attention for %s", (arch) =
   it("that are marked as verified on the emulator compute what float64 does, each of them", async () => {
     const marked = installedKernels([arch]).kernels.filter(
       ({ verified, provider, operation }) =>
-        verified === "emulator" && provider === "triton" && operation.includes("mla"),
+        verified === "emulator" && ["triton", "aiter"].includes(provider) && operation.includes("mla"),
     );
     expect(marked.length).toBeGreaterThan(0);
     const launched = new Set<string>();
@@ -29,17 +29,21 @@ describe.each(EMULATED_ARCHS)("the kernels of latent attention for %s", (arch) =
       start.dispose();
       end.dispose();
     });
+    const check = async (options: MlaCaseOptions) => {
+      await using one = await MlaCase.create(device, options);
+      const errors = one.errors((await one.run()).output);
+      expect(isMlaAccurate(errors, options), JSON.stringify(errors)).toBe(true);
+    };
+    const common = { numHeads: 3, blockSize: 20, seed: 4 };
     for (const { serves } of marked.filter(({ operation }) => operation === "concat_and_cache_mla")) {
       const dtype = serves.dtypes![0] as MlaCaseOptions["dtype"];
-      const kScale = serves.kvCacheDtypes!.includes("fp8")
-        ? ({ value: 0.03, as: "tensor" } as const)
-        : undefined;
-      for (const lengths of BATCHES) {
-        const options = { numHeads: 3, blockSize: 20, dtype, lengths, kScale, seed: 4 };
-        await using one = await MlaCase.create(device, options);
-        const errors = one.errors((await one.run()).output);
-        expect(isMlaAccurate(errors, options), JSON.stringify(errors)).toBe(true);
-      }
+      const isFp8 = serves.kvCacheDtypes!.includes("fp8");
+      const kScale = isFp8 ? ({ value: 0.03, as: "tensor" } as const) : undefined;
+      for (const lengths of BATCHES) await check({ ...common, dtype, lengths, kScale });
+    }
+    for (const { tile } of marked.filter(({ provider }) => provider === "aiter")) {
+      const of = { backend: "ROCM_AITER_MLA", dtype: "bfloat16", numHeads: tile.heads! } as const;
+      await check({ ...common, ...of, lengths: [[9, 2]] });
     }
     traceLaunches(null);
     expect([...launched].sort()).toEqual(marked.map(({ id }) => id).sort());

@@ -36,7 +36,7 @@ it("an encoder has nothing but prefill, and keeps no cache that could have a dty
 it("nothing stands behind a kernel that is for all batches", () => {
   const [prefill] = explain({ ...DEEPSEEK, backend: "ROCM_AITER_MLA" }, { catalog: CATALOG, env: {} }).phases;
   expect(prefill).toMatchObject({
-    kernels: [{ launches: [{ provider: "aiter", operation: "fmha_forward_192_128" }] }],
+    kernels: [{ launches: [{ operation: "mla_context_product" }, { operation: "mla_prefill" }] }],
     passedOver: [],
   });
 });

@@ -1,0 +1,166 @@
+import type { Batch, Derived, DerivedSource } from "../batch/batch.js";
+import type { BatchLimits, StepShape, StepView } from "../batch/step.js";
+import type { ResolvedConfig } from "../config.js";
+import type { Stream } from "../device/stream.js";
+import { invalidArgument, RocmAttentionError } from "../errors.js";
+import type { ChosenKernels } from "../kernels/chosen.js";
+import type { CacheLayout } from "../kv-cache/layouts.js";
+import { bindMlaArguments } from "./mla-arguments.js";
+import type { MlaCall } from "./mla-call.js";
+import type { MlaDecoder } from "./mla-decoder.js";
+import { MlaPrefill, type MlaPrefillStep } from "./mla-prefill.js";
+import { MlaProduct } from "./mla-products.js";
+import {
+  classRequests,
+  deriveRequests,
+  MAX_DECODE_TOKENS,
+  type RequestLists,
+  requestLimits,
+} from "./mla-requests.js";
+
+/** How a step runs. */
+export interface LatentPlan {
+  readonly tokens: number;
+  readonly decode: { readonly tokens: number } | null;
+  readonly prefill: MlaPrefillStep | null;
+}
+
+/** What is derived and decided for a batch: where its requests are listed, and its workspace is divided. */
+export interface LatentMetadata {
+  readonly lists: RequestLists;
+  /** The decoder's. */
+  readonly decode: unknown;
+  readonly offsets: Readonly<Record<"query" | "output" | "partials" | "context" | "rope" | "lse", bigint>>;
+}
+
+/** Elements of a latent, of 16 bits each. */
+const [RANK, ITEM_BYTES] = [512, 2];
+
+/**
+ * Latent attention: sequences with a few new tokens attend to latents, by the backend's decoder; others to keys and values that are
+ * made of latents, chunk by chunk.
+ */
+export class LatentAttention {
+  readonly cacheLayout: CacheLayout;
+  readonly #config: ResolvedConfig;
+  readonly #write;
+  readonly #queryProduct: MlaProduct;
+  readonly #valueProduct: MlaProduct;
+  readonly #prefill: MlaPrefill;
+
+  constructor(
+    private readonly name: string,
+    {
+      config,
+      kernels,
+      layout,
+    }: { config: ResolvedConfig; kernels: ChosenKernels; layout: CacheLayout | null },
+    private readonly decoder: MlaDecoder,
+  ) {
+    requireDeepSeekSizes(name, config);
+    this.cacheLayout = layout!;
+    this.#config = config;
+    const [write] = kernels.load("triton:concat_and_cache_mla");
+    this.#write = { plan: write, bind: bindMlaArguments(write, config) };
+    write.complete();
+    const queryPlans = kernels.load("triton:mla_query_product");
+    const { heads, width } = decoder.query;
+    for (const plan of queryPlans) plan.set({ latent_heads: heads, latent_width: width });
+    this.#queryProduct = new MlaProduct(queryPlans, config, "query_latent");
+    this.#valueProduct = new MlaProduct(kernels.load("triton:mla_value_product"), config, "latent_output");
+    const [contextProduct] = kernels.load("triton:mla_context_product");
+    const [prefill] = kernels.load("triton:mla_prefill");
+    this.#prefill = new MlaPrefill(contextProduct, prefill, config);
+  }
+
+  prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived) {
+    const { decodeTokens } = requestLimits(limits);
+    const { numHeads } = this.#config;
+    const { heads, width } = this.decoder.query;
+    // Decodes are through with their part when prefills begin with theirs.
+    const decode = divide({
+      query: decodeTokens * heads * width * ITEM_BYTES,
+      output: decodeTokens * numHeads * RANK * ITEM_BYTES,
+      partials: this.decoder.workspaceBytes(limits),
+    });
+    const prefill = divide({ ...this.#prefill.workspaceBytes(limits), lse: 4 * limits.maxTokens * numHeads });
+    return {
+      workspaceBytes: Math.max(decode.bytes, prefill.bytes),
+      derived: {
+        lists: deriveRequests(limits, derive),
+        decode: this.decoder.prepare(limits, derive),
+        offsets: { ...decode.offsets, ...prefill.offsets },
+      },
+    };
+  }
+
+  plan(shape: StepShape, step: StepView | null): LatentPlan {
+    if (step === null && shape.maxQueryLen > MAX_DECODE_TOKENS) {
+      const expected = `a batch with maxQueryLen <= ${MAX_DECODE_TOKENS}: ${this.name} captures decodes alone`;
+      throw invalidArgument("batch", expected, shape.maxQueryLen);
+    }
+    const requests = classRequests(shape, step);
+    const [decode, prefill] = [this.decoder.plan(requests), this.#prefill.plan(requests)];
+    return { tokens: shape.tokens, decode, prefill };
+  }
+
+  run(
+    call: MlaCall,
+    { tokens, decode, prefill }: LatentPlan,
+    {
+      batch,
+      derived,
+      workspace,
+      stream,
+    }: { batch: Batch; derived: LatentMetadata; workspace: bigint; stream: Stream },
+  ): void {
+    if (tokens === 0) return;
+    this.decoder.check(call);
+    const { lists, offsets } = derived;
+    if (call.latent !== null) {
+      this.#write.bind(call, batch, lists);
+      this.#write.plan.launch(stream, tokens);
+    }
+    if (decode !== null) {
+      const space = {
+        query: workspace + offsets.query,
+        output: workspace + offsets.output,
+        partials: workspace + offsets.partials,
+      };
+      this.#queryProduct.launch(call, batch, lists, decode.tokens, space.query, stream);
+      this.decoder.launch(call, batch, lists, decode, space, derived.decode, stream);
+      this.#valueProduct.launch(call, batch, lists, decode.tokens, space.output, stream);
+    }
+    if (prefill !== null) {
+      const space = { context: workspace + offsets.context, rope: workspace + offsets.rope };
+      const lse = call.lse?.pointer ?? workspace + offsets.lse;
+      this.#prefill.launch(call, batch, lists, prefill, space, lse, stream);
+    }
+  }
+
+  dispose(): void {}
+}
+
+/** Regions one after the other, each aligned for kernels. */
+function divide<Name extends string>(
+  sizes: Readonly<Record<Name, number>>,
+): { offsets: Record<Name, bigint>; bytes: number } {
+  let bytes = 0;
+  const offsets: Partial<Record<Name, bigint>> = {};
+  for (const [name, size] of Object.entries<number>(sizes)) {
+    offsets[name as Name] = BigInt(bytes);
+    bytes += Math.ceil(size / 256) * 256;
+  }
+  return { offsets: offsets as Record<Name, bigint>, bytes };
+}
+
+/** Refuses latent attention of other sizes than DeepSeek's, which kernels are compiled for. */
+function requireDeepSeekSizes(name: string, { mla }: ResolvedConfig): void {
+  const { kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = mla!;
+  const sizes = [kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim].join(", ");
+  if (sizes === "512, 128, 64, 128") return;
+  throw new RocmAttentionError(
+    "ERR_BACKEND_UNSUPPORTED",
+    `${name} takes kvLoraRank, qkNopeHeadDim, qkRopeHeadDim and vHeadDim of 512, 128, 64 and 128, not ${sizes}`,
+  );
+}
