@@ -10,16 +10,14 @@
 // Elements that a work-item moves at once: 16 bytes of a tensor.
 constexpr int kPiece = 8;
 constexpr int kWave = 64;
-// A workgroup moves one head of 16 tokens: its first wave keys, its second values. Each wave takes four pieces of
-// every token at a time.
+// A workgroup moves one head of 16 tokens: its first wave keys, its second values. Each wave takes four
+// pieces of every token at a time.
 constexpr int kTileTokens = 16;
 constexpr int kTilePieces = kWave / kTileTokens;
 constexpr int kWorkItems = 2 * kWave;
 
 #ifdef STORED_FP8
-#include "float8.h"
-
-using Stored = uint8_t;
+using Stored = Float8;
 using StoredPiece = Float8s8;
 constexpr int kGroup = 16;
 
@@ -60,13 +58,14 @@ static inline __device__ Piece& piece_at(T* pointer) {
   return *reinterpret_cast<Piece*>(pointer);
 }
 
-// A block of keys [heads, size / group, slots, group], of 16 bytes a group: where an element's group continues.
+// A block of keys [heads, size / group, slots, group], of 16 bytes a group: where an element's group
+// continues.
 static inline __device__ int key_offset(int head, int element, int slot, int head_size, int block_size) {
   return ((head * head_size + element) / kGroup * block_size + slot) * kGroup + element % kGroup;
 }
 
-// A block of values [heads, slots / group, size, group]: the first of a head's elements; they are `group` apart.
-// In the layout split all slots of a block are one group.
+// A block of values [heads, slots / group, size, group]: the first of a head's elements; they are `group`
+// apart. In the layout split all slots of a block are one group.
 static inline __device__ int value_offset(int head, int slot, int head_size, int block_size, int group) {
   return (head * block_size + slot / group * group) * head_size + slot % group;
 }

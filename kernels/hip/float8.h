@@ -1,36 +1,57 @@
-// 8-bit floats with four bits of exponent, of the kind that the target has: FNUZ on gfx942, OCP on gfx950.
+// 8-bit floats with four bits of exponent, of the kind that the target has: FNUZ on gfx942, OCP on gfx950,
+// none on gfx90a.
 #pragma once
 
 #include <hip/hip_runtime.h>
 
-#ifdef __gfx942__
-constexpr float kLargestFloat8 = 240.0f;
+#ifdef __gfx90a__
+constexpr bool kHasFloat8 = false;
 #else
-constexpr float kLargestFloat8 = 448.0f;
+constexpr bool kHasFloat8 = true;
 #endif
 
-using Floats8 = float __attribute__((ext_vector_type(8)));
+#ifdef __gfx950__
+constexpr float kLargestFloat8 = 448.0f;
+#else
+constexpr float kLargestFloat8 = 240.0f;
+#endif
 
+using Float8 = uint8_t;
 // Eight of them, the first in the lowest byte.
 using Float8s8 = uint2;
+using Floats8 = float __attribute__((ext_vector_type(8)));
 
-// Rounds to the nearest, ties to even. What is too large saturates, infinities too; NaN stays NaN.
-static inline __device__ Float8s8 to_float8(Floats8 values) {
-  // The median of three numbers is one of the other two where the first is NaN.
-  for (int i = 0; i < 8; i++) {
-    const float saturated = __builtin_amdgcn_fmed3f(values[i], -kLargestFloat8, kLargestFloat8);
-    values[i] = values[i] == values[i] ? saturated : values[i];
-  }
-  Float8s8 rounded;
-  for (int i = 0; i < 2; i++) {
-    const int low = __builtin_amdgcn_cvt_pk_fp8_f32(values[4 * i], values[4 * i + 1], 0, false);
-    rounded[i] = __builtin_amdgcn_cvt_pk_fp8_f32(values[4 * i + 2], values[4 * i + 3], low, true);
-  }
-  return rounded;
+// Rounds four numbers to the nearest, ties to even. None may be larger than kLargestFloat8.
+static inline __device__ uint32_t round_to_float8([[maybe_unused]] float a, [[maybe_unused]] float b,
+                                                  [[maybe_unused]] float c, [[maybe_unused]] float d) {
+#ifdef __gfx90a__
+  return 0;
+#else
+  return __builtin_amdgcn_cvt_pk_fp8_f32(c, d, __builtin_amdgcn_cvt_pk_fp8_f32(a, b, 0, false), true);
+#endif
 }
 
-static inline __device__ Floats8 from_float8(Float8s8 stored) {
-  Floats8 values;
+static inline __device__ Float8s8 round_to_float8(Floats8 values) {
+  return {round_to_float8(values[0], values[1], values[2], values[3]),
+          round_to_float8(values[4], values[5], values[6], values[7])};
+}
+
+// What is too large becomes the largest number, infinities too; NaN stays.
+static inline __device__ float saturate_to_float8(float value) {
+  // The median of three numbers is one of the other two where the first is NaN.
+  const float saturated = __builtin_amdgcn_fmed3f(value, -kLargestFloat8, kLargestFloat8);
+  return value == value ? saturated : value;
+}
+
+// Rounds any numbers.
+static inline __device__ Float8s8 to_float8(Floats8 values) {
+  for (int i = 0; i < 8; i++) values[i] = saturate_to_float8(values[i]);
+  return round_to_float8(values);
+}
+
+static inline __device__ Floats8 from_float8([[maybe_unused]] Float8s8 stored) {
+  Floats8 values = {};
+#ifndef __gfx90a__
   for (int i = 0; i < 2; i++) {
     const auto low = __builtin_amdgcn_cvt_pk_f32_fp8(stored[i], false);
     const auto high = __builtin_amdgcn_cvt_pk_f32_fp8(stored[i], true);
@@ -39,6 +60,7 @@ static inline __device__ Floats8 from_float8(Float8s8 stored) {
     values[4 * i + 2] = high[0];
     values[4 * i + 3] = high[1];
   }
+#endif
   return values;
 }
 

@@ -13,7 +13,8 @@ struct Ranges {
   int num_rows;  // that the output has
 };
 
-// The last of the sequences that begin at or before a row. Of those that begin at one row all but the last have none.
+// The last of the sequences that begin at or before a row. Of those that begin at one row all but the last
+// have none.
 static inline __device__ int sequence_of(const int* row_starts, int num_sequences, int row) {
   int low = 0;
   for (int high = num_sequences; high - low > 1;) {
@@ -23,7 +24,8 @@ static inline __device__ int sequence_of(const int* row_starts, int num_sequence
   return low;
 }
 
-// Where a row's token is in the cache; nowhere, where no range has the row or the table no block of the cache.
+// Where a row's token is in the cache; nowhere, where no range has the row or the table no block of the
+// cache.
 static inline __device__ Slot slot_of(const Ranges& of, int row, int block_size, int num_blocks) {
   const int sequence = sequence_of(of.row_starts, of.num_sequences, row);
   const int offset = row - of.row_starts[sequence];

@@ -46,8 +46,8 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void gather_cache(KernelArgu
   const int64_t stride_token = is_key ? of.stride_key_token : of.stride_value_token;
   const int64_t stride_head = is_key ? of.stride_key_head : of.stride_value_head;
   Element* to = (is_key ? of.key : of.value) + row * stride_token + head * stride_head;
-  const float scale = is_key ? scale_of(of.key_scale, of.key_scale_tensor)
-                             : scale_of(of.value_scale, of.value_scale_tensor);
+  const float scale =
+      is_key ? scale_of(of.key_scale, of.key_scale_tensor) : scale_of(of.value_scale, of.value_scale_tensor);
   constexpr int kStep = kTilePieces * kPiece;
   for (int element = lane % kTilePieces * kPiece; element < of.head_size; element += kStep) {
     piece_at<Elements8>(to + element) = loaded(piece_at<const StoredPiece>(from + element), scale);

@@ -1,9 +1,9 @@
-// 16-bit elements, and products of 16 x 16 matrices of them that a wave computes.
+// 16-bit elements, and products of 16 x 32 by 32 x 16 matrices of them that a wave computes.
 //
 // DTYPE is bfloat16 or float16.
 #pragma once
 
-#include <hip/hip_runtime.h>
+#include "float8.h"
 
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_(a, b)
@@ -18,27 +18,41 @@ using Elements4 = Vector<Element, 4>;
 using Elements8 = Vector<Element, 8>;
 using Floats4 = Vector<float, 4>;
 
-// A 16-bit float's range does not reach far below 1, and gfx90a's matrix unit takes its denormal numbers for
-// 0. Weights of a softmax, which are at most 1, are therefore stored times 2 to this power, and their sum is,
-// too.
-constexpr float kWeightExponent = __is_same(Element, _Float16) ? 15.0f : 0.0f;
+constexpr bool kIsFloat16 = __is_same(Element, _Float16);
 
-// Rows of A, columns of B, and the steps of their sum.
+// Rows of A and columns of B.
 constexpr int kMatrix = 16;
 
-// sum + A B. With l = 16 g + i a lane's number, it holds A[i][4 g ... 4 g + 3], B[4 g ... 4 g + 3][i] and
-// sum[4 g ... 4 g + 3][i].
-static inline __device__ Floats4 multiply_add(Elements4 a, Elements4 b, Floats4 sum) {
-  if constexpr (__is_same(Element, _Float16)) {
-    return __builtin_amdgcn_mfma_f32_16x16x16f16(a, b, sum, 0, 0, 0);
+// sum + A B. With l = 16 g + i a lane's number, it holds A[i][8 g ... 8 g + 7], B[8 g ... 8 g + 7][i] and
+// sum[4 g ... 4 g + 3][i]. Where the target multiplies 16 steps at a time, it takes the halves of every lane
+// in turn: the order of a sum's terms is free, as long as A and B agree.
+static inline __device__ Floats4 multiply_add(Elements8 a, Elements8 b, Floats4 sum) {
+#if defined(__gfx950__)
+  if constexpr (kIsFloat16) {
+    return __builtin_amdgcn_mfma_f32_16x16x32_f16(a, b, sum, 0, 0, 0);
   } else {
-    using Shorts4 = Vector<short, 4>;
-    return __builtin_amdgcn_mfma_f32_16x16x16bf16_1k(__builtin_bit_cast(Shorts4, a),
-                                                     __builtin_bit_cast(Shorts4, b), sum, 0, 0, 0);
+    return __builtin_amdgcn_mfma_f32_16x16x32_bf16(a, b, sum, 0, 0, 0);
   }
+#else
+  if constexpr (kIsFloat16) {
+    sum = __builtin_amdgcn_mfma_f32_16x16x16f16(a.lo, b.lo, sum, 0, 0, 0);
+    return __builtin_amdgcn_mfma_f32_16x16x16f16(a.hi, b.hi, sum, 0, 0, 0);
+  } else {
+    using Shorts8 = Vector<short, 8>;
+    const Shorts8 left = __builtin_bit_cast(Shorts8, a), right = __builtin_bit_cast(Shorts8, b);
+    sum = __builtin_amdgcn_mfma_f32_16x16x16bf16_1k(left.lo, right.lo, sum, 0, 0, 0);
+    return __builtin_amdgcn_mfma_f32_16x16x16bf16_1k(left.hi, right.hi, sum, 0, 0, 0);
+  }
+#endif
 }
 
-// Half 0 or 1 of eight elements.
-static inline __device__ Elements4 half_of(Elements8 elements, int half) {
-  return half == 0 ? elements.lo : elements.hi;
+// The same of numbers in fp8, eight a lane.
+static inline __device__ Floats4 multiply_add([[maybe_unused]] Float8s8 a, [[maybe_unused]] Float8s8 b,
+                                              Floats4 sum) {
+#ifndef __gfx90a__
+  return __builtin_amdgcn_mfma_f32_16x16x32_fp8_fp8(__builtin_bit_cast(long, a), __builtin_bit_cast(long, b),
+                                                    sum, 0, 0, 0);
+#else
+  return sum;
+#endif
 }

@@ -1,39 +1,38 @@
-// paged_attention: decode over a paged cache of layout "split", for sequences with one or a few query tokens.
+// paged_attention: decode over a paged cache, for sequences with one or a few query tokens.
 //
-//     keys    [blocks, heads, size / 8, slots, 8]
-//     values  [blocks, heads, size, slots]
+// A workgroup attends to one segment of a sequence's keys for ROWS rows: query tokens x the query heads of
+// one KV head. Its four waves take a tile of keys each in turn, each with a softmax of its own, and are
+// merged at the end through LDS. Where the segment is the sequence's only one the result is the output; else
+// it is partial: fp32, with its maximum and sum, for paged_attention_reduce.
 //
-// A workgroup attends to one segment of a sequence's keys for 16 rows: query tokens x the query heads of one
-// KV head. Its four waves take 32 keys each in turn, each with a softmax of its own, and are merged at the
-// end through LDS. The result is partial: fp32, with its maximum and sum, for paged_attention_reduce.
-//
-// How a wave computes 32 keys x 16 rows. It multiplies K by the transposed Q, and the transposed V by the
+// How a wave computes a tile for 16 rows. It multiplies K by the transposed Q, and the transposed V by the
 // transposed P, so that its rows are always the columns of a matrix, one for each i of lane 16 g + i:
 //
-//     scores^T = K Q^T          the lane gets key 4 g + j of row i        (j = 0 ... 3)
-//     output^T += V^T P^T       the lane gives key 4 g + j of row i
+//     scores^T = K Q^T          step s gives the lane of row i keys     x g + 4 s + j       (j = 0 ... 3)
+//     output^T += V^T P^T       pair p wants of the lane of row i keys  x g + 8 p ... x g + 8 p + 7
 //
-// are the same places: what the softmax makes of the scores in a lane's registers is the operand of the
-// second product as it stands, and maxima, sums and the output's scaling are of the lane's own row.
+// Those are the keys of steps 2 p and 2 p + 1, by the order of keys in paged_cache.h (x = 8, or 16 in fp8):
+// what the softmax makes of the scores in a lane's registers is the operand of the second product as it
+// stands, and maxima, sums and the output's scaling are of the lane's own row. Drawn for x = 8:
 //
-// All loads are of 16 bytes. A lane's 8 values of one element of the head are 8 keys in succession, of which
-// the two products of 16 keys (step s = 0, 1) take 4 each. So key 4 g + j of step s is key 8 g + 4 s + j of
-// the tile, and the keys follow:
+//                    lanes g = 0       g = 1         g = 2           g = 3
+//     scores, s = 0  keys  0 1 2 3     8 9 10 11     16 17 18 19     24 25 26 27
+//     scores, s = 1  keys  4 5 6 7     12 ... 15     20 ... 23       28 ... 31
+//     P^T            keys  0 ... 7     8 ... 15      16 ... 23       24 ... 31
+//     V^T            keys  0 ... 7     8 ... 15      16 ... 23       24 ... 31      in 16 bytes of a load
 //
-//     keys of the tile   0 1 2 3 | 4 5 6 7 | 8 9 10 11 | 12 13 14 15 | 16 ...
-//     step               s = 0     s = 1     s = 0       s = 1         s = 0
-//     lanes' group       g = 0     g = 0     g = 1       g = 1         g = 2
-//
-// Likewise a lane's 8 elements of one key, or of one query row, are elements 8 g ... 8 g + 7 of 32, and two
-// products of 16 elements take 4 each. A tile is two pieces of 16 slots, which may lie in different blocks:
-// lanes with g < 2 have their values in the first, and lanes with i < 8 their keys.
-#include "matrix.h"
-#include "paged.h"
+// An fp8 cache is widened in registers, exactly. With PRODUCTS in fp8 it is multiplied as it is: queries are
+// rounded to fp8 with a scale for each row, and weights, scaled to fp8's range, are the sum of two numbers of
+// it.
+#include "operands.h"
+#include "xcd.h"
 
 struct KernelArguments {
   const Element* query;  // [tokens, query heads, size]
-  const Element* key_cache;
-  const Element* value_cache;
+  const Stored* key_cache;
+  const Stored* value_cache;
+  const float* key_scale_tensor;  // of an fp8 cache
+  const float* value_scale_tensor;
   const int* block_table;  // [sequences, stride_table]
   const int* seq_lens;
   const int* query_start_loc;
@@ -41,6 +40,9 @@ struct KernelArguments {
   float* partial;             // [sequences, query_tokens, query heads, max_segments, size]
   float* partial_max;         // without size; in base 2
   float* partial_sum;
+  Output to;
+  float key_scale;
+  float value_scale;
   float scale;     // to base 2
   float soft_cap;  // to base 2; 0: none
   int window;      // keys that a query sees, its own among them
@@ -49,104 +51,60 @@ struct KernelArguments {
   int query_tokens;  // of a sequence at most: those with more are left out
   int group;         // query heads of a KV head
   int num_heads;
+  int num_kv_heads;
+  int num_sequences;
+  int xcds;
   int block_size;
   int stride_table;
   int stride_query_token;  // strides in elements
   int stride_query_head;
   int stride_key_block;
   int stride_value_block;
+  int stride_slot;  // of token_major, as the next
+  int stride_head;
 };
 
-constexpr int kSize = HEAD_SIZE;
 constexpr int kWaves = 4;
 constexpr int kWave = 64;
-constexpr int kRows = kMatrix;
-constexpr int kTile = kStep / kWaves;
-constexpr int kChunks = kSize / 32;        // of a key: 8 elements a lane
-constexpr int kOutputs = kSize / kMatrix;  // matrices of the output
-constexpr int kSlots = 16;                 // of a piece: blocks are whole ones
-// Waves that a SIMD must have room for: the keys of the next tile are under way while one is computed.
-constexpr int kWavesPerSimd = kSize <= 128 ? 2 : 1;
+constexpr int kColumns = ROWS / kMatrix;  // matrices side by side, of 16 rows each
+template <typename Combine>
+static inline __device__ float over_groups(float value, Combine combine) {
+  value = combine(value, __shfl_xor(value, 16));
+  return combine(value, __shfl_xor(value, 32));
+}
+static inline __device__ float largest_of_groups(float value) {
+  return over_groups(value, [](float a, float b) { return fmaxf(a, b); });
+}
 
-// A lane's part of a tile.
-struct Keys {
-  Elements8 of[2][kChunks];
-};
-struct Values {
-  Elements8 of[kOutputs];
-};
-
-// Divides by a number that all lanes share, without dividing: exact for dividends below 2^16.
-struct Divisor {
-  uint32_t number;
-  uint32_t reciprocal;
-  __device__ explicit Divisor(uint32_t n) : number(n), reciprocal(0xffffffffu / n + 1) {}
-  __device__ uint32_t divide(uint32_t x) const { return number == 1 ? x : __umulhi(x, reciprocal); }
+// A lane's part of its row: the elements that go with its keys', and what they are to be multiplied with.
+struct Query {
+  Operands of[kChunks][kTogether / 8];
+  float scale;
 };
 
-// The cache as one sequence and KV head find it.
-struct Cache {
-  const Element* keys;
-  const Element* values;
-  Constant<int>* table;
-  int64_t stride_key_block;
-  int64_t stride_value_block;
-  Divisor pieces_per_block;
-  int block_size;
-  int last_piece;
-
-  // Where the 16 slots from key 16 * piece lie: past the end, those of the last piece, which is masked there.
-  struct Place {
-    const Element* keys;
-    const Element* values;
-  };
-  __device__ Place place(int piece) const {
-    const uint32_t inside = min(piece, last_piece);
-    const uint32_t block = pieces_per_block.divide(inside);
-    const int slot = (inside - block * pieces_per_block.number) * kSlots;
-    const int64_t physical = table[block];
-    return {keys + physical * stride_key_block + slot * 8, values + physical * stride_value_block + slot};
-  }
-
-  __device__ Keys load_keys(int tile, int lane) const {
-    const auto [first, second] = pair(tile);
-    const int i = lane % kMatrix;
-    const Element* from = (i < 8 ? first.keys : second.keys) + (i / 4 % 2 * 8 + i % 4) * 8;
-    from += lane / kMatrix * block_size * 8;
-    Keys loaded;
-    for (int chunk = 0; chunk < kChunks; chunk++) {
-      for (int step = 0; step < 2; step++) {
-        loaded.of[step][chunk] = *(const Elements8*)(from + (4 * chunk * block_size + 4 * step) * 8);
-      }
+static inline __device__ Query load_query(const Element* row, int g) {
+  Elements8 elements[kChunks][kTogether / 8];
+  float largest = 0.0f;
+  for (int chunk = 0; chunk < kChunks; chunk++) {
+    for (int half = 0; half < kTogether / 8; half++) {
+      const int first = kTile * chunk + kTogether * g + 8 * half;
+      const Elements8 loaded = *(const Elements8*)(row + min(first, kSize - 8));
+      elements[chunk][half] = first < kSize ? loaded : Elements8{};
+      for (int e = 0; e < 8; e++) largest = fmaxf(largest, fabsf(static_cast<float>(loaded[e])));
     }
-    return loaded;
   }
-
-  __device__ Values load_values(int tile, int lane) const {
-    const auto [first, second] = pair(tile);
-    const int g = lane / kMatrix;
-    const Element* from = (g < 2 ? first.values : second.values) + g % 2 * 8 + lane % kMatrix * block_size;
-    Values loaded;
-    for (int n = 0; n < kOutputs; n++) loaded.of[n] = *(const Elements8*)(from + n * kMatrix * block_size);
-    return loaded;
+  Query query;
+  query.scale = 1.0f;
+  if (kIsFloat8Product) {
+    largest = largest_of_groups(largest);
+    if (largest > 0.0f) query.scale = largest / kLargestFloat8;
   }
-
- private:
-  struct Pair {
-    Place first, second;
-  };
-  __device__ Pair pair(int tile) const { return {place(tile / kSlots), place(tile / kSlots + 1)}; }
-};
-
-// Zeroes the values of keys outside [begin, end), which no row sees: an unused slot may hold NaN, and no
-// weight of 0 takes that away.
-static inline __device__ void clear_values(Values& values, int first_key, int begin, int end) {
-  using Words8 = Vector<uint16_t, 8>;
-  Words8 mask;
-  for (int e = 0; e < 8; e++) mask[e] = first_key + e >= begin && first_key + e < end ? 0xffff : 0;
-  for (int n = 0; n < kOutputs; n++) {
-    values.of[n] = __builtin_bit_cast(Elements8, __builtin_bit_cast(Words8, values.of[n]) & mask);
+  for (int chunk = 0; chunk < kChunks; chunk++) {
+    for (int half = 0; half < kTogether / 8; half++) {
+      round_to(__builtin_convertvector(elements[chunk][half], Floats8) / query.scale, query.of[chunk][half]);
+    }
   }
+  return query;
 }
 
 // The softmax of a lane's row so far. `largest` is the row's, `sum` of the lane's own keys, `output` of all
@@ -157,33 +115,31 @@ struct Softmax {
   Floats4 output[kOutputs] = {};
 
   // Goes over to a larger maximum.
-  __device__ float raise(float to) {
+  __device__ void raise(float to) {
     const float factor = __builtin_amdgcn_exp2f(largest - to);
     largest = to;
     sum *= factor;
     if (__builtin_amdgcn_ballot_w64(factor != 1.0f) != 0) {
       for (int n = 0; n < kOutputs; n++) output[n] *= factor;
     }
-    return factor;
   }
 
-  __device__ void add(const Floats4 (&scores)[2], const Values& values) {
+  // Turns the scores of a tile into weights.
+  __device__ void weigh(const Floats4 (&scores)[kSteps], Operands (&weights)[kPairs][kParts]) {
     float best = largest;
-    for (int step = 0; step < 2; step++) {
+    for (int step = 0; step < kSteps; step++) {
       for (int j = 0; j < 4; j++) best = fmaxf(best, scores[step][j]);
     }
-    best = fmaxf(best, __shfl_xor(best, 16));
-    best = fmaxf(best, __shfl_xor(best, 32));
-    raise(best);
+    raise(largest_of_groups(best));
     const float shift = largest - kWeightExponent;
-    for (int step = 0; step < 2; step++) {
-      Floats4 weights;
-      for (int j = 0; j < 4; j++) weights[j] = __builtin_amdgcn_exp2f(scores[step][j] - shift);
-      sum += (weights[0] + weights[1]) + (weights[2] + weights[3]);
-      const Elements4 rounded = __builtin_convertvector(weights, Elements4);
-      for (int n = 0; n < kOutputs; n++) {
-        output[n] = multiply_add(half_of(values.of[n], step), rounded, output[n]);
-      }
+    Floats4 exact[kSteps];
+    for (int step = 0; step < kSteps; step++) {
+      for (int j = 0; j < 4; j++) exact[step][j] = __builtin_amdgcn_exp2f(scores[step][j] - shift);
+      sum += (exact[step][0] + exact[step][1]) + (exact[step][2] + exact[step][3]);
+    }
+    for (int pair = 0; pair < kPairs; pair++) {
+      const Floats4 first = exact[2 * pair], second = exact[2 * pair + 1];
+      round_parts(__builtin_shufflevector(first, second, 0, 1, 2, 3, 4, 5, 6, 7), weights[pair]);
     }
   }
 };
@@ -210,115 +166,168 @@ static inline __device__ void merge_waves(Softmax& own, int wave, int lane) {
   }
 }
 
+// Calls `take(element, four)` with each four neighbouring elements of a lane's row.
+template <typename Take>
+static inline __device__ void in_order(const Floats4 (&output)[kOutputs], int g, Take take) {
+  if constexpr (kIsTokenMajor) {
+    for (int n = 0; n < kOutputs; n += 4) {
+      for (int j = 0; j < 4; j++) {
+        take(element_of(n, 4 * g + j),
+             Floats4{output[n][j], output[n + 1][j], output[n + 2][j], output[n + 3][j]});
+      }
+    }
+  } else {
+    for (int n = 0; n < kOutputs; n++) take(element_of(n, 4 * g), output[n]);
+  }
+}
+
 extern "C" __global__ __launch_bounds__(kWaves* kWave,
-                                        kWavesPerSimd) void paged_attention(KernelArguments of) {
-  // The workgroup's part: KV head, sequence, rows, segment.
-  const int kv_head = blockIdx.x;
-  const int row_tiles = (of.group * of.query_tokens + kRows - 1) / kRows;
-  const int index = blockIdx.y / row_tiles;
-  const int first_row = blockIdx.y % row_tiles * kRows;
-  const int segment = blockIdx.z;
+                                        WAVES_PER_SIMD) void paged_attention(KernelArguments of) {
+  // The workgroup's part: sequence, segment, KV head, and a tile of rows, whose others read the same keys.
+  const uint32_t row_tiles = (of.group * of.query_tokens + ROWS - 1) / ROWS;
+  const uint32_t groups = of.num_sequences * of.max_segments * of.num_kv_heads;
+  const auto [part, tile_of_rows] = place_by_xcd(blockIdx.x, groups, row_tiles, of.xcds);
+  const int kv_head = part % of.num_kv_heads;
+  const int segment = part / of.num_kv_heads % of.max_segments;
+  const int index = part / of.num_kv_heads / of.max_segments;
+  const int first_row = tile_of_rows * ROWS;
   const Sequence sequence = sequence_at(of.query_start_loc, of.seq_lens, index);
   const int rows = sequence.query_len * of.group;
   if (sequence.query_len > of.query_tokens || first_row >= rows) return;
-  const int begin = first_key(sequence, of.window) + segment * of.segment_tokens;
-  const int end = min(begin + of.segment_tokens, sequence.seq_len);
-  if (begin >= end) return;
+  const int segments = sequence.segments(of.window, of.segment_tokens);
+  if (segment >= segments) return;
+  const int begin = sequence.segment_begin(segment, segments, of.window);
+  const int end = min(sequence.segment_begin(segment + 1, segments, of.window), sequence.seq_len);
 
-  // The lane's row: query token and head. Those beyond the last do its work again, and are not stored.
   const int wave = __builtin_amdgcn_readfirstlane(threadIdx.x / kWave);
   const int lane = threadIdx.x % kWave;
   const int g = lane / kMatrix;
-  const int row = min(first_row + lane % kMatrix, rows - 1);
-  const int token = row / of.group;
-  const int head = kv_head * of.group + row % of.group;
   const int context = sequence.seq_len - sequence.query_len;
-  const int position = context + token;
 
-  const Element* query = of.query +
-                         static_cast<int64_t>(sequence.first_query + token) * of.stride_query_token +
-                         static_cast<int64_t>(head) * of.stride_query_head + 8 * g;
-  Elements8 queries[kChunks];
-  for (int chunk = 0; chunk < kChunks; chunk++) queries[chunk] = *(const Elements8*)(query + 32 * chunk);
-  const float slope = of.alibi_slopes == nullptr ? 0.0f : of.alibi_slopes[head] * kLog2E;
+  // The lane's rows, one a column. Those beyond the last do its work again, and are not stored.
+  int tokens[kColumns], heads[kColumns];
+  float slopes[kColumns];
+  Query queries[kColumns];
+  for (int column = 0; column < kColumns; column++) {
+    const int row = min(first_row + column * kMatrix + lane % kMatrix, rows - 1);
+    tokens[column] = row / of.group;
+    heads[column] = kv_head * of.group + row % of.group;
+    slopes[column] = of.alibi_slopes == nullptr ? 0.0f : of.alibi_slopes[heads[column]] * kLog2E;
+    queries[column] = load_query(
+        of.query + static_cast<int64_t>(sequence.first_query + tokens[column]) * of.stride_query_token +
+            static_cast<int64_t>(heads[column]) * of.stride_query_head,
+        g);
+    queries[column].scale *= of.scale;
+    if (kIsFloat8Cache) queries[column].scale *= chosen_scale(of.key_scale, of.key_scale_tensor);
+  }
 
-  const int64_t in_block = static_cast<int64_t>(kv_head) * kSize * of.block_size;
+  const int64_t in_block =
+      static_cast<int64_t>(kv_head) * (kIsTokenMajor ? of.stride_head : kSize * of.block_size);
   const Cache cache{of.key_cache + in_block,
                     of.value_cache + in_block,
                     constant(of.block_table) + static_cast<int64_t>(index) * of.stride_table,
                     of.stride_key_block,
                     of.stride_value_block,
+                    of.stride_slot,
                     Divisor(of.block_size / kSlots),
                     of.block_size,
-                    (sequence.seq_len - 1) / kSlots};
+                    (end - 1) / kSlots};
 
-  // Keys that every row of the tile sees, so that nothing is to be masked.
-  const int last_token = min((first_row + kRows - 1) / of.group, sequence.query_len - 1);
-  const int seen_by_all_to = context + first_row / of.group + 1;
+  // Keys that every row of the workgroup sees, so that nothing is to be masked.
+  const int last_token = min((first_row + ROWS - 1) / of.group, sequence.query_len - 1);
+  const int seen_by_all_to = min(context + first_row / of.group + 1, end);
   const int seen_by_all_from = context + last_token - of.window + 1;
   // The first key that any of them sees.
-  const int seen_from = seen_by_all_to - of.window;
+  const int seen_from = context + first_row / of.group - of.window + 1;
 
-  Softmax softmax;
+  Softmax softmax[kColumns];
   int tile = begin + wave * kTile;
   Keys keys = {};
   if (tile < end) keys = cache.load_keys(tile, lane);
-  for (; tile < end; tile += kStep) {
+  for (; tile < end; tile += kWaves * kTile) {
     Values values = cache.load_values(tile, lane);
     Keys next = keys;
-    if (tile + kStep < end) next = cache.load_keys(tile + kStep, lane);
+    if (tile + kWaves * kTile < end) next = cache.load_keys(tile + kWaves * kTile, lane);
 
-    Floats4 scores[2];
-    for (int step = 0; step < 2; step++) {
-      scores[step] = Floats4{};
+    Floats4 scores[kColumns][kSteps] = {};
+    for (int step = 0; step < kSteps; step++) {
       for (int chunk = 0; chunk < kChunks; chunk++) {
-        for (int half = 0; half < 2; half++) {
-          scores[step] =
-              multiply_add(half_of(keys.of[step][chunk], half), half_of(queries[chunk], half), scores[step]);
-        }
-      }
-      scores[step] *= of.scale;
-    }
-    if (of.soft_cap != 0.0f) {  // cap * tanh(score / cap)
-      const float factor = 2.0f * kLog2E / of.soft_cap;
-      for (int step = 0; step < 2; step++) {
-        for (int j = 0; j < 4; j++) {
-          const float exponential = __builtin_amdgcn_exp2f(scores[step][j] * factor);
-          scores[step][j] = of.soft_cap * (1.0f - 2.0f * __builtin_amdgcn_rcpf(1.0f + exponential));
+        for (int half = 0; half < kTogether / 8; half++) {
+          const Operands eight = operands(keys.of[step][chunk], half);
+          for (int column = 0; column < kColumns; column++) {
+            scores[column][step] = multiply_add(eight, queries[column].of[chunk][half], scores[column][step]);
+          }
         }
       }
     }
-    const int lane_key = tile + 8 * g;
-    if (of.alibi_slopes != nullptr) {
-      for (int step = 0; step < 2; step++) {
-        for (int j = 0; j < 4; j++) scores[step][j] += slope * (lane_key + 4 * step + j - position);
-      }
-    }
-    if (tile + kTile > seen_by_all_to || tile < seen_by_all_from) {
-      for (int step = 0; step < 2; step++) {
-        for (int j = 0; j < 4; j++) {
-          const int key = lane_key + 4 * step + j;
-          if (key > position || position - key >= of.window) scores[step][j] = -__builtin_inff();
+
+    const bool is_edge = tile + kTile > seen_by_all_to || tile < seen_by_all_from;
+    const int lane_key = tile + kTogether * g;
+    if (is_edge) clear_values(values, lane_key, seen_from, end);
+    Operands weights[kColumns][kPairs][kParts];
+    for (int column = 0; column < kColumns; column++) {
+      const int position = context + tokens[column];
+      for (int step = 0; step < kSteps; step++) {
+        Floats4& four = scores[column][step];
+        four *= queries[column].scale;
+        if (of.soft_cap != 0.0f) {  // cap * tanh(score / cap)
+          const float factor = 2.0f * kLog2E / of.soft_cap;
+          for (int j = 0; j < 4; j++) {
+            const float exponential = __builtin_amdgcn_exp2f(four[j] * factor);
+            four[j] = of.soft_cap * (1.0f - 2.0f * __builtin_amdgcn_rcpf(1.0f + exponential));
+          }
+        }
+        if (of.alibi_slopes != nullptr) {
+          for (int j = 0; j < 4; j++) four[j] += slopes[column] * (lane_key + 4 * step + j - position);
+        }
+        if (is_edge) {
+          for (int j = 0; j < 4; j++) {
+            const int key = lane_key + 4 * step + j;
+            if (key > position || key >= end || position - key >= of.window) four[j] = -__builtin_inff();
+          }
         }
       }
-      clear_values(values, lane_key, seen_from, sequence.seq_len);
+      softmax[column].weigh(scores[column], weights[column]);
     }
-    softmax.add(scores, values);
+
+    for (int n = 0; n < kOutputs; n++) {
+      for (int pair = 0; pair < kPairs; pair++) {
+        const Operands eight = operands(values.of[n], pair);
+        for (int column = 0; column < kColumns; column++) {
+          for (const Operands& part : weights[column][pair]) {
+            softmax[column].output[n] = multiply_add(eight, part, softmax[column].output[n]);
+          }
+        }
+      }
+    }
     keys = next;
   }
 
-  merge_waves(softmax, wave, lane);
-  if (wave > 0 || first_row + lane % kMatrix >= rows) return;
-  softmax.sum += __shfl_xor(softmax.sum, 16);
-  softmax.sum += __shfl_xor(softmax.sum, 32);
-  const int64_t at =
-      (static_cast<int64_t>(index * of.query_tokens + token) * of.num_heads + head) * of.max_segments +
-      segment;
-  for (int n = 0; n < kOutputs; n++) {
-    *(Floats4*)(of.partial + at * kSize + n * kMatrix + 4 * g) = softmax.output[n];
-  }
-  if (g == 0) {
-    of.partial_max[at] = softmax.largest;
-    of.partial_sum[at] = softmax.sum;
+  for (int column = 0; column < kColumns; column++) merge_waves(softmax[column], wave, lane);
+  if (wave > 0) return;
+  const float unit = __builtin_amdgcn_exp2f(-kWeightExponent);
+  const float value_unit = kIsFloat8Cache ? unit * chosen_scale(of.value_scale, of.value_scale_tensor) : unit;
+  for (int column = 0; column < kColumns; column++) {
+    const float largest = softmax[column].largest;
+    const float sum = over_groups(softmax[column].sum, [](float a, float b) { return a + b; }) * unit;
+    if (first_row + column * kMatrix + lane % kMatrix >= rows) continue;
+    if (segments == 1) {
+      const Row row{sequence.first_query + tokens[column], heads[column], of.num_heads};
+      const float factor = row.finish(of.to, largest, sum, g == 0) * value_unit;
+      in_order(softmax[column].output, g,
+               [&](int element, Floats4 four) { row.store(of.to, element, four * factor); });
+      continue;
+    }
+    const int64_t at =
+        (static_cast<int64_t>(index * of.query_tokens + tokens[column]) * of.num_heads + heads[column]) *
+            of.max_segments +
+        segment;
+    in_order(softmax[column].output, g, [&](int element, Floats4 four) {
+      *(Floats4*)(of.partial + at * kSize + element) = four * value_unit;
+    });
+    if (g == 0) {
+      of.partial_max[at] = largest;
+      of.partial_sum[at] = sum;
+    }
   }
 }

@@ -1,34 +1,40 @@
-// paged_attention_reduce: merges the partial results of paged_attention. One wave for each query token and
-// head: its lanes find the largest maximum and the sum of all segments together, and then each adds up
-// elements of its own.
-#include "matrix.h"
+// paged_attention_reduce: merges the partial results of paged_attention, where a sequence has more than one
+// segment.
+//
+// One wave for each query token, head and slice of 32 elements. Its lanes find the largest maximum and the
+// sum of all segments together; then lane 8 s + e adds up elements 4 e ... 4 e + 3 of every eighth segment,
+// from s on:
+//
+//     a load of the wave     segment 0: 128 bytes | segment 1: 128 bytes | ... | segment 7
+//     lanes                  0 ... 7              | 8 ... 15             | ... | 56 ... 63
 #include "paged.h"
 
 struct KernelArguments {
-  Element* output;       // [tokens, query heads, size]
-  float* lse;            // [tokens, query heads], or null
-  const Element* sinks;  // [query heads], or null
   const float* partial;  // [sequences, query_tokens, query heads, max_segments, size]
   const float* partial_max;
   const float* partial_sum;
   const int* seq_lens;
   const int* query_start_loc;
+  Output to;
   int window;
   int segment_tokens;
   int max_segments;
   int query_tokens;
   int num_heads;
-  int stride_output_token;  // strides in elements
-  int stride_output_head;
 };
 
 constexpr int kSize = HEAD_SIZE;
 constexpr int kWave = 64;
-constexpr int kElements = (kSize + kWave - 1) / kWave;  // of a lane
+constexpr int kSlice = 32;                   // elements of a wave
+constexpr int kLanes = kSlice / 4;           // side by side in a segment
+constexpr int kSideBySide = kWave / kLanes;  // segments
+constexpr int kLoads = 8;                    // under way at once
 
-template <typename Combine>
-static inline __device__ float over_lanes(float value, Combine combine) {
-  for (int distance = 1; distance < kWave; distance *= 2) value = combine(value, __shfl_xor(value, distance));
+template <typename T, typename Combine>
+static inline __device__ T over_lanes(T value, int from, Combine combine) {
+  for (int distance = from; distance < kWave; distance *= 2) {
+    value = combine(value, __shfl_xor(value, distance));
+  }
   return value;
 }
 
@@ -39,42 +45,30 @@ extern "C" __global__ __launch_bounds__(kWave) void paged_attention_reduce(Kerne
   const int lane = threadIdx.x;
   const Sequence sequence = sequence_at(of.query_start_loc, of.seq_lens, index);
   if (sequence.query_len > of.query_tokens || token >= sequence.query_len) return;
-  const int keys = sequence.seq_len - first_key(sequence, of.window);
-  const int segments = (keys + of.segment_tokens - 1) / of.segment_tokens;
+  const int segments = sequence.segments(of.window, of.segment_tokens);
+  if (segments == 1) return;
   const int64_t first = (static_cast<int64_t>(blockIdx.x) * of.num_heads + head) * of.max_segments;
+  const float* maxima = of.partial_max + first;
+  const float* sums = of.partial_sum + first;
 
-  const float sink = of.sinks == nullptr ? kLowest : static_cast<float>(of.sinks[head]) * kLog2E;
-  float largest = sink;
-  for (int s = lane; s < segments; s += kWave) largest = fmaxf(largest, of.partial_max[first + s]);
-  largest = over_lanes(largest, [](float a, float b) { return fmaxf(a, b); });
+  float largest = kLowest;
+  for (int s = lane; s < segments; s += kWave) largest = fmaxf(largest, maxima[s]);
+  largest = over_lanes(largest, 1, [](float a, float b) { return fmaxf(a, b); });
   float sum = 0.0f;
-  for (int s = lane; s < segments; s += kWave) {
-    sum += of.partial_sum[first + s] * __builtin_amdgcn_exp2f(of.partial_max[first + s] - largest);
-  }
-  sum = over_lanes(sum, [](float a, float b) { return a + b; });
-  if (of.sinks != nullptr) sum += __builtin_amdgcn_exp2f(sink - largest + kWeightExponent);
+  for (int s = lane; s < segments; s += kWave) sum += sums[s] * __builtin_amdgcn_exp2f(maxima[s] - largest);
+  sum = over_lanes(sum, 1, [](float a, float b) { return a + b; });
 
-  float output[kElements] = {};
-#pragma unroll 4
-  for (int s = 0; s < segments; s++) {
-    const float factor = __builtin_amdgcn_exp2f(constant(of.partial_max)[first + s] - largest);
-    for (int i = 0; i < kElements; i++) {
-      const int element = lane + i * kWave;
-      if (kSize % kWave == 0 || element < kSize)
-        output[i] += factor * of.partial[(first + s) * kSize + element];
-    }
+  const int element = blockIdx.z * kSlice + lane % kLanes * 4;
+  Floats4 output = {};
+#pragma unroll kLoads
+  for (int s = lane / kLanes; s < segments; s += kSideBySide) {
+    const Floats4 four = *(const Floats4*)(of.partial + (first + s) * kSize + element);
+    output += four * __builtin_amdgcn_exp2f(maxima[s] - largest);
   }
-
-  // A row that sees no key has the sum 0: its output is 0, and its LSE the logarithm of 0.
-  const float scale = sum == 0.0f ? 0.0f : 1.0f / sum;
-  const int64_t row = sequence.first_query + token;
-  Element* to = of.output + row * of.stride_output_token + static_cast<int64_t>(head) * of.stride_output_head;
-  for (int i = 0; i < kElements; i++) {
-    const int element = lane + i * kWave;
-    if (kSize % kWave == 0 || element < kSize) to[element] = static_cast<Element>(output[i] * scale);
+  for (int j = 0; j < 4; j++) {
+    output[j] = over_lanes(output[j], kLanes, [](float a, float b) { return a + b; });
   }
-  if (of.lse != nullptr && lane == 0) {
-    const float in_base_2 = largest - kWeightExponent + __builtin_amdgcn_logf(sum);
-    of.lse[row * of.num_heads + head] = sum == 0.0f ? -__builtin_inff() : in_base_2 / kLog2E;
-  }
+  const Row row{sequence.first_query + token, head, of.num_heads};
+  const float factor = row.finish(of.to, largest, sum, lane == 0 && blockIdx.z == 0);
+  if (lane < kLanes) row.store(of.to, element, output * factor);
 }

@@ -13,10 +13,12 @@ TYPES = {"float": "float32", "int": "int32"}
 
 DTYPES = ("bfloat16", "float16")
 DECODE_HEAD_SIZES = (64, 96, 128, 192, 256)
+AITER_HEAD_SIZES = (64, 128, 256)
+SMOKE_HEAD_SIZES = (96, 128)
 
 
-def instance(operation, source, defines, workgroup_size, serves, grid, tile=None, suffix=""):
-    description = {"source": f"kernels/hip/{source}.hip", "symbol": operation, "workgroupSize": workgroup_size,
+def instance(operation, source, defines, workgroup_size, serves, grid, tile=None, suffix="", symbol=None):
+    description = {"source": f"kernels/hip/{source}.hip", "symbol": symbol or operation, "workgroupSize": workgroup_size,
                    "flags": [*FLAGS, *(f"-D{name}={value}" for name, value in defines.items())], "types": TYPES}
     return Instance(f"{NAME}.{operation}{suffix}", operation, description, serves, grid, tile or {})
 
@@ -50,28 +52,42 @@ def cache_kernels(target, dtypes):
     return [cache_kernel(*kernel, *kind) for kernel in kernels for kind in stored]
 
 
+# The layouts of paged_cache.h, and the caches that lie so.
+LAYOUTS = {"split": ["split"], "shuffled": ["shuffled"], "token_major": list(STRIDED)}
+
 # Decided at run time: one that is off costs a branch of the whole wave.
 RUNTIME = dict.fromkeys(FEATURES, "runtime")
 
 
-def decode(operation, dtype, head_size, workgroup_size, serves, grid, tile):
-    serves = {"dtypes": [dtype], "headSizes": {"oneOf": [head_size]}, **serves}
-    return instance(operation, operation, {"DTYPE": dtype, "HEAD_SIZE": head_size}, workgroup_size, serves, grid, tile,
-                    f".{dtype}.d{head_size}")
+def decode(operation, kind, defines, workgroup_size, serves, grid, tile):
+    dtype, size = defines["DTYPE"], defines["HEAD_SIZE"]
+    serves = {"dtypes": [dtype], "headSizes": {"oneOf": [size]}, **serves}
+    source = operation.removesuffix("_fp8")
+    return instance(operation, source, defines, workgroup_size, serves, grid, tile, f".{kind}.d{size}", source)
 
 
-def paged_attention(dtype, head_size):
-    # A sink joins when segments merge.
-    serves = {"features": {**RUNTIME, "sinks": "irrelevant"}, "kvCacheDtypes": ["auto"], "blockSizes": {"multipleOf": 16},
-              "layouts": ["split"], "attentionTypes": ["decoder"]}
-    return decode("paged_attention", dtype, head_size, 256, serves,
-                  "(numKvHeads, numSequences * ceil(queryTokens * group / rows), maxSegments)",
-                  {"rows": 16, "keys": 128})
+def waves_per_simd(head_size, layout, cache, rows):
+    """The waves for which a SIMD's registers must have room: two, so that one computes while another waits, where that can be.
+    Bytes that are transposed take as many registers again."""
+    registers = head_size * rows // 16 * (2 if layout == "token_major" and cache == "fp8" else 1)
+    return 2 if registers <= 128 else 1
+
+
+def paged_attention(dtype, head_size, layout, cache, rows, products="elements"):
+    serves = {"features": RUNTIME, "kvCacheDtypes": [cache], "blockSizes": {"multipleOf": 16},
+              "layouts": LAYOUTS[layout], "attentionTypes": ["decoder"]}
+    defines = {"DTYPE": dtype, "HEAD_SIZE": head_size, "LAYOUT": layout, "CACHE": cache, "PRODUCTS": products, "ROWS": rows,
+               "WAVES_PER_SIMD": waves_per_simd(head_size, layout, cache, rows)}
+    operation = "paged_attention" if products == "elements" else "paged_attention_fp8"
+    return decode(operation, f"{dtype}.{cache}.{layout}.r{rows}", defines, 256, serves,
+                  "(numSequences * maxSegments * numKvHeads * ceil(queryTokens * group / rows))",
+                  {"rows": rows, "keys": 64 if cache == "fp8" else 32})
 
 
 def paged_attention_reduce(dtype, head_size):
     features = {**RUNTIME, "alibi": "irrelevant", "logitsSoftCap": "irrelevant"}
-    return decode("paged_attention_reduce", dtype, head_size, 64, {"features": features}, "(numSequences * queryTokens, numHeads)", {})
+    return decode("paged_attention_reduce", dtype, {"DTYPE": dtype, "HEAD_SIZE": head_size}, 64, {"features": features},
+                  "(numSequences * queryTokens, numHeads, headSize / slice)", {"slice": 32})
 
 
 def merge_attention_states(dtype):
@@ -80,13 +96,34 @@ def merge_attention_states(dtype):
                     suffix=f".{dtype}")
 
 
+def decode_instances(target, chosen, dtypes):
+    """The instances of paged decode.
+
+    ROCM_ATTN's layout, split, in every head size that models have; the others, for backends of AITER, in those that AITER
+    has. Tiles of 32 rows read the keys and values of a sequence once for 4 new tokens of 8 heads, where 16 rows take two
+    workgroups; for heads of more than 128 elements their operands do not fit into the registers. Products in fp8 are a
+    variable of ROCM_ATTN, so for split alone.
+    """
+    kept = SMOKE_HEAD_SIZES if chosen == "smoke" else DECODE_HEAD_SIZES
+    found = []
+    for dtype in dtypes:
+        found += [paged_attention_reduce(dtype, size) for size in kept]
+        for layout, sizes in {"split": DECODE_HEAD_SIZES, "shuffled": AITER_HEAD_SIZES, "token_major": AITER_HEAD_SIZES}.items():
+            for size in [size for size in sizes if size in kept]:
+                for cache in ("auto", "fp8") if TARGETS[target]["fp8"] else ("auto",):
+                    tiles = (16, 32) if size <= 128 else (16,)
+                    found += [paged_attention(dtype, size, layout, cache, rows) for rows in tiles]
+                    if cache == "fp8" and layout == "split":
+                        found += [paged_attention(dtype, size, layout, cache, rows, "fp8") for rows in tiles]
+    return found
+
+
 def instances(target, chosen):
     """The instances of a set: "smoke" proves that a target works, "all" is everything; the demo launches none of these."""
     if chosen not in ("smoke", "all"):
         return []
-    dtypes, sizes = (("bfloat16",), (96, 128)) if chosen == "smoke" else (DTYPES, DECODE_HEAD_SIZES)
-    kinds = [(dtype, size) for size in sizes for dtype in dtypes]
-    return [*(make(*kind) for kind in kinds for make in (paged_attention, paged_attention_reduce)),
+    dtypes = ("bfloat16",) if chosen == "smoke" else DTYPES
+    return [*decode_instances(target, chosen, dtypes),
             *cache_kernels(target, dtypes),
             *map(merge_attention_states, dtypes)]
 

@@ -1,12 +1,13 @@
-// reshape_and_cache: writes each new token's key and value into the paged cache of layout "split" or "shuffled".
+// reshape_and_cache: writes each new token's key and value into the paged cache of layout "split" or
+// "shuffled".
 //
 //     keys    [blocks, heads, size / x, slots, x]        x elements, 16 bytes, of a head, slot after slot
 //     values  [blocks, heads, slots / group, size, group]  an element of a head, slot after slot of a group
 //
 // A group of values is a block in "split", x slots in "shuffled".
 //
-// Neighbouring lanes hold the same piece of 16 tokens. Where these have consecutive slots, as a prompt's do, a
-// piece of their keys is written in a run, and so is each element of their values: with blocks of 16 tokens
+// Neighbouring lanes hold the same piece of 16 tokens. Where these have consecutive slots, as a prompt's do,
+// a piece of their keys is written in a run, and so is each element of their values: with blocks of 16 tokens
 // what a wave writes is one block's.
 #include "cache.h"
 
@@ -15,7 +16,7 @@ struct KernelArguments {
   const Element* value;  // [tokens, heads, size]
   Stored* key_cache;
   Stored* value_cache;
-  const int64_t* slot_mapping;  // [tokens]; one that the cache does not have: the token is not written
+  const int64_t* slot_mapping;    // [tokens]; one that the cache does not have: the token is not written
   const float* key_scale_tensor;  // [1], or null: then the number holds
   const float* value_scale_tensor;
   float key_scale;
@@ -51,7 +52,8 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void reshape_and_cache(Kerne
       piece_at<StoredPiece>(to + place) = stored(piece_at<const Elements8>(from + element), scale);
     }
   } else {
-    const Element* from = of.value + token * int64_t{of.stride_value_token} + head * int64_t{of.stride_value_head};
+    const Element* from =
+        of.value + token * int64_t{of.stride_value_token} + head * int64_t{of.stride_value_head};
     Stored* to = of.value_cache + slot.block * int64_t{of.stride_value_block} +
                  value_offset(head, slot.in_block, of.head_size, of.block_size, of.value_group);
     const float scale = scale_of(of.value_scale, of.value_scale_tensor);

@@ -34,8 +34,8 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void reshape_and_cache_flash
   const Slot slot = slot_of(of.slot_mapping, token, of.num_tokens, of.block_size, of.num_blocks);
   if (!slot.is_there) return;
   const int64_t head = blockIdx.y;
-  const int64_t place = slot.block * int64_t{of.stride_block} + slot.in_block * int64_t{of.stride_slot} +
-                        head * of.stride_head;
+  const int64_t place =
+      slot.block * int64_t{of.stride_block} + slot.in_block * int64_t{of.stride_slot} + head * of.stride_head;
 
   const bool is_key = threadIdx.x < kWave;
   const int64_t stride_token = is_key ? of.stride_key_token : of.stride_value_token;

@@ -12,6 +12,9 @@ import type { AttentionBackend, BackendContext, RunContext } from "./backend.js"
 /** New tokens of a sequence that still make a decode: one, or what speculation proposes. */
 const MAX_DECODE_TOKENS = 8;
 
+/** Selection chooses one of them at most: products in fp8 where a variable asks for them. */
+const DECODES = ["hip:paged_attention_fp8", "hip:paged_attention"] as const;
+
 interface Plan {
   readonly tokens: number;
   readonly decode: PagedStep | null;
@@ -39,10 +42,11 @@ export class RocmAttention implements AttentionBackend<AttentionCall, Plan, Deri
     this.#config = config;
     this.#write = new CacheWrite(write, config);
     this.#whole = new UnifiedAttention(kernels.load("triton:unified_attention_2d"), config);
-    if (kernels.has("hip:paged_attention")) {
-      const [attend] = kernels.load("hip:paged_attention");
+    const decode = DECODES.find((launch) => kernels.has(launch));
+    if (decode !== undefined) {
+      const attends = kernels.load(decode);
       const [reduce] = kernels.load("hip:paged_attention_reduce");
-      this.#decode = new PagedDecode(attend, reduce, config, device.info.computeUnits);
+      this.#decode = new PagedDecode(attends, reduce, config, device.info);
     }
   }
 

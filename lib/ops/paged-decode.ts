@@ -1,12 +1,16 @@
 import type { Batch } from "../batch/batch.js";
 import type { BatchLimits, StepShape, StepView } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
+import type { DeviceInfo } from "../device/context.js";
 import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { bindArguments } from "./arguments.js";
 import type { AttentionCall } from "./call.js";
 import { bindPartials, partialBytes } from "./partials.js";
 import { mostSegments, planSplit, type Split } from "./split.js";
+
+/** Keys that lie in one block; segments begin with one such piece. */
+const PIECE_KEYS = 16;
 
 /** The part of a step that paged decode does. */
 export interface PagedStep extends Split {
@@ -34,16 +38,27 @@ export function shortQueries(
 
 /**
  * paged_attention and paged_attention_reduce: sequences with one or a few query tokens, split over their keys, with fp32
- * partial results in the workspace. A split of one segment takes the same way.
+ * partial results in the workspace. A sequence of one segment needs neither: its result goes straight to the output.
  */
 export class PagedDecode {
-  readonly #attend;
+  /** By rows of the tile. */
+  readonly #attends;
   readonly #reduce;
   readonly #config: ResolvedConfig;
   readonly #computeUnits: number;
 
-  constructor(attend: LaunchPlan, reduce: LaunchPlan, config: ResolvedConfig, computeUnits: number) {
-    this.#attend = bind(attend, config);
+  /** `attends`: the same kernel in tiles of different rows. */
+  constructor(
+    attends: readonly LaunchPlan[],
+    reduce: LaunchPlan,
+    config: ResolvedConfig,
+    { computeUnits, xcds }: Pick<DeviceInfo, "computeUnits" | "xcds">,
+  ) {
+    this.#attends = attends.map((plan) => {
+      const setSequences = plan.set({ xcds }).setter("num_sequences");
+      return { ...bind(plan, config), setSequences, rows: plan.row.tile.rows! };
+    });
+    this.#attends.sort((one, other) => one.rows - other.rows);
     this.#reduce = bind(reduce, config);
     this.#config = config;
     this.#computeUnits = computeUnits;
@@ -80,27 +95,43 @@ export class PagedDecode {
     stream: Stream,
   ): void {
     const { sequences, queryTokens, maxSegments } = step;
-    const { numHeads, numKvHeads } = this.#config;
-    for (const { bind, partials, setQueryTokens } of [this.#attend, this.#reduce]) {
+    const { numHeads, numKvHeads, headSize } = this.#config;
+    const set = ({ bind, partials, setQueryTokens }: Bound) => {
       bind(call, batch, alibiSlopes);
       setQueryTokens(queryTokens);
       partials(workspace, sequences * queryTokens * numHeads, step);
-    }
-    this.#attend.plan.launch(stream, numKvHeads, sequences * this.#tiles(queryTokens), maxSegments);
-    this.#reduce.plan.launch(stream, sequences * queryTokens, numHeads);
+    };
+    const attend = this.#attend(queryTokens);
+    set(attend);
+    attend.setSequences(sequences);
+    attend.plan.launch(stream, sequences * maxSegments * numKvHeads * this.#tiles(queryTokens));
+    if (maxSegments === 1) return;
+    const { plan } = this.#reduce;
+    set(this.#reduce);
+    plan.launch(stream, sequences * queryTokens, numHeads, headSize / plan.row.tile.slice!);
   }
 
-  /** Keys that a sequence's queries can look at: the window of the first begins anywhere in what a workgroup takes at a time. */
+  /** Keys that a sequence's queries can look at: the window of the first begins anywhere in a piece. */
   #mostKeys(queryTokens: number): number {
     const { slidingWindow } = this.#config;
     if (slidingWindow === null) return Number.POSITIVE_INFINITY;
-    return slidingWindow + queryTokens - 1 + this.#attend.plan.row.tile.keys! - 1;
+    return slidingWindow + queryTokens - 1 + PIECE_KEYS - 1;
   }
 
-  /** Tiles of rows (query tokens x heads of a KV head) of a sequence. */
+  /** Rows (query tokens x heads of a KV head) of a sequence. */
+  #rows(queryTokens: number): number {
+    return (queryTokens * this.#config.numHeads) / this.#config.numKvHeads;
+  }
+
+  /** The kernel in the smallest tile that holds a sequence's rows, else in the largest. */
+  #attend(queryTokens: number) {
+    const needed = this.#rows(queryTokens);
+    return this.#attends.find(({ rows }) => rows >= needed) ?? this.#attends.at(-1)!;
+  }
+
+  /** Tiles of rows of a sequence. */
   #tiles(queryTokens: number): number {
-    const { numHeads, numKvHeads } = this.#config;
-    return Math.ceil((queryTokens * numHeads) / numKvHeads / this.#attend.plan.row.tile.rows!);
+    return Math.ceil(this.#rows(queryTokens) / this.#attend(queryTokens).rows);
   }
 
   /** The entries of `planSplit` that do not change from step to step. */
@@ -110,11 +141,13 @@ export class PagedDecode {
       numKvHeads,
       tilesPerSequence: this.#tiles(queryTokens),
       computeUnits: this.#computeUnits,
-      tileKeys: this.#attend.plan.row.tile.keys!,
+      tileKeys: 1, // segments are even, to a piece
       batchInvariant,
     };
   }
 }
+
+type Bound = ReturnType<typeof bind>;
 
 function bind(plan: LaunchPlan, config: ResolvedConfig) {
   const bound = {

@@ -13,16 +13,20 @@ export function longestDecode(shape: StepShape, step: StepView | null): number {
 
 /** How the keys of decode sequences are divided into segments that different workgroups attend to. */
 export interface Split {
-  /** Keys of a segment. */
+  /** Keys of a segment at most. */
   readonly segmentTokens: number;
   /** Segments of the longest sequence. */
   readonly maxSegments: number;
 }
 
-/** Workgroups that a compute unit should find. */
+/** Workgroups that a compute unit should find at most. */
 const PROGRAMS_PER_COMPUTE_UNIT = 4;
-/** A shorter segment costs more in merging than it gains. */
-const MIN_SEGMENT_TOKENS = 128;
+/** Keys that a compute unit reads in the time that one more segment takes: its start, and writing and reading what it found. */
+const SEGMENT_COST = 32;
+/** Keys that a compute unit reads in the time that it takes to launch a kernel that merges segments. */
+const MERGE_COST = 96;
+/** Fewer keys are not worth a workgroup: its waves take as many at a time. */
+const MIN_SEGMENT_TOKENS = 96;
 /** Of batch-invariant splits: a fixed length, so that a sequence's segments depend on itself alone. */
 const INVARIANT_SEGMENT_TOKENS = 256;
 
@@ -34,28 +38,35 @@ export interface SplitInput {
   /** Keys of the longest decode sequence. */
   readonly maxLen: number;
   readonly computeUnits: number;
-  /** Keys of a kernel's tile: segments are multiples of it. */
+  /** Keys that segments are multiples of; 1 where a kernel divides a sequence evenly. */
   readonly tileKeys: number;
   readonly batchInvariant: boolean;
 }
 
 /**
- * Splits just so far that every compute unit has work, but never into segments shorter than 128 keys. With `batchInvariant`
- * segments have a fixed length instead.
+ * Splits so that the busiest compute unit is done first, by a model that counts the keys it reads: whole workgroups for 1 to
+ * 4 of them a compute unit are compared, and none for no merge. With `batchInvariant` segments have a fixed length instead.
  */
 export function planSplit(input: SplitInput): Split {
   const { numSequences, numKvHeads, tilesPerSequence, maxLen, computeUnits, tileKeys } = input;
-  if (input.batchInvariant) {
-    return {
-      segmentTokens: INVARIANT_SEGMENT_TOKENS,
-      maxSegments: Math.max(1, Math.ceil(maxLen / INVARIANT_SEGMENT_TOKENS)),
-    };
-  }
+  const inSegments = (segmentTokens: number): Split => ({
+    segmentTokens,
+    maxSegments: Math.max(1, Math.ceil(maxLen / segmentTokens)),
+  });
+  if (input.batchInvariant) return inSegments(INVARIANT_SEGMENT_TOKENS);
   const programs = numSequences * numKvHeads * tilesPerSequence;
-  const wanted = Math.floor((PROGRAMS_PER_COMPUTE_UNIT * computeUnits) / programs);
-  const segments = Math.max(1, Math.min(wanted, Math.floor(maxLen / MIN_SEGMENT_TOKENS)));
-  const segmentTokens = Math.max(tileKeys, Math.ceil(maxLen / segments / tileKeys) * tileKeys);
-  return { segmentTokens, maxSegments: Math.max(1, Math.ceil(maxLen / segmentTokens)) };
+  const cost = ({ segmentTokens, maxSegments }: Split) => {
+    const busiest = Math.ceil((programs * maxSegments) / computeUnits) * (segmentTokens + SEGMENT_COST);
+    return maxSegments === 1 ? busiest : busiest + MERGE_COST;
+  };
+  let best = inSegments(Math.max(1, Math.ceil(maxLen / tileKeys)) * tileKeys);
+  for (let perUnit = 1; perUnit <= PROGRAMS_PER_COMPUTE_UNIT; perUnit++) {
+    const segments = Math.floor((perUnit * computeUnits) / programs);
+    const tokens = Math.max(MIN_SEGMENT_TOKENS, Math.ceil(maxLen / segments));
+    const split = inSegments(Math.ceil(tokens / tileKeys) * tileKeys);
+    if (segments > 1 && cost(split) < cost(best)) best = split;
+  }
+  return best;
 }
 
 /** The most segments, over all sequences of a batch, that `planSplit` makes: the workspace must hold them. */

@@ -35,7 +35,7 @@ export const BACKENDS: readonly BackendUnderTest[] = [
 /** Those whose rows have the same bits alone and in a batch, on request. */
 export const BATCH_INVARIANT = BACKENDS.filter(({ backend }) => capabilitiesOf(backend)!.batchInvariant);
 
-/** ROCM_ATTN has no kernels for fp8 caches yet. */
+/** ROCM_ATTN has no prefill over fp8 caches yet. */
 export const WITH_FP8_CACHE = BACKENDS.filter(({ backend }) => backend !== "ROCM_ATTN");
 
 /** Whether a backend computes the log-sum-exp of rows. */

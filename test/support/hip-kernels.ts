@@ -1,5 +1,6 @@
 import type { ResolvedConfig } from "../../lib/config.js";
 import { Device, EMULATED_ARCHS } from "../../lib/device/device.js";
+import type { DType } from "../../lib/dtype.js";
 import { LaunchPlan } from "../../lib/kernels/launch-plan.js";
 import { installedKernels, type LocatedRow, loadKernel } from "../../lib/kernels/store.js";
 import { makeLayout } from "../../lib/kv-cache/layouts.js";
@@ -25,9 +26,16 @@ export const noHipKernels =
 
 /** A plan of one of our kernels. */
 export function hipPlan(device: Device, id: string): LaunchPlan {
-  const row = hipRows(device.info.arch).find((row) => row.id === id);
-  if (row === undefined) throw new Error(`no kernel ${id} for ${device.info.arch}`);
-  return new LaunchPlan(loadKernel(device, row), row);
+  const [plan] = hipPlans(device, (row) => row.id === id);
+  if (plan === undefined) throw new Error(`no kernel ${id} for ${device.info.arch}`);
+  return plan;
+}
+
+/** Plans of those of our kernels that a test is about. */
+export function hipPlans(device: Device, isMeant: (row: LocatedRow) => boolean): LaunchPlan[] {
+  return hipRows(device.info.arch)
+    .filter(isMeant)
+    .map((row) => new LaunchPlan(loadKernel(device, row), row));
 }
 
 /** A configuration as operations take it, of an attention that no backend stands behind. */
@@ -38,14 +46,15 @@ export function operationConfig(
 ): ResolvedConfig {
   const scale = shape.headSize ** -0.5;
   const features = { logitsSoftCap: null, slidingWindow: null, alibiSlopes: null, sinks: false };
-  return { ...shape, dtype, scale, ...features, batchInvariant: false, ...changes } as ResolvedConfig;
+  const rest = { scale, attentionType: "decoder", batchInvariant: false } as const;
+  return { ...shape, dtype, ...rest, ...features, ...changes } as ResolvedConfig;
 }
 
 /** A layout of such a configuration. */
 export function operationLayout(
   name: Parameters<typeof makeLayout>[0],
   { numKvHeads, headSize, blockSize }: AttentionShape,
-  dtype: "bfloat16" | "float16",
+  dtype: DType,
 ) {
   return makeLayout(name, { numKvHeads, headSize, blockSize, dtype, scales: false })!;
 }

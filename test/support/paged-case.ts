@@ -131,8 +131,8 @@ export class PagedCase implements AsyncDisposable {
     };
     const { kScale, vScale } = options.scales ?? {};
     const scales = {
-      ...(kScale !== undefined && { kScale: await giveScale(device, options, kScale) }),
-      ...(vScale !== undefined && { vScale: await giveScale(device, options, vScale) }),
+      ...(kScale !== undefined && { kScale: await giveScale(device, options.scales!, kScale) }),
+      ...(vScale !== undefined && { vScale: await giveScale(device, options.scales!, vScale) }),
     };
     const expected = attend(options.mistake?.(step) ?? step);
     return new PagedCase(options, attention, batch, cache, { ...inputs, ...scales }, expected, data);
@@ -199,7 +199,8 @@ function slotsOf(blocks: readonly number[], length: number, blockSize: number): 
   );
 }
 
-async function giveScale(device: Device, { scales }: CaseOptions, scale: number): Promise<Tensor | number> {
-  if (scales!.as === "number") return scale;
+/** A scale as a call takes it. */
+export async function giveScale(device: Device, { as }: Scales, scale: number): Promise<Tensor | number> {
+  if (as === "number") return scale;
   return device.upload(Float32Array.of(scale), { shape: [1], dtype: "float32" });
 }

@@ -56,8 +56,8 @@ export interface PagedData {
   /** Of the keys and values before an fp8 cache has rounded them. */
   readonly unquantised: Step;
   readonly blockTable: number[][];
-  /** A layer's memory before the call: contexts, and NaN in all other slots. */
-  image(layout: LayoutName): Rounded["bits"];
+  /** A layer's memory before the call, contexts, or after it, the new tokens too; and NaN in all other slots. */
+  image(layout: LayoutName, when?: "before" | "after"): Rounded["bits"];
   readonly numBlocks: number;
   /** Keys and values that the call brings, [key tokens, numKvHeads, headSize]. */
   readonly newKeys: Float64Array;
@@ -109,13 +109,14 @@ export function pagedData(options: DataOptions, numBlocks?: number): PagedData {
   const cacheDtype = fp8Cache?.dtype ?? dtype;
   const itemBytes = itemSize(cacheDtype);
   const sizes = { numBlocks: size, blockSize, numKvHeads, headSize, itemBytes };
-  const image = (layout: LayoutName) => {
+  const image: PagedData["image"] = (layout, when = "before") => {
     const elements = layerBytes(layout, sizes) / itemBytes;
     const { bits: nan } = round(cacheDtype, [Number.NaN]);
     const bits = new (nan.constructor as new (length: number) => Rounded["bits"])(elements).fill(nan[0]!);
     for (const [s, context] of contexts.entries()) {
+      const tokens = when === "before" ? context : totals[s]!;
       const halves = [storedKeys[s]!.bits, storedValues[s]!.bits];
-      for (let i = 0; i < context * width; i++) {
+      for (let i = 0; i < tokens * width; i++) {
         const position = Math.floor(i / width);
         const block = blockTable[s]![Math.floor(position / blockSize)]!;
         const head = Math.floor((i % width) / headSize);

@@ -1,19 +1,27 @@
+import { matches, type Sizes } from "../../lib/catalog/sizes.js";
+import { fp8Encoding } from "../../lib/catalog/targets.js";
+import type { Float8 } from "../../lib/float8.js";
 import { createBatch, type Device, type Tensor } from "../../lib/index.js";
 import { KvCache } from "../../lib/kv-cache/cache.js";
-import { CacheWrite } from "../../lib/ops/cache-write.js";
+import type { LayoutName } from "../../lib/kv-cache/layouts.js";
 import type { AttentionCall } from "../../lib/ops/call.js";
 import { PagedDecode } from "../../lib/ops/paged-decode.js";
-import { hipPlan, operationConfig, operationLayout } from "./hip-kernels.js";
-import type { CaseOptions } from "./paged-case.js";
+import { hipPlans, operationConfig, operationLayout } from "./hip-kernels.js";
+import { type CaseOptions, giveScale } from "./paged-case.js";
 import { batchInput, pagedData } from "./paged-data.js";
 import { attend, type Expected, type RowErrors, round, rowErrors } from "./reference.js";
 
-export interface DecodeOptions extends CaseOptions {
+export interface DecodeOptions extends Omit<CaseOptions, "under"> {
   readonly dtype: "bfloat16" | "float16";
+  /** Default: split. */
+  readonly layout?: LayoutName;
   /** Query tokens of a sequence that the kernels take. Default: as many as there are. */
   readonly queryTokens?: number;
   /** What the split is planned for. Default: the device's. */
   readonly computeUnits?: number;
+  readonly xcds?: number;
+  /** Products in fp8 too. */
+  readonly fp8Products?: boolean;
 }
 
 export interface Decoded {
@@ -25,25 +33,34 @@ export interface Decoded {
 }
 
 /**
- * One step of decodes on random data through reshape_and_cache, paged_attention and paged_attention_reduce. All unused
- * slots, and the workspace, hold NaN.
+ * One step of decodes on random data through paged_attention and paged_attention_reduce. All unused slots, and the
+ * workspace, hold NaN.
  */
 export async function pagedDecode(device: Device, options: DecodeOptions): Promise<Decoded> {
-  const { shape, dtype, lengths, batchInvariant = false } = options;
-  const { numHeads, numKvHeads, headSize, blockSize } = shape;
-  const { step, blockTable, image, numBlocks, newKeys, newValues } = pagedData(options);
+  const { shape, dtype, lengths, layout = "split", scales, batchInvariant = false } = options;
+  const { numHeads, headSize, blockSize } = shape;
+  const fp8 = scales && fp8Encoding(device.info.arch)!;
+  const data = pagedData({ ...options, fp8Cache: scales && { dtype: fp8!, roundedTo: null, ...scales } });
+  const { step, blockTable, image, numBlocks } = data;
   const { slidingWindow = null, logitsSoftCap = null, alibiSlopes, sinks } = step;
   const config = operationConfig(shape, dtype, { batchInvariant, slidingWindow, logitsSoftCap });
-  const kind = `${dtype}.d${headSize}`;
-  const plans = ["paged_attention", "paged_attention_reduce"].map((name) =>
-    hipPlan(device, `hip.${name}.${kind}`),
-  );
-  const computeUnits = options.computeUnits ?? device.info.computeUnits;
-  const decode = new PagedDecode(plans[0]!, plans[1]!, config, computeUnits);
-  const write = new CacheWrite(hipPlan(device, "hip.reshape_and_cache"), config);
+  const plans = (operation: string) =>
+    hipPlans(
+      device,
+      ({ operation: name, serves }) =>
+        name === operation &&
+        serves.dtypes!.includes(dtype) &&
+        matches(serves.headSizes as Sizes, headSize) &&
+        (serves.layouts?.includes(layout) ?? true) &&
+        (serves.kvCacheDtypes?.includes(scales ? "fp8" : "auto") ?? true),
+    );
+  const attends = plans(options.fp8Products ? "paged_attention_fp8" : "paged_attention");
+  const [reduce] = plans("paged_attention_reduce");
+  const { computeUnits, xcds } = { ...device.info, ...options };
+  const decode = new PagedDecode(attends, reduce!, config, { computeUnits, xcds });
 
-  using cache = new KvCache(device, operationLayout("split", shape, dtype), numBlocks, 1);
-  await cache.memory(0).write(image("split"));
+  using cache = new KvCache(device, operationLayout(layout, shape, fp8 ?? dtype), numBlocks, 1);
+  await cache.memory(0).write(image(layout, "after"));
   const input = batchInput(lengths);
   const tokens = input.queryStartLoc.at(-1)!;
   const limits = {
@@ -70,11 +87,12 @@ export async function pagedDecode(device: Device, options: DecodeOptions): Promi
   const slopes = alibiSlopes && (await uploadRow(Float32Array.from(alibiSlopes), "float32"));
   const call = {
     query: await upload(step.query, numHeads),
-    key: await upload(newKeys, numKvHeads),
-    value: await upload(newValues, numKvHeads),
     output: device.zeros([tokens, numHeads, headSize], dtype),
     lse: device.zeros([tokens, numHeads], "float32"),
     sinks: sinks === undefined ? null : await uploadRow(round(dtype, sinks).bits, dtype),
+    kScale: scales ? await giveScale(device, scales, scales.kScale) : null,
+    vScale: scales ? await giveScale(device, scales, scales.vScale) : null,
+    outputScale: null,
     cache: cache.layer(0),
   } as unknown as AttentionCall;
   const queryTokens = options.queryTokens ?? Math.max(...lengths.map(([, length]) => length));
@@ -82,7 +100,6 @@ export async function pagedDecode(device: Device, options: DecodeOptions): Promi
   const nan = new Uint8Array(bytes).fill(0xff);
   using workspace = await device.upload(nan, { shape: [bytes], dtype: "uint8" });
 
-  write.launch(call, batch, tokens, device.defaultStream);
   const split = decode.plan(lengths.length, queryTokens, Math.max(...input.seqLens));
   decode.launch(call, batch, split, slopes?.pointer ?? 0n, workspace.pointer, device.defaultStream);
   const [output, bits, lse] = await Promise.all([
@@ -91,7 +108,10 @@ export async function pagedDecode(device: Device, options: DecodeOptions): Promi
     call.lse!.readFloat32(),
   ]);
   for (const tensor of [...tensors, call.output, call.lse!]) tensor.dispose();
-  const expected = attend(options.mistake?.(step) ?? step);
+  const attended = options.mistake?.(step) ?? step;
+  const expected = attend(
+    options.fp8Products ? { ...attended, query: quantised(step.query, headSize, fp8!) } : attended,
+  );
   return {
     output,
     lse,
@@ -99,4 +119,20 @@ export async function pagedDecode(device: Device, options: DecodeOptions): Promi
     expected,
     errors: rowErrors(output, expected.output, headSize),
   };
+}
+
+/** Queries as products in fp8 take them: each row [headSize] with a scale of its own. */
+function quantised(query: Float64Array, headSize: number, fp8: Float8): Float64Array {
+  const rounded = new Float64Array(query.length);
+  for (let row = 0; row < query.length; row += headSize) {
+    const values = query.subarray(row, row + headSize);
+    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const scale = largest === 0 ? 1 : Math.fround(largest / round(fp8, [1e9]).values[0]!);
+    const { values: codes } = round(
+      fp8,
+      values.map((value) => Math.fround(value / scale)),
+    );
+    for (const [i, code] of codes.entries()) rounded[row + i] = code * scale;
+  }
+  return rounded;
 }

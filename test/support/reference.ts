@@ -173,6 +173,13 @@ export function isAccurate({ rms, max }: RowErrors, dtype: keyof typeof BOUNDS):
   return rms <= BOUNDS[dtype] && max <= 8 * BOUNDS[dtype];
 }
 
+/** The same of products that are quantised beyond the cache, against a reference over the same quantised operands. */
+export function isQuantisedAccurate({ rms, max }: RowErrors): boolean {
+  return rms <= QUANTISED_BOUND && max <= 8 * QUANTISED_BOUND;
+}
+
+const QUANTISED_BOUND = 3e-2;
+
 /** A reproducible stream of numbers (mulberry32). */
 export class Random {
   #state: number;

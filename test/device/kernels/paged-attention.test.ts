@@ -1,11 +1,19 @@
 import fc from "fast-check";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import type { LayoutName } from "../../../lib/kv-cache/layouts.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
 import { HIP_TEST_DEVICES, hipRows, noHipKernels } from "../../support/hip-kernels.js";
 import { type DecodeOptions, pagedDecode } from "../../support/paged-decode.js";
-import { type AttentionShape, isAccurate, type Lengths } from "../../support/reference.js";
+import {
+  type AttentionShape,
+  isAccurate,
+  isQuantisedAccurate,
+  type Lengths,
+} from "../../support/reference.js";
 import { setWaveOrder, WAVE_ORDERS } from "../../support/wave-order.js";
 
+/** Cases of a kind: with many kinds, few of each. */
+const RUNS = process.env.ROCM_ATTENTION_TEST_ALL ? 15 : 5;
 const LLAMA: AttentionShape = { numHeads: 8, numKvHeads: 2, headSize: 128, blockSize: 16 };
 
 /** Lengths on and next to the edges of tiles (32), of what a workgroup takes at a time (128) and of blocks. */
@@ -36,40 +44,64 @@ const features: fc.Arbitrary<NonNullable<DecodeOptions["features"]>> = fc.oneof(
   }),
 );
 
-const kinds = (arch: string) =>
-  hipRows(arch)
-    .filter(({ operation }) => operation === "paged_attention")
-    .map(({ serves }) => ({
+/** What kernels are for: those that differ in their tile alone are of one kind. */
+interface Kind {
+  readonly dtype: DecodeOptions["dtype"];
+  readonly headSize: number;
+  readonly layouts: readonly LayoutName[];
+  readonly cache: string;
+  readonly products: "elements" | "fp8";
+}
+
+function kinds(arch: string): Kind[] {
+  const found = hipRows(arch)
+    .filter(({ operation }) => ["paged_attention", "paged_attention_fp8"].includes(operation))
+    .map(({ operation, serves }) => ({
       dtype: serves.dtypes![0] as DecodeOptions["dtype"],
       headSize: (serves.headSizes as { oneOf: readonly number[] }).oneOf[0]!,
+      layouts: serves.layouts as LayoutName[],
+      cache: serves.kvCacheDtypes![0]!,
+      products: operation === "paged_attention" ? ("elements" as const) : ("fp8" as const),
     }));
+  return [...new Map(found.map((kind) => [JSON.stringify(kind), kind])).values()];
+}
+
+const SCALES = fc.record({
+  kScale: fc.constantFrom(0.02, 0.5),
+  vScale: fc.constantFrom(0.03, 1),
+  as: fc.constantFrom("number" as const, "tensor" as const),
+});
 
 describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("paged_attention on $name", ({ open }) => {
   const device = open();
   afterAll(() => device.close());
 
   it.each(kinds(device.info.arch))(
-    "is that of float64 for any shape and batch, in $dtype with heads of $headSize",
-    async ({ dtype, headSize }) => {
+    "is that of float64 for any shape and batch, in $dtype with heads of $headSize over $layouts, cache $cache, products in $products",
+    async ({ dtype, headSize, layouts, cache, products }) => {
       await fc.assert(
         fc.asyncProperty(
           fc.record({
             shape: shape(headSize),
+            layout: fc.constantFrom(...layouts),
             lengths,
             seed: fc.nat(2 ** 31),
             peak: fc.constantFrom(1, 1, 4),
             computeUnits: fc.constantFrom(1, 8, 80, 304),
+            xcds: fc.constantFrom(1, 2, 3, 8),
             features,
+            scales: cache === "fp8" ? SCALES : fc.constant(undefined),
           }),
           // A sink far above all scores leaves an output among float16's subnormals, which have few bits.
           ({ features, ...drawn }) =>
             check({
               dtype,
+              fp8Products: products === "fp8",
               ...drawn,
               features: dtype === "float16" ? { ...features, sinks: false } : features,
             }),
         ),
-        { numRuns: 15 },
+        { numRuns: RUNS },
       );
     },
     300_000,
@@ -78,7 +110,8 @@ describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("paged_attention on $name",
   /** Output and LSE against float64. */
   async function check(options: DecodeOptions): Promise<void> {
     const { errors, lse, expected } = await pagedDecode(device, options);
-    if (!isAccurate(errors, options.dtype)) throw new Error(`inaccurate: ${JSON.stringify(errors)}`);
+    const isWithin = options.fp8Products ? isQuantisedAccurate(errors) : isAccurate(errors, options.dtype);
+    if (!isWithin) throw new Error(`inaccurate: ${JSON.stringify(errors)}`);
     for (const [row, value] of expected.lse.entries()) expect(lse[row]).toBeCloseTo(value, 3);
   }
 
@@ -147,12 +180,21 @@ describe.skipIf(noHipKernels)("paged_attention", () => {
   });
 
   describe.skipIf(onGpu)("in any order of waves", () => {
+    const fp8 = { kScale: 0.02, vScale: 0.03, as: "tensor" } as const;
     afterEach(() => setWaveOrder());
-    it("gives the same bits, late deliveries too", async () => {
+    it.each<Pick<DecodeOptions, "layout" | "scales" | "fp8Products">>([
+      {},
+      { scales: fp8 },
+      { scales: fp8, fp8Products: true },
+      { layout: "shuffled" },
+      { layout: "shuffled", scales: fp8 },
+      { layout: "halves" },
+      { layout: "paired", scales: fp8 },
+    ])("gives the same bits, late deliveries too: %o", async (kind) => {
       const results = [];
       for (const order of [...WAVE_ORDERS, { delivery: "early", schedule: "turn" } as const]) {
         setWaveOrder(order);
-        results.push((await pagedDecode(device, { ...options, lengths: ragged })).bits);
+        results.push((await pagedDecode(device, { ...options, ...kind, lengths: ragged })).bits);
       }
       for (const bits of results) expect(bits).toEqual(results[0]);
     });

@@ -19,14 +19,23 @@ const isOurs = (provider: string) => provider === "hip" || provider === "triton"
  * LDS for them, so that few waves suffice: with 16 rows of wide heads, or float32, it has the SIMD for itself. The others
  * live by many.
  */
-function intendedWaves({ provider, operation, tile, serves }: LocatedRow): number {
+function intendedWaves(row: LocatedRow): number {
+  const { provider, operation, tile, serves } = row;
   if (!isOurs(provider)) return 1;
-  if (operation === "paged_attention") return matches(serves.headSizes as Sizes, 256) ? 1 : 2;
+  if (["paged_attention", "paged_attention_fp8"].includes(operation)) return wavesOfPagedAttention(row);
+  if (operation === "paged_attention_reduce") return 4; // its loads of 8 segments are under way
   if (operation === "mla_decode") return 1; // a row of latents and one of results fill a wave's registers
   if (operation === "mla_prefill" || /^mla_.*_product$/.test(operation)) return 2;
   if (!operation.startsWith("unified_attention")) return 7;
   if (serves.dtypes!.includes("float32")) return 1;
   return tile.rows === 16 && !matches(serves.headSizes as Sizes, 64) ? 1 : 2;
+}
+
+/** Two where the elements of 16 rows are at most 128; bytes of whole heads in a slot are transposed, and count twice. */
+function wavesOfPagedAttention({ tile, serves }: LocatedRow): number {
+  const { oneOf } = serves.headSizes as { oneOf: readonly number[] };
+  const isTransposed = serves.kvCacheDtypes!.includes("fp8") && serves.layouts!.includes("halves");
+  return ((oneOf[0]! * tile.rows!) / 16) * (isTransposed ? 2 : 1) <= 128 ? 2 : 1;
 }
 
 describe.each(PACKAGED_TARGETS)("the kernels for %s", (target) => {

@@ -34,7 +34,7 @@ describe("the split of decode sequences", () => {
     );
   });
 
-  it("makes about four workgroups for a compute unit, of at least 128 keys each", () => {
+  it("makes at most four workgroups for a compute unit, and none for few keys", () => {
     fc.assert(
       fc.property(input, (drawn) => {
         const { numSequences, numKvHeads, tilesPerSequence, computeUnits } = drawn;
@@ -43,16 +43,35 @@ describe("the split of decode sequences", () => {
         expect(numSequences * numKvHeads * tilesPerSequence * maxSegments).toBeLessThanOrEqual(
           4 * computeUnits,
         );
-        expect(segmentTokens).toBeGreaterThanOrEqual(128);
+        expect(segmentTokens).toBeGreaterThanOrEqual(96);
       }),
     );
+  });
+
+  it("gives the busiest compute unit fewer keys than it has without a split", () => {
+    fc.assert(
+      fc.property(input, (drawn) => {
+        const { numSequences, numKvHeads, tilesPerSequence, computeUnits, maxLen } = drawn;
+        const { segmentTokens, maxSegments } = planSplit({ ...drawn, batchInvariant: false });
+        if (maxSegments === 1) return;
+        const programs = numSequences * numKvHeads * tilesPerSequence;
+        expect(Math.ceil((programs * maxSegments) / computeUnits) * segmentTokens).toBeLessThan(
+          Math.ceil(programs / computeUnits) * maxLen,
+        );
+      }),
+    );
+  });
+
+  it("splits long sequences over all compute units", () => {
     const long = { numKvHeads: 8, tilesPerSequence: 1, maxLen: 2 ** 17, tileKeys: 32, batchInvariant: false };
     const segments = (computeUnits: number, numSequences: number) =>
       planSplit({ ...long, computeUnits, numSequences }).maxSegments;
-    expect([8, 80, 256, 304].map((computeUnits) => segments(computeUnits, 1))).toEqual([4, 40, 128, 152]);
+    expect([8, 80, 256, 304].map((computeUnits) => segments(computeUnits, 1))).toEqual([1, 10, 32, 38]);
     expect([1, 2, 16, 152, 153].map((numSequences) => segments(304, numSequences))).toEqual([
-      152, 76, 9, 1, 1,
+      38, 19, 7, 1, 1,
     ]);
+    const even = { ...long, numKvHeads: 1, maxLen: 2 ** 15, tileKeys: 1, numSequences: 1 };
+    expect(planSplit({ ...even, computeUnits: 304 })).toEqual({ segmentTokens: 108, maxSegments: 304 });
   });
 
   it("depends on nothing but the sequence itself, with batchInvariant", () => {
