@@ -56,7 +56,10 @@ export class LaunchPlan {
       case "int32":
         return (value) => view.setInt32(offset, value as number, true);
       case "int64":
-        return (value) => view.setBigInt64(offset, BigInt(value), true);
+        return (value) => {
+          view.setInt32(offset, value as number, true); // by halves: a bigint would be allocated
+          view.setInt32(offset + 4, Math.floor((value as number) / 2 ** 32), true);
+        };
     }
   }
 

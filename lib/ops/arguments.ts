@@ -25,19 +25,8 @@ export interface CacheAccess {
 /** Where a launch finds an argument that can change from call to call. */
 type Source<Call> = (call: Call, batch: Batch, alibiSlopes: bigint) => bigint | number;
 
-/** The arguments of kernels that access a cache, by the names of manifests. A kernel gets those that it has. */
-const CACHE_SOURCES: Readonly<Record<string, Source<CacheAccess>>> = {
-  key: ({ key }) => key!.pointer,
-  stride_key_token: ({ key }) => key!.strides[0]!,
-  stride_key_head: ({ key }) => key!.strides[1]!,
-  value: ({ value }) => value!.pointer,
-  stride_value_token: ({ value }) => value!.strides[0]!,
-  stride_value_head: ({ value }) => value!.strides[1]!,
-  // A scale is a number, or lies in memory: then the kernel does not look at the number.
-  key_scale: ({ kScale }) => numberOf(kScale),
-  key_scale_tensor: ({ kScale }) => pointerOf(kScale),
-  value_scale: ({ vScale }) => numberOf(vScale),
-  value_scale_tensor: ({ vScale }) => pointerOf(vScale),
+/** The arguments that differ from layer to layer of a step, by the names of manifests. */
+const LAYER_SOURCES: Readonly<Record<string, Source<CacheAccess>>> = {
   key_cache: (access) => stored(access, "key").pointer,
   value_cache: (access) => stored(access, "value").pointer,
   stride_block: (access) => stored(access, "key").blockStride,
@@ -51,6 +40,22 @@ const CACHE_SOURCES: Readonly<Record<string, Source<CacheAccess>>> = {
   /** Slots of a value's element that lie side by side. */
   value_group: ({ cache }) => cache!.part("value").tensor.shape.at(-1)!,
   num_blocks: ({ cache }) => cache!.numBlocks,
+};
+
+/** The arguments of kernels that access a cache. A kernel gets those that it has. */
+const CACHE_SOURCES: Readonly<Record<string, Source<CacheAccess>>> = {
+  ...LAYER_SOURCES,
+  key: ({ key }) => key!.pointer,
+  stride_key_token: ({ key }) => key!.strides[0]!,
+  stride_key_head: ({ key }) => key!.strides[1]!,
+  value: ({ value }) => value!.pointer,
+  stride_value_token: ({ value }) => value!.strides[0]!,
+  stride_value_head: ({ value }) => value!.strides[1]!,
+  // A scale is a number, or lies in memory: then the kernel does not look at the number.
+  key_scale: ({ kScale }) => numberOf(kScale),
+  key_scale_tensor: ({ kScale }) => pointerOf(kScale),
+  value_scale: ({ vScale }) => numberOf(vScale),
+  value_scale_tensor: ({ vScale }) => pointerOf(vScale),
 };
 
 /** The arguments that can change, by the names of manifests. A kernel gets those that it has. */
@@ -135,7 +140,7 @@ export function bindArguments(
   config: ResolvedConfig,
 ): (call: AttentionCall, batch: Batch, alibiSlopes?: bigint) => void {
   plan.set(constants(config));
-  const bind = bindSources(plan, SOURCES);
+  const bind = bindSources(plan, SOURCES, LAYER_SOURCES);
   return (call, batch, alibiSlopes = 0n) => bind(call, batch, alibiSlopes);
 }
 
@@ -144,16 +149,38 @@ export function bindCache(plan: LaunchPlan): (access: CacheAccess) => void {
   return bindSources(plan, CACHE_SOURCES) as (access: CacheAccess) => void;
 }
 
-/** The function that sets those arguments of a plan that `sources` name, from what it is called with. */
-export function bindSources<Call, Metadata>(
+/**
+ * The function that sets those arguments of a plan that `sources` name, from what it is called with. Where a call differs from
+ * the one before in its cache alone, as the calls of a step's layers do, only those that `ofLayer` names are set again.
+ */
+export function bindSources<Call extends object, Metadata>(
   plan: LaunchPlan,
   sources: Readonly<Record<string, (call: Call, batch: Batch, metadata: Metadata) => bigint | number>>,
+  ofLayer: object = sources,
 ): (call: Call, batch: Batch, metadata: Metadata) => void {
-  const bound = plan.argumentNames.flatMap((name) => {
-    const source = Object.hasOwn(sources, name) ? sources[name] : undefined;
-    return source === undefined ? [] : [{ set: plan.setter(name), source }];
-  });
+  const names = plan.argumentNames.filter((name) => Object.hasOwn(sources, name));
+  const setterOf = (name: string) => ({ set: plan.setter(name), source: sources[name]! });
+  const everyLayer = names.filter((name) => Object.hasOwn(ofLayer, name)).map(setterOf);
+  const once = names.filter((name) => !Object.hasOwn(ofLayer, name)).map(setterOf);
+  let last: { call: Call; batch: Batch; metadata: Metadata } | null = null;
   return (call, batch, metadata) => {
-    for (const { set, source } of bound) set(source(call, batch, metadata));
+    const { length } = everyLayer;
+    for (let index = 0; index < length; index++) {
+      const { set, source } = everyLayer[index]!;
+      set(source(call, batch, metadata));
+    }
+    if (once.length === 0) return;
+    if (last !== null && last.batch === batch && last.metadata === metadata && isAlike(last.call, call))
+      return;
+    for (const { set, source } of once) set(source(call, batch, metadata));
+    last = { call, batch, metadata };
   };
+}
+
+/** Whether two calls differ in nothing but their cache. */
+function isAlike<Call extends object>(one: Call, other: Call): boolean {
+  for (const name in one) {
+    if (name !== "cache" && one[name] !== other[name]) return false;
+  }
+  return true;
 }
