@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { createSampler } from "../../lib/cli/demo/sampler.js";
-import { createSequence, type Sequence } from "../../lib/cli/demo/scheduler.js";
+import { createSequence, type PromptMemory, type Sequence } from "../../lib/cli/demo/scheduler.js";
 
 const folder = fileURLToPath(new URL("../../models/", import.meta.url));
 
@@ -29,3 +29,6 @@ export function greedySequences(tokens: number, { reference } = austen): Sequenc
 export function textOf(sequence: Sequence): string {
   return Buffer.from(sequence.bytes).toString("latin1");
 }
+
+/** Nothing is known of any prompt. */
+export const NO_MEMORY: PromptMemory = { admit: () => true };

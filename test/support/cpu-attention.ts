@@ -26,6 +26,8 @@ export class CpuAttention implements StepAttention {
     this.batches.push(rows.map((row) => row.queryLength));
   }
 
+  end() {}
+
   readonly attend: Attend = async (layer, inputs) => {
     const { query, key, value } = inputs as Record<"query" | "key" | "value", Uint16Array>;
     const { numHeads, numKvHeads, valueSize: headSize } = this.#part;

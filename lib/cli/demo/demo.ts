@@ -61,7 +61,7 @@ async function writeTexts(device: Device, options: DemoOptions, signal: AbortSig
   show();
 
   const start = performance.now();
-  const scheduler = new Scheduler(sequences, limits);
+  const scheduler = new Scheduler(sequences, limits, attention);
   const { steps, tokens } = await generate(model, attention, scheduler, { onByte: show, signal });
   const seconds = (performance.now() - start) / 1000;
   attention.kernelTimes.stop();
@@ -81,6 +81,7 @@ async function writeTexts(device: Device, options: DemoOptions, signal: AbortSig
     device: { name, arch, emulated, computeUnits },
     kernels: attention.kernelTimes.uses,
     steps,
+    sharedBytes: attention.sharedBytes,
     tokens,
     seconds,
     tokensPerSecond: tokens / seconds,

@@ -23,6 +23,10 @@ export class DeviationProbe {
   readonly #part: AttentionPart;
   /** By sequence and layer: a row for each position, bfloat16. */
   readonly #histories = new Map<Sequence, Uint16Array[]>();
+  /** Those of prompts whose sequences are complete, one for each text. */
+  readonly #prompts = new Map<Sequence, Uint16Array[]>();
+  /** Elements of a row. */
+  #width = 0;
   #attendCalls = 0;
   #largest = 0;
   #rows = 0;
@@ -41,6 +45,7 @@ export class DeviationProbe {
     const kept = this.#part.kept(inputs);
     const tokens = rows.reduce((sum, { queryLength }) => sum + queryLength, 0);
     const width = kept.length / tokens;
+    this.#width = width;
     let token = 0;
     for (const { sequence, queryLength } of rows) {
       const history = this.#history(sequence, layer, width);
@@ -53,9 +58,28 @@ export class DeviationProbe {
     this.#compare(rows, this.#calls % tokens, layer, width, inputs, output);
   }
 
-  /** The sequence is complete: its copies are not needed any more. */
+  /** Takes the rows of a prompt's beginning that is in the cache already from the copies of whoever has computed them. */
+  share(sequence: Sequence): void {
+    if (sequence.cached === 0) return;
+    const isSame = ([other]: readonly [Sequence, unknown]) =>
+      sequence.bytes.slice(0, sequence.cached).every((byte, position) => byte === other.bytes[position]);
+    const [, layers] = [...this.#histories, ...this.#prompts].find(isSame)!;
+    for (const [layer, history] of layers.entries()) {
+      this.#history(sequence, layer, this.#width).set(history.subarray(0, sequence.cached * this.#width));
+    }
+  }
+
+  /** The sequence is complete: no copies but those of its prompt may be needed any more. */
   release(sequence: Sequence): void {
+    const layers = this.#histories.get(sequence)!;
     this.#histories.delete(sequence);
+    const end = sequence.promptLength;
+    const prompt = (other: Sequence) => String(other.bytes.slice(0, other.promptLength));
+    if ([...this.#prompts.keys()].some((other) => prompt(other) === prompt(sequence))) return;
+    this.#prompts.set(
+      sequence,
+      layers.map((history) => history.slice(0, end * this.#width)),
+    );
   }
 
   #history(sequence: Sequence, layer: number, width: number): Uint16Array {

@@ -4,7 +4,7 @@ import { DeviationProbe } from "./deviation.js";
 import type { StepAttention } from "./generate.js";
 import { KernelTimes } from "./kernel-times.js";
 import type { Attend } from "./model.js";
-import type { Row, Sequence } from "./scheduler.js";
+import type { PromptMemory, Row, Sequence } from "./scheduler.js";
 
 const BLOCK_SIZE = 16;
 
@@ -17,7 +17,7 @@ export interface Limits {
 }
 
 /** The model's attention on a device, through the public API: one block pool and one batch serve all layers. */
-export class DeviceAttention implements StepAttention {
+export class DeviceAttention implements StepAttention, PromptMemory {
   readonly probe: DeviationProbe;
   readonly kernelTimes = new KernelTimes();
   readonly #pool: BlockPool;
@@ -62,6 +62,19 @@ export class DeviceAttention implements StepAttention {
     return this.made.attention;
   }
 
+  /** Bytes of prompts whose keys and values were there already. */
+  get sharedBytes(): number {
+    return this.#pool.counters.hitBlocks * BLOCK_SIZE;
+  }
+
+  admit(sequence: Sequence, running: readonly Sequence[]): boolean {
+    const isReading = (other: Sequence) => other.cached < sharedLength(sequence, other);
+    if (running.some(isReading)) return false;
+    sequence.cached = this.#pool.match(sequence.id, sequence.bytes);
+    this.probe.share(sequence);
+    return true;
+  }
+
   async begin(rows: readonly Row[]): Promise<void> {
     this.#rows = rows;
     for (const { sequence, queryLength } of rows) this.#pool.append(sequence.id, queryLength);
@@ -87,10 +100,25 @@ export class DeviceAttention implements StepAttention {
     return attended;
   };
 
+  end(rows: readonly Row[]): void {
+    for (const { sequence, queryLength } of rows) {
+      const written = Math.min(sequence.cached + queryLength, sequence.promptLength);
+      this.#pool.commit(sequence.id, sequence.bytes.slice(0, written));
+    }
+  }
+
   release(sequence: Sequence): void {
     this.#pool.free(sequence.id);
     this.probe.release(sequence);
   }
+}
+
+/** The bytes of whole blocks that a sequence could take over from the prompt of another; its last one it reads itself. */
+function sharedLength(sequence: Sequence, other: Sequence): number {
+  const most = Math.min(sequence.promptLength - 1, other.promptLength);
+  let length = 0;
+  while (length < most && sequence.bytes[length] === other.bytes[length]) length++;
+  return Math.floor(length / BLOCK_SIZE) * BLOCK_SIZE;
 }
 
 /** The first rows of a tensor [rows, ...shape], with as many elements as `elements`. */

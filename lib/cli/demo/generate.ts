@@ -6,6 +6,8 @@ export interface StepAttention {
   /** Announces a step; its `attend` calls follow, layer by layer. */
   begin(rows: readonly Row[]): Promise<void>;
   readonly attend: Attend;
+  /** The step has run: what it has written of prompts may be shared. */
+  end(rows: readonly Row[]): void;
   /** The sequence is complete: its keys and values may go. */
   release(sequence: Sequence): void;
 }
@@ -36,6 +38,7 @@ export async function generate(
     await attention.begin(rows);
     const logits = await model.forward(stepOf(rows), attention.attend);
     const completing = rows.filter((row) => row.completes);
+    attention.end(rows);
     const sampled = new Map(completing.map(({ sequence }, i) => [sequence, sequence.sample(logits[i]!)]));
     for (const sequence of scheduler.advance(rows, sampled)) attention.release(sequence);
     for (const [sequence, byte] of sampled) onByte?.(sequence, byte);

@@ -17,6 +17,8 @@ export interface DemoReport {
   };
   readonly kernels: readonly KernelUse[];
   readonly steps: number;
+  /** Bytes of prompts that were read once for several sequences, beyond the first. */
+  readonly sharedBytes: number;
   /** Bytes written, of all sequences. */
   readonly tokens: number;
   readonly seconds: number;
@@ -45,6 +47,7 @@ export function formatReport(report: DemoReport): string {
     ["device", deviceText(device)],
     ["backend", `${report.backend}: ${report.reason}`],
     ["written", `${report.tokens} bytes in ${report.steps} steps, ${report.seconds.toFixed(1)} s`],
+    ["shared", `${report.sharedBytes} bytes of prompts, whose keys and values were there already`],
     [
       "speed",
       `${report.tokensPerSecond.toFixed(1)} tokens/s${device.emulated ? " (emulated: says nothing about a GPU)" : ""}`,

@@ -26,6 +26,15 @@ export interface Row {
   readonly completes: boolean;
 }
 
+/** The memory of prompts that have been read: keys and values of a beginning that sequences share are computed once. */
+export interface PromptMemory {
+  /**
+   * Takes a sequence in, and sets `cached` to what is known of its prompt. False where it should wait: one of those that are
+   * running is about to read the same beginning.
+   */
+  admit(sequence: Sequence, running: readonly Sequence[]): boolean;
+}
+
 /**
  * Continuous batching: each step first takes one token of every sequence that is decoding, then fills the rest of
  * the token budget with chunks of prompts, admitting waiting sequences as others finish. So a step may mix
@@ -37,7 +46,11 @@ export class Scheduler {
   readonly #maxSequences: number;
   readonly #maxTokens: number;
 
-  constructor(sequences: readonly Sequence[], limits: { maxSequences: number; maxTokens: number }) {
+  constructor(
+    sequences: readonly Sequence[],
+    limits: { maxSequences: number; maxTokens: number },
+    private readonly memory: PromptMemory,
+  ) {
     this.#waiting = [...sequences];
     this.#maxSequences = limits.maxSequences;
     this.#maxTokens = limits.maxTokens;
@@ -46,6 +59,7 @@ export class Scheduler {
   /** The rows of the next step, at most maxTokens tokens; [] when every sequence is complete. */
   next(): Row[] {
     while (this.#running.length < this.#maxSequences && this.#waiting.length > 0) {
+      if (!this.memory.admit(this.#waiting[0]!, this.#running)) break;
       this.#running.push(this.#waiting.shift()!);
     }
     let budget = this.#maxTokens;

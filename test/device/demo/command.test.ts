@@ -49,6 +49,16 @@ describe("rocm-attention demo", () => {
     expect(result.deviation.largest).toBeLessThan(result.deviation.bound);
   });
 
+  it("reads the beginning that prompts share once", () => {
+    const prompt = ["--prompt", "It is a truth universally acknowledged, that ", "--tokens", "9"];
+    const one = report(...prompt, "--temperature", "0");
+    const many = report(...prompt, "--temperature", "0", "--sequences", "10");
+    expect(one.sharedBytes).toBe(0);
+    expect(many.sharedBytes).toBe(9 * 32); // two blocks, for all sequences but the first
+    expect(new Set(many.sequences.map(({ text }) => text))).toEqual(new Set([one.text]));
+    expect(many.deviation.largest).toBeLessThan(many.deviation.bound);
+  });
+
   it("draws the same text with the same seed and another with another", () => {
     const text = (seed: string) => report("--tokens", "20", "--seed", seed).text;
     const first = text("1");
@@ -64,6 +74,7 @@ describe("rocm-attention demo", () => {
     expect(introduction).toMatch(/^Attention by TRITON_ATTN on /);
     expect(text).toBe("Emma was a most e");
     expect(table).toMatch(/^device .*\nbackend +TRITON_ATTN: the default\n/);
+    expect(table).toMatch(/\nshared +0 bytes of prompts/);
     expect(table).toMatch(/deviation +at most .* \(within 0\.004\)/);
     expect(kernels).toMatch(/^kernel +provider +launches +time\ntriton\./);
   });

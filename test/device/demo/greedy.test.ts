@@ -30,7 +30,7 @@ it.each([
     batches.push(rows.map(({ queryLength }) => (queryLength === 1 ? "decode" : "prefill")).join());
     return begin.call(attention, rows);
   };
-  await generate(model, attention, new Scheduler(sequences, limits));
+  await generate(model, attention, new Scheduler(sequences, limits, attention));
   expect(sequences.map(textOf)).toEqual(of.reference.greedy.map(({ text }) => text));
   expect(batches).toContain("decode,decode,decode,decode");
   expect(batches.some((rows) => rows.includes("decode") && rows.includes("prefill"))).toBe(true);

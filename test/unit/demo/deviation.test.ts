@@ -5,7 +5,7 @@ import type { GroupedAttention } from "../../../lib/cli/demo/grouped-attention.j
 import { LanguageModel } from "../../../lib/cli/demo/model.js";
 import { Scheduler } from "../../../lib/cli/demo/scheduler.js";
 import { fromBfloat16, toBfloat16 } from "../../../lib/dtype.js";
-import { austen, greedySequences } from "../../support/austen.js";
+import { austen, greedySequences, NO_MEMORY } from "../../support/austen.js";
 import { CpuAttention } from "../../support/cpu-attention.js";
 
 const model = LanguageModel.load(austen.model);
@@ -28,9 +28,10 @@ async function deviationWith(spoil: (output: Uint16Array) => Uint16Array) {
         probe.observe(rows, layer, inputs, output);
         return output;
       },
+      end: () => {},
       release: (sequence) => probe.release(sequence),
     },
-    new Scheduler(greedySequences(20), { maxSequences: 3, maxTokens: 16 }),
+    new Scheduler(greedySequences(20), { maxSequences: 3, maxTokens: 16 }, NO_MEMORY),
   );
   return probe.result;
 }

@@ -3,7 +3,7 @@ import { generate } from "../../../lib/cli/demo/generate.js";
 import type { GroupedAttention } from "../../../lib/cli/demo/grouped-attention.js";
 import { LanguageModel } from "../../../lib/cli/demo/model.js";
 import { Scheduler } from "../../../lib/cli/demo/scheduler.js";
-import { austen, greedySequences, textOf } from "../../support/austen.js";
+import { austen, greedySequences, NO_MEMORY, textOf } from "../../support/austen.js";
 import { CpuAttention } from "../../support/cpu-attention.js";
 
 const model = LanguageModel.load(austen.model);
@@ -12,7 +12,11 @@ const part = model.attention as GroupedAttention;
 describe("the model with attention on the CPU", () => {
   it("gives the reference's logits", async () => {
     const attention = new CpuAttention(part);
-    const scheduler = new Scheduler(greedySequences(1).slice(0, 1), { maxSequences: 1, maxTokens: 64 });
+    const scheduler = new Scheduler(
+      greedySequences(1).slice(0, 1),
+      { maxSequences: 1, maxTokens: 64 },
+      NO_MEMORY,
+    );
     const [row] = scheduler.next();
     const tokens = Uint8Array.from(row!.sequence.bytes);
     await attention.begin([row!]);
@@ -27,7 +31,7 @@ describe("the model with attention on the CPU", () => {
     const written = async (limits: { maxSequences: number; maxTokens: number }) => {
       const sequences = greedySequences(24);
       const attention = new CpuAttention(part);
-      await generate(model, attention, new Scheduler(sequences, limits));
+      await generate(model, attention, new Scheduler(sequences, limits, NO_MEMORY));
       sequences.forEach((sequence, i) => {
         const { prompt, text } = austen.reference.greedy[i]!;
         expect(textOf(sequence)).toBe(text.slice(0, prompt.length + 24));

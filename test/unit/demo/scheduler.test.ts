@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { createSequence, type Row, Scheduler, type Sequence } from "../../../lib/cli/demo/scheduler.js";
+import { NO_MEMORY } from "../../support/austen.js";
 
 const prompt = fc.record({
   prompt: fc.integer({ min: 1, max: 60 }),
@@ -18,7 +19,7 @@ it("completes every sequence within its limits, each byte once and in order", ()
         const sequences = prompts.map(({ prompt, tokens }, id) =>
           createSequence(id, new Uint8Array(prompt), tokens, () => 0),
         );
-        const scheduler = new Scheduler(sequences, { maxSequences, maxTokens });
+        const scheduler = new Scheduler(sequences, { maxSequences, maxTokens }, NO_MEMORY);
         const complete: Sequence[] = [];
         for (let rows = scheduler.next(); rows.length > 0; rows = scheduler.next()) {
           expect(rows.length).toBeLessThanOrEqual(maxSequences);
@@ -37,6 +38,8 @@ it("completes every sequence within its limits, each byte once and in order", ()
   );
 });
 
+const sequence = (id: number, prompt: number) => createSequence(id, new Uint8Array(prompt), 10, () => 0);
+
 function expectConsistent({ sequence, queryLength, completes }: Row) {
   const end = sequence.cached + queryLength;
   expect(queryLength).toBeGreaterThan(0);
@@ -45,8 +48,11 @@ function expectConsistent({ sequence, queryLength, completes }: Row) {
 }
 
 it("decodes running sequences while it reads another's long prompt in chunks", () => {
-  const sequence = (id: number, prompt: number) => createSequence(id, new Uint8Array(prompt), 10, () => 0);
-  const scheduler = new Scheduler([sequence(0, 3), sequence(1, 40)], { maxSequences: 2, maxTokens: 16 });
+  const scheduler = new Scheduler(
+    [sequence(0, 3), sequence(1, 40)],
+    { maxSequences: 2, maxTokens: 16 },
+    NO_MEMORY,
+  );
   const batches: number[][] = [];
   for (let step = 0; step < 4; step++) {
     const rows = scheduler.next();
@@ -59,4 +65,30 @@ it("decodes running sequences while it reads another's long prompt in chunks", (
     [1, 12],
     [1, 1],
   ]);
+});
+
+it("takes a sequence in when the memory of prompts says so, with what is known of it", () => {
+  const [first, second] = [sequence(0, 40), sequence(1, 40)];
+  const asked: number[][] = [];
+  const scheduler = new Scheduler(
+    [first, second],
+    { maxSequences: 2, maxTokens: 64 },
+    {
+      admit(next, running) {
+        asked.push([next.id, ...running.map(({ id }) => id)]);
+        if (next === second && first.cached < 32) return false;
+        next.cached = next === second ? 32 : 0;
+        return true;
+      },
+    },
+  );
+  const lengths = (rows: readonly Row[]) => rows.map((row) => [row.sequence.id, row.queryLength]);
+  const rows = scheduler.next();
+  expect(lengths(rows)).toEqual([[0, 40]]);
+  scheduler.advance(rows, new Map([[first, 7]]));
+  expect(lengths(scheduler.next())).toEqual([
+    [0, 1],
+    [1, 8],
+  ]);
+  expect(asked).toEqual([[0], [1, 0], [1, 0]]);
 });
