@@ -51,19 +51,43 @@ extern "C" __global__ __launch_bounds__(kWave) void paged_attention_reduce(Kerne
   const float* maxima = of.partial_max + first;
   const float* sums = of.partial_sum + first;
 
-  float largest = kLowest;
-  for (int s = lane; s < segments; s += kWave) largest = fmaxf(largest, maxima[s]);
-  largest = over_lanes(largest, 1, [](float a, float b) { return fmaxf(a, b); });
-  float sum = 0.0f;
-  for (int s = lane; s < segments; s += kWave) sum += sums[s] * __builtin_amdgcn_exp2f(maxima[s] - largest);
+  // Loads that belong together are issued together: past the last segment they read the last again.
+  float largest = kLowest, sum = 0.0f;
+  for (int begin = 0; begin < segments; begin += kLoads * kWave) {
+    float part_max[kLoads], part_sum[kLoads];
+    for (int i = 0; i < kLoads; i++) {
+      const int s = min(begin + i * kWave + lane, segments - 1);
+      part_max[i] = maxima[s];
+      part_sum[i] = sums[s];
+    }
+    float top = largest;
+    for (float each : part_max) top = fmaxf(top, each);
+    sum *= __builtin_amdgcn_exp2f(largest - top);
+    largest = top;
+    for (int i = 0; i < kLoads; i++) {
+      if (begin + i * kWave + lane < segments) sum += part_sum[i] * __builtin_amdgcn_exp2f(part_max[i] - top);
+    }
+  }
+  const float own = largest;
+  largest = over_lanes(own, 1, [](float a, float b) { return fmaxf(a, b); });
+  sum *= __builtin_amdgcn_exp2f(own - largest);
   sum = over_lanes(sum, 1, [](float a, float b) { return a + b; });
 
   const int element = blockIdx.z * kSlice + lane % kLanes * 4;
   Floats4 output = {};
-#pragma unroll kLoads
-  for (int s = lane / kLanes; s < segments; s += kSideBySide) {
-    const Floats4 four = *(const Floats4*)(of.partial + (first + s) * kSize + element);
-    output += four * __builtin_amdgcn_exp2f(maxima[s] - largest);
+  for (int begin = lane / kLanes; begin < segments; begin += kLoads * kSideBySide) {
+    Floats4 fours[kLoads];
+    float part_max[kLoads];
+    for (int i = 0; i < kLoads; i++) {
+      const int s = min(begin + i * kSideBySide, segments - 1);
+      fours[i] = *(const Floats4*)(of.partial + (first + s) * kSize + element);
+      part_max[i] = maxima[s];
+    }
+    for (int i = 0; i < kLoads; i++) {
+      if (begin + i * kSideBySide < segments) {
+        output += fours[i] * __builtin_amdgcn_exp2f(part_max[i] - largest);
+      }
+    }
   }
   for (int j = 0; j < 4; j++) {
     output[j] = over_lanes(output[j], kLanes, [](float a, float b) { return a + b; });
