@@ -26,7 +26,7 @@ ANY_ALIGNMENT = {"lse_ptr", "sinks_ptr", "key_scale_tensor_ptr", "value_scale_te
 # What head sizes can be divided by.
 HEAD_STEP = 8
 CACHE_STRIDES = {"stride_block", "stride_slot", "stride_head",
-                 "stride_value_block", "stride_value_slot", "stride_value_slot_head"}
+                 "stride_value_block", "stride_value_slot", "stride_cached_value_head"}
 # Buffer loads where the offsets from a scalar base provably fit: no address arithmetic, and masks without branches.
 ENVIRONMENT = {**triton.ENVIRONMENT, "AMDGCN_ANALYZE_SMALL_TENSOR_RANGE": "1"}
 
@@ -113,14 +113,13 @@ class Kind:
     def layouts(self):
         return ("split",) if self.split else ("paired", "halves")
 
-    @property
-    def strideless(self):
+    def strideless(self, is_split_over_keys):
         """The strides of the cache that a kernel does without: those that a split cache has not, and those of values where
         they are as those of keys, which is in any cache whose slots hold whole heads."""
-        values = ("stride_value_slot", "stride_value_slot_head")
+        values = ("stride_value_slot", "stride_cached_value_head")
         if self.split:
             return ("stride_slot", "stride_head", *values)
-        return () if self.takes_encoders else ("stride_value_block", *values)
+        return () if self.takes_encoders and not is_split_over_keys else ("stride_value_block", *values)
 
     @property
     def takes_encoders(self):
@@ -189,9 +188,9 @@ def tiles(kind):
 def attention(operation, kind, tile):
     is_split = operation == "unified_attention_3d"
     constants = {"BLOCK_M": tile.rows, "TILE": tile.keys, "HEAD_PADDED": kind.padded, "GENERAL": kind.general,
-                 "SCALED_CACHE": kind.cache == "fp8"}
+                 "SCALED_CACHE": kind.cache == "fp8", "SPLIT": kind.split}
     if not is_split:
-        constants |= {"FP8": kind.fp8, "SPLIT": kind.split}
+        constants["FP8"] = kind.fp8
     features = {**kind.features, "sinks": "irrelevant"} if is_split else kind.features  # a sink joins when segments merge
     return instance(
         operation, "unified_attention", kind.dtypes, constants,
@@ -201,7 +200,8 @@ def attention(operation, kind, tile):
          "attentionTypes": kind.attention_types(is_split)},
         "(numKvHeads, numSequences * ceil(group / rows), maxSegments)" if is_split
         else "(numKvHeads, floor(numTokens * group / rows) + numSequences)",
-        (*kind.name, f"m{tile.rows}"), (*kind.unscaled, *kind.featureless, *kind.strideless, *without_fp8(kind.target)),
+        (*kind.name, f"m{tile.rows}"),
+        (*kind.unscaled, *kind.featureless, *kind.strideless(is_split), *without_fp8(kind.target)),
         {"rows": tile.rows, "keys": tile.keys})
 
 
@@ -224,8 +224,10 @@ def cache_write(kind):
 
 
 def split_attentions(kind):
-    """Whole sequences over the layout split, in the general variant alone: decode has kernels of its own."""
-    return [attention("unified_attention_2d", kind, tile) for tile in tiles(kind)]
+    """Those over the layout split, in the general variant alone: decode has faster kernels of its own, in HIP C++. Split
+    decodes are for what these do not serve, and what is neither is no matter of small tiles."""
+    small, large = tiles(kind)
+    return [attention("unified_attention_2d", kind, large), attention("unified_attention_3d", kind, small)]
 
 
 def attentions(kind):

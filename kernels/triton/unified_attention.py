@@ -25,6 +25,7 @@ import triton
 import triton.language as tl
 
 from kernels.triton.float8 import chosen_scale, fp8_rounded
+from kernels.triton.xcds import dealt_to_xcds
 
 LOG2_E = tl.constexpr(1.4426950408889634)
 LN_2 = tl.constexpr(0.6931471805599453)
@@ -78,6 +79,14 @@ def rounded(values, dtype: tl.constexpr):
         bits += 0x7FFF + ((bits >> 16) & 1)
         return (bits >> 16).to(tl.uint16).to(tl.bfloat16, bitcast=True)
     return values.to(dtype)
+
+
+@triton.jit
+def split_cache(key_cache_ptr, value_cache_ptr, block_table_ptr, block_size, stride_block, stride_value_block, head_size, kv_head):
+    """What attend_tiles takes for one head of a cache of layout split."""
+    head = kv_head * head_size * block_size
+    return (key_cache_ptr + head, value_cache_ptr + head, block_table_ptr, block_size, (stride_block, PIECE),
+            (stride_value_block, 1), head_size)
 
 
 @triton.jit
@@ -248,10 +257,10 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_cache_ptr, value_ca
                          key_scale_tensor_ptr, value_scale_tensor_ptr, output_scale_tensor_ptr,
                          block_table_ptr, seq_lens_ptr, query_start_loc_ptr,
                          scale, soft_cap, key_scale, value_scale, output_scale,
-                         window, ahead, write_lse, write_fp8, min_query_len, num_sequences, group, num_heads, head_size,
+                         window, ahead, write_lse, write_fp8, min_query_len, num_sequences, xcds, group, num_heads, head_size,
                          block_size, stride_table, stride_query_token, stride_query_head,
                          stride_output_token, stride_output_head, stride_block, stride_slot, stride_head,
-                         stride_value_block, stride_value_slot, stride_value_slot_head,
+                         stride_value_block, stride_value_slot, stride_cached_value_head,
                          BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_PADDED: tl.constexpr, GENERAL: tl.constexpr,
                          SCALED_CACHE: tl.constexpr, FP8: tl.constexpr, SPLIT: tl.constexpr):
     """Prefill, chunked prefill and short decode. Grid: (KV heads, total tokens * group // BLOCK_M + sequences).
@@ -259,14 +268,18 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_cache_ptr, value_ca
     query, output [tokens, heads, head_size]; lse float32 [tokens, heads]; block_table int32 [sequences, stride_table];
     seq_lens int32 [sequences]: keys; query_start_loc int32 [sequences + 1]. A sequence's last query stands where its last
     key does, and sees `ahead` keys beyond its own position. scale and soft_cap are in base 2; a soft_cap of 0, and null
-    for sinks or alibi_slopes, means none. Sequences with fewer than min_query_len query tokens
-    are left to another launch. With SPLIT the cache has keys [blocks, KV heads, head_size / 8, slots, 8] and values [blocks,
-    KV heads, head_size, slots]; else its slots hold whole heads, at any strides: values at those of keys, where they are
-    not given others.
+    for sinks or alibi_slopes, means none. Sequences with fewer than min_query_len query tokens are left to another launch.
+    xcds: how many there are, where the grid's order does not keep a KV head's tiles on few of them; else 1. With SPLIT the
+    cache has keys [blocks, KV heads, head_size / 8, slots, 8] and values [blocks, KV heads, head_size, slots]; else its
+    slots hold whole heads, at any strides: values at those of keys, where they are not given others.
     """
     kv_head = tl.program_id(0)
+    tile_of_grid = tl.program_id(1)
+    if xcds > 1:
+        index = kv_head + tile_of_grid * tl.num_programs(0)
+        kv_head, tile_of_grid = dealt_to_xcds(index, tl.num_programs(0), tl.num_programs(1), xcds)
     # From the last tile to the first: the longest rows of a causal sequence begin first.
-    tile = tl.load(query_start_loc_ptr + num_sequences) * group // BLOCK_M + num_sequences - 1 - tl.program_id(1)
+    tile = tl.load(query_start_loc_ptr + num_sequences) * group // BLOCK_M + num_sequences - 1 - tile_of_grid
     if tile < 0:
         return
     sequence = find_sequence(query_start_loc_ptr, tile, num_sequences, group, BLOCK_M)
@@ -292,20 +305,17 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_cache_ptr, value_ca
     first_token = first_row // group
     last_token = tl.minimum((first_row + BLOCK_M - 1) // group, query_len - 1)
     if SPLIT:
-        key_head = kv_head * head_size * block_size
-        value_head = key_head
-        key_strides = (stride_block, PIECE)
-        value_strides = (stride_value_block, 1)
+        cache = split_cache(key_cache_ptr, value_cache_ptr, block_table_ptr + sequence.to(tl.int64) * stride_table,
+                            block_size, stride_block, stride_value_block, head_size, kv_head)
     else:
         key_head = kv_head.to(tl.int64) * stride_head
         value_head = key_head
-        key_strides = (stride_block, stride_slot)
-        value_strides = key_strides
+        value_strides = (stride_block, stride_slot)
         if stride_value_slot is not None:
-            value_head = kv_head.to(tl.int64) * stride_value_slot_head
+            value_head = kv_head.to(tl.int64) * stride_cached_value_head
             value_strides = (stride_value_block, stride_value_slot)
-    cache = (key_cache_ptr + key_head, value_cache_ptr + value_head, block_table_ptr + sequence.to(tl.int64) * stride_table,
-             block_size, key_strides, value_strides, head_size)
+        cache = (key_cache_ptr + key_head, value_cache_ptr + value_head, block_table_ptr + sequence.to(tl.int64) * stride_table,
+                 block_size, (stride_block, stride_slot), value_strides, head_size)
     if GENERAL:
         # From the sequence's end back, and no further back than to 0: all of it fits into 32 bits whatever the queries are.
         end_key = seq_len - tl.maximum(query_len - 1 - last_token - ahead, 0)
@@ -336,21 +346,31 @@ def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_pt
                          alibi_slopes_ptr, key_scale_tensor_ptr, value_scale_tensor_ptr,
                          block_table_ptr, seq_lens_ptr, query_start_loc_ptr,
                          scale, soft_cap, key_scale, value_scale,
-                         window, segment_tokens, max_segments, group, num_heads, head_size, block_size,
+                         window, segment_tokens, max_segments, xcds, group, num_heads, head_size, block_size,
                          stride_table, stride_query_token, stride_query_head, stride_block, stride_slot, stride_head,
+                         stride_value_block,
                          BLOCK_M: tl.constexpr, TILE: tl.constexpr, HEAD_PADDED: tl.constexpr, GENERAL: tl.constexpr,
-                         SCALED_CACHE: tl.constexpr):
+                         SCALED_CACHE: tl.constexpr, SPLIT: tl.constexpr):
     """Decode, split over the keys: each program attends to one segment of segment_tokens keys (a multiple of TILE) of
     those in the window, for sequences with one query token; others are left to another launch. Grid: (KV heads, sequences
-    * ceil(group / BLOCK_M), max_segments). Writes unnormalised float32 partial sums [sequences, heads, max_segments,
+    * ceil(group / BLOCK_M), max_segments); xcds as in unified_attention_2d. Writes unnormalised float32 partial sums [sequences, heads, max_segments,
     head_size], and each segment's largest score (base 2) and sum of weights [sequences, heads, max_segments], for
     reduce_segments.
     """
     kv_head = tl.program_id(0)
+    num_kv_heads = tl.num_programs(0)
     tiles = (group + BLOCK_M - 1) // BLOCK_M
     sequence = tl.program_id(1) // tiles
-    first_row = tl.program_id(1) % tiles * BLOCK_M
+    tile = tl.program_id(1) % tiles
     segment = tl.program_id(2)
+    if xcds > 1:  # tiles of a KV head attend to the same keys
+        index = kv_head + (tl.program_id(1) + segment * tl.num_programs(1)) * num_kv_heads
+        sequences = tl.num_programs(1) // tiles
+        unit, tile = dealt_to_xcds(index, num_kv_heads * sequences * max_segments, tiles, xcds)
+        kv_head = unit % num_kv_heads
+        sequence = unit // num_kv_heads % sequences
+        segment = unit // num_kv_heads // sequences
+    first_row = tile * BLOCK_M
     token = tl.load(query_start_loc_ptr + sequence)
     query_len = tl.load(query_start_loc_ptr + sequence + 1) - token
     seq_len = tl.load(seq_lens_ptr + sequence)
@@ -371,9 +391,13 @@ def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_pt
                     + elements[None, :], mask=rows_valid[:, None] & in_head, other=0.0)
     if SCALED_CACHE:
         scale *= chosen_scale(key_scale, key_scale_tensor_ptr)
-    cache = (key_cache_ptr + kv_head * stride_head, value_cache_ptr + kv_head * stride_head,
-             block_table_ptr + sequence.to(tl.int64) * stride_table, block_size,
-             (stride_block, stride_slot), (stride_block, stride_slot), head_size)
+    if SPLIT:
+        cache = split_cache(key_cache_ptr, value_cache_ptr, block_table_ptr + sequence.to(tl.int64) * stride_table,
+                            block_size, stride_block, stride_value_block, head_size, kv_head)
+    else:
+        cache = (key_cache_ptr + kv_head * stride_head, value_cache_ptr + kv_head * stride_head,
+                 block_table_ptr + sequence.to(tl.int64) * stride_table, block_size,
+                 (stride_block, stride_slot), (stride_block, stride_slot), head_size)
     if GENERAL:
         full = (seq_len - window, seq_len)
         scoring = general_scoring(scale, soft_cap, window, 0, alibi_slopes_ptr, heads, rows_valid)
@@ -381,7 +405,7 @@ def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_pt
         full = (first_key, first_key + (end_key - first_key) // TILE * TILE)
         scoring = (scale,)
     accumulated, largest, total = attend(query, positions, first_key, full, end_key, cache, scoring,
-                                         BLOCK_M, TILE, HEAD_PADDED, GENERAL, False)
+                                         BLOCK_M, TILE, HEAD_PADDED, GENERAL, SPLIT)
     if SCALED_CACHE:
         accumulated *= chosen_scale(value_scale, value_scale_tensor_ptr)
 

@@ -6,6 +6,8 @@ import { deriveAlibiSlopes } from "../ops/alibi-slopes.js";
 import { CacheWrite } from "../ops/cache-write.js";
 import type { AttentionCall } from "../ops/call.js";
 import { PagedDecode, type PagedStep, shortQueries } from "../ops/paged-decode.js";
+import { longestDecode } from "../ops/split.js";
+import { SplitDecode, type SplitStep } from "../ops/split-decode.js";
 import { UnifiedAttention, type UnifiedStep } from "../ops/unified-attention.js";
 import type { AttentionBackend, BackendContext, RunContext } from "./backend.js";
 
@@ -18,6 +20,8 @@ const DECODES = ["hip:paged_attention_fp8", "hip:paged_attention"] as const;
 interface Plan {
   readonly tokens: number;
   readonly decode: PagedStep | null;
+  /** Decodes that are split over their keys in Triton, where paged decode serves none. */
+  readonly split: SplitStep | null;
   /** All other rows. */
   readonly whole: UnifiedStep | null;
 }
@@ -26,8 +30,8 @@ interface Plan {
 type Context = RunContext<Derived | null>;
 
 /**
- * ROCM_ATTN: sequences with a few new tokens run through paged decode in HIP C++, others, and all where that does not serve
- * the configuration, whole through unified attention in Triton.
+ * ROCM_ATTN: sequences with a few new tokens run through paged decode in HIP C++, others whole through unified attention in
+ * Triton. Where the former does not serve the configuration, or is switched off, decodes are split over their keys in Triton.
  */
 export class RocmAttention implements AttentionBackend<AttentionCall, Plan, Derived | null> {
   readonly cacheLayout: CacheLayout;
@@ -35,25 +39,31 @@ export class RocmAttention implements AttentionBackend<AttentionCall, Plan, Deri
   readonly #write: CacheWrite;
   readonly #whole: UnifiedAttention;
   readonly #decode: PagedDecode | null = null;
+  readonly #split: SplitDecode | null = null;
 
   constructor({ device, config, kernels, layout }: BackendContext) {
     const [write] = kernels.load("hip:reshape_and_cache");
     this.cacheLayout = layout!;
     this.#config = config;
     this.#write = new CacheWrite(write, config);
-    this.#whole = new UnifiedAttention(kernels.load("triton:unified_attention_2d"), config);
+    this.#whole = new UnifiedAttention(kernels.load("triton:unified_attention_2d"), config, device.info.xcds);
     const decode = DECODES.find((launch) => kernels.has(launch));
     if (decode !== undefined) {
       const attends = kernels.load(decode);
       const [reduce] = kernels.load("hip:paged_attention_reduce");
       this.#decode = new PagedDecode(attends, reduce, config, device.info);
+    } else if (kernels.has("triton:unified_attention_3d")) {
+      const [attend] = kernels.load("triton:unified_attention_3d");
+      const [reduce] = kernels.load("triton:reduce_segments");
+      this.#split = new SplitDecode(attend, reduce, config, device.info);
     }
   }
 
   prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived) {
     const queryTokens = Math.min(MAX_DECODE_TOKENS, limits.maxQueryLen);
     return {
-      workspaceBytes: this.#decode?.workspaceBytes(limits, queryTokens) ?? 0,
+      workspaceBytes:
+        this.#decode?.workspaceBytes(limits, queryTokens) ?? this.#split?.workspaceBytes(limits) ?? 0,
       derived: deriveAlibiSlopes(this.#config, derive),
     };
   }
@@ -62,21 +72,24 @@ export class RocmAttention implements AttentionBackend<AttentionCall, Plan, Deri
     const { sequences, tokens, maxQueryLen } = shape;
     const { queryTokens, maxLen } = shortQueries(shape, step, MAX_DECODE_TOKENS);
     const decode = queryTokens === 0 ? null : (this.#decode?.plan(sequences, queryTokens, maxLen) ?? null);
-    const decoded = decode?.queryTokens ?? 0;
-    if (maxQueryLen <= decoded) return { tokens, decode, whole: null };
+    const longest = longestDecode(shape, step);
+    const split = shape.decodes === 0 ? null : (this.#split?.plan(sequences, longest) ?? null);
+    const decoded = decode?.queryTokens ?? (split === null ? 0 : 1);
+    if (maxQueryLen <= decoded) return { tokens, decode, split, whole: null };
     const tileRows = this.#whole.tileRowsFor(maxQueryLen);
-    return { tokens, decode, whole: { sequences, tokens, minQueryLen: decoded + 1, tileRows } };
+    return { tokens, decode, split, whole: { sequences, tokens, minQueryLen: decoded + 1, tileRows } };
   }
 
   run(
     call: AttentionCall,
-    { tokens, decode, whole }: Plan,
+    { tokens, decode, split, whole }: Plan,
     { batch, derived, workspace, stream }: Context,
   ): void {
     if (tokens === 0) return;
     const alibiSlopes = derived?.pointer ?? 0n;
     if (call.key !== null) this.#write.launch(call, batch, tokens, stream);
     if (decode !== null) this.#decode!.launch(call, batch, decode, alibiSlopes, workspace, stream);
+    if (split !== null) this.#split!.launch(call, batch, split, alibiSlopes, workspace, stream);
     if (whole !== null) this.#whole.launch(call, batch, whole, alibiSlopes, stream);
   }
 

@@ -35,7 +35,7 @@ export class TritonAttention implements AttentionBackend<AttentionCall, Plan, De
   constructor({ device, config, kernels, layout }: BackendContext) {
     this.cacheLayout = layout!;
     this.#config = config;
-    this.#whole = new UnifiedAttention(kernels.load("triton:unified_attention_2d"), config);
+    this.#whole = new UnifiedAttention(kernels.load("triton:unified_attention_2d"), config, device.info.xcds);
     this.#cached = null;
     if (!usesCache(config)) return;
     const [attend] = kernels.load("triton:unified_attention_3d");
@@ -43,7 +43,7 @@ export class TritonAttention implements AttentionBackend<AttentionCall, Plan, De
     const [write] = kernels.load("triton:reshape_and_cache_flash");
     this.#cached = {
       write: new CacheWrite(write, config),
-      split: new SplitDecode(attend, reduce, config, device.info.computeUnits),
+      split: new SplitDecode(attend, reduce, config, device.info),
     };
   }
 

@@ -35,7 +35,6 @@ const LAYER_SOURCES: Readonly<Record<string, Source<CacheAccess>>> = {
   stride_key_block: ({ cache }) => cache!.part("key").blockStride,
   stride_value_block: (access) => stored(access, "value").blockStride,
   stride_value_slot: (access) => stored(access, "value").strides[0]!,
-  stride_value_slot_head: (access) => stored(access, "value").strides[1]!,
   stride_cached_value_head: (access) => stored(access, "value").strides[1]!,
   /** Slots of a value's element that lie side by side. */
   value_group: ({ cache }) => cache!.part("value").tensor.shape.at(-1)!,

@@ -1,12 +1,14 @@
 import type { Batch } from "../batch/batch.js";
 import type { BatchLimits } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
+import type { DeviceInfo } from "../device/context.js";
 import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { bindArguments } from "./arguments.js";
 import type { AttentionCall } from "./call.js";
 import { bindPartials, partialBytes } from "./partials.js";
 import { mostSegments, planSplit, type Split } from "./split.js";
+import { xcdsToDealTo } from "./xcds.js";
 
 /** Keys that the kernels take together, all of one block; segments begin with one. */
 const PART_KEYS = 16;
@@ -26,13 +28,21 @@ export class SplitDecode {
   /** The entries of `planSplit` that do not change. */
   readonly #rule;
 
-  constructor(attend: LaunchPlan, reduce: LaunchPlan, config: ResolvedConfig, computeUnits: number) {
+  constructor(
+    attend: LaunchPlan,
+    reduce: LaunchPlan,
+    config: ResolvedConfig,
+    { computeUnits, xcds }: Pick<DeviceInfo, "computeUnits" | "xcds">,
+  ) {
+    const tilesPerSequence = Math.ceil(config.numHeads / config.numKvHeads / attend.row.tile.rows!);
+    // Tiles of a KV head share its keys; where there is one alone, nothing is shared.
+    const sharing = { groups: Number.POSITIVE_INFINITY, stride: config.numKvHeads, xcds };
+    attend.set({ xcds: tilesPerSequence === 1 ? 1 : xcdsToDealTo(sharing) });
     this.#attend = bindParts(attend, config);
     this.#reduce = bindParts(reduce, config);
     this.#config = config;
-    const { numHeads, numKvHeads, batchInvariant, slidingWindow } = config;
+    const { numKvHeads, batchInvariant, slidingWindow } = config;
     this.#mostKeys = slidingWindow === null ? Number.POSITIVE_INFINITY : slidingWindow + PART_KEYS - 1;
-    const tilesPerSequence = Math.ceil(numHeads / numKvHeads / attend.row.tile.rows!);
     this.#rule = {
       numKvHeads,
       tilesPerSequence,

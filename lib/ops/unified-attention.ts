@@ -4,6 +4,7 @@ import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { bindArguments } from "./arguments.js";
 import type { AttentionCall } from "./call.js";
+import { xcdsToDealTo } from "./xcds.js";
 
 /** Rows (query tokens x heads of a KV head) from which a larger tile pays. */
 const LARGE_TILE_ROWS = 32;
@@ -26,12 +27,14 @@ export class UnifiedAttention {
   readonly #batchInvariant: boolean;
 
   /** `plans`: the same kernel in different tiles. */
-  constructor(plans: readonly LaunchPlan[], config: ResolvedConfig) {
+  constructor(plans: readonly LaunchPlan[], config: ResolvedConfig, xcds: number) {
     this.#numKvHeads = config.numKvHeads;
     this.#queriesPerKv = config.numHeads / config.numKvHeads;
     this.#batchInvariant = config.batchInvariant;
     this.#tiles = plans.map((plan) => {
       const bind = bindArguments(plan, config);
+      // Tiles of a KV head share its keys; in the grid the heads stand side by side.
+      plan.set({ xcds: xcdsToDealTo({ groups: config.numKvHeads, stride: config.numKvHeads, xcds }) });
       const minQueryLen = plan.setter("min_query_len");
       const sequences = plan.setter("num_sequences");
       plan.complete();

@@ -73,7 +73,6 @@ const HIP_DECODE: Omit<KernelChoice, "launches"> = {
     { variables: ["VLLM_ROCM_CUSTOM_PAGED_ATTN"], when: false },
     { variables: ["VLLM_ROCM_USE_AITER", "VLLM_ROCM_USE_AITER_PAGED_ATTN"], when: true },
   ],
-  note: "sequences with at most 8 new tokens",
 };
 
 /** Sequences with any number of new tokens. */
@@ -88,6 +87,7 @@ const HYBRID_DECODE: readonly KernelChoice[] = [
     note: `${HIP_DECODE.note}; queries and weights are rounded to fp8`,
   },
   { ...HIP_DECODE, launches: launches("hip:paged_attention", "hip:paged_attention_reduce") },
+  { launches: launches("triton:unified_attention_3d", "triton:reduce_segments") },
   { launches: WHOLE },
 ];
 

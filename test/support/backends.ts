@@ -1,6 +1,6 @@
 import { TritonAttention } from "../../lib/backends/triton-attn.js";
 import { matches } from "../../lib/catalog/sizes.js";
-import type { ComputeDType } from "../../lib/config.js";
+import type { ComputeDType, Environment } from "../../lib/config.js";
 import { registerBackend } from "../../lib/index.js";
 import type { LayoutName } from "../../lib/kv-cache/layouts.js";
 import { BUILTIN_BACKENDS } from "../../lib/selection/backends.js";
@@ -11,6 +11,8 @@ import type { Features } from "./paged-data.js";
 export interface BackendUnderTest {
   readonly backend: string;
   readonly layout: LayoutName;
+  /** The variables of its attentions. Default: those of the process. */
+  readonly env?: Environment;
   /** Whether it rounds what it has read of an fp8 cache, times the scale, to the dtype of the query. */
   readonly roundsFp8?: boolean;
 }
@@ -31,6 +33,11 @@ export const BACKENDS: readonly BackendUnderTest[] = [
   { backend: "ROCM_ATTN", layout: "split" },
   { backend: "ROCM_AITER_UNIFIED_ATTN", layout: "halves", roundsFp8: true },
 ];
+
+/** ROCM_ATTN without its kernels in HIP C++. */
+export const ROCM_ATTN_IN_TRITON: BackendUnderTest = {
+  ...{ backend: "ROCM_ATTN", layout: "split", env: { VLLM_ROCM_CUSTOM_PAGED_ATTN: "0" } },
+};
 
 /** Those whose rows have the same bits alone and in a batch, on request. */
 export const BATCH_INVARIANT = BACKENDS.filter(({ backend }) => capabilitiesOf(backend)!.batchInvariant);

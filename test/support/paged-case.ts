@@ -81,6 +81,7 @@ export class PagedCase implements AsyncDisposable {
     const { step, blockTable, image, numBlocks, newKeys, newValues } = data;
     const attention = createAttention(device, {
       ...{ numHeads, numKvHeads, headSize, dtype, blockSize, batchInvariant, backend: under.backend },
+      ...(under.env && { env: under.env }),
       ...configOf(step),
       kvCacheDtype: options.scales && "fp8",
       attentionType,

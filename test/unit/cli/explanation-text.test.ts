@@ -80,13 +80,13 @@ describe("the text of an explanation", () => {
 
       Kernels
         prefill      triton unified_attention_2d (not verified)
-        decode       triton unified_attention_2d (not verified)
+        decode       triton unified_attention_3d + reduce_segments (not verified)
                      not hip paged_attention_fp8 + paged_attention_reduce: takes KV cache dtype fp8 or
                      fp8_e4m3, not auto; switched off: VLLM_ROCM_FP8_MFMA_PAGE_ATTN is off,
                      VLLM_ROCM_CUSTOM_PAGED_ATTN is off
                      not hip paged_attention + paged_attention_reduce: switched off:
                      VLLM_ROCM_CUSTOM_PAGED_ATTN is off
-        mixed        triton unified_attention_2d (not verified)
+        mixed        triton unified_attention_2d + unified_attention_3d + reduce_segments (not verified)
         cache write  hip reshape_and_cache (not verified)
 
       Variables

@@ -129,7 +129,8 @@ describe("what is said of a variable that is set", () => {
       VLLM_ROCM_USE_AITER_PAGED_ATTN: { acts: true },
     });
     const [decode] = explain(LLAMA, { env }).phases.filter(({ phase }) => phase === "decode");
-    expect(decode!.kernels[0]!.launches.map(({ operation }) => operation)).toEqual(["unified_attention_2d"]);
+    const operations = decode!.kernels[0]!.launches.map(({ operation }) => operation);
+    expect(operations).toEqual(["unified_attention_3d", "reduce_segments"]);
     expect(decode!.passedOver.at(-1)!.reasons).toEqual([
       "switched off: VLLM_ROCM_USE_AITER and VLLM_ROCM_USE_AITER_PAGED_ATTN are on",
     ]);
