@@ -1,5 +1,7 @@
 import { checkInteger } from "./arguments.js";
 import { invalidArgument } from "./errors.js";
+import { causal, slidingWindow as windowMask } from "./flex/modifications.js";
+import { type FlexTexts, type MaskMod, type ScoreMod, traceFunctions } from "./flex/trace.js";
 
 /** The backends of vLLM on ROCm, with the names that `VLLM_ATTENTION_BACKEND` takes, in the order of the documentation. */
 export const BACKEND_NAMES = [
@@ -84,6 +86,13 @@ export interface AttentionConfig extends CommonConfig {
   sinks?: boolean | undefined;
   /** Default "decoder". */
   attentionType?: AttentionType | undefined;
+  /**
+   * Changes each scaled score: called once, with values that it computes another with. FLEX_ATTENTION alone has it, and
+   * without `maskMod` the usual mask beside it. `flex` has a library of such functions.
+   */
+  scoreMod?: ScoreMod | undefined;
+  /** Says which keys a query sees, of all of its sequence: called once, as `scoreMod`. FLEX_ATTENTION alone has it. */
+  maskMod?: MaskMod | undefined;
 }
 
 /** The options of `createMlaAttention`: DeepSeek's multi-head latent attention. Its cache holds kvLoraRank + qkRopeHeadDim elements per token. */
@@ -119,6 +128,8 @@ interface ResolvedCommon {
   readonly logitsSoftCap: number | null;
   readonly sinks: boolean;
   readonly attentionType: AttentionType;
+  /** The programs of `scoreMod` and `maskMod` as text; null: there are none. */
+  readonly flex: FlexTexts | null;
   /** The option `backend`, null where it was not given. */
   readonly backend: BackendName | null;
 }
@@ -155,6 +166,7 @@ const COMMON_KEYS = [
 const STANDARD_KEYS = new Set([
   ...COMMON_KEYS,
   ...["numKvHeads", "headSize", "slidingWindow", "alibiSlopes", "logitsSoftCap", "sinks", "attentionType"],
+  ...["scoreMod", "maskMod"],
 ]);
 const MLA_KEYS = new Set([
   ...COMMON_KEYS,
@@ -230,6 +242,7 @@ function resolveStandard(config: AttentionConfig, common: Common): ResolvedConfi
     logitsSoftCap: logitsSoftCap ?? null,
     sinks: flag(sinks, "sinks"),
     attentionType,
+    flex: resolveFunctions(config),
     mla: null,
   });
 }
@@ -252,6 +265,7 @@ function resolveMla(config: MlaAttentionConfig, common: Common): ResolvedConfig 
     logitsSoftCap: null,
     sinks: false,
     attentionType: "decoder" as const,
+    flex: null,
     mla,
   });
 }
@@ -262,6 +276,34 @@ function refusePositions(config: AttentionConfig): void {
     const expected = "undefined: a decoder's query stands nowhere among the encoder's keys";
     throw invalidArgument(option, expected, config[option]);
   }
+}
+
+/** Traces the functions of a configuration, whose other options have been checked. ERR_FLEX_TRACE. */
+function resolveFunctions(config: AttentionConfig): FlexTexts | null {
+  const { scoreMod, maskMod, slidingWindow, alibiSlopes, logitsSoftCap, attentionType = "decoder" } = config;
+  if (scoreMod === undefined && maskMod === undefined) return null;
+  for (const [name, mod] of Object.entries({ scoreMod, maskMod })) {
+    if (mod !== undefined && typeof mod !== "function") throw invalidArgument(name, "a function", mod);
+  }
+  if (maskMod !== undefined && slidingWindow !== undefined) {
+    throw invalidArgument(
+      "maskMod",
+      "a mask without the option slidingWindow: use flex.slidingWindow",
+      maskMod,
+    );
+  }
+  if (scoreMod !== undefined && (alibiSlopes !== undefined || logitsSoftCap !== undefined)) {
+    const expected =
+      "a function without the options alibiSlopes and logitsSoftCap: use flex.alibi, flex.softCap";
+    throw invalidArgument("scoreMod", expected, scoreMod);
+  }
+  return traceFunctions({ scoreMod, maskMod: maskMod ?? usualMask(attentionType, slidingWindow) });
+}
+
+/** The mask beside a score function: what the attention would have without one. */
+function usualMask(attentionType: AttentionType, window: number | undefined): MaskMod | undefined {
+  if (attentionType === "decoder") return window === undefined ? causal : windowMask(window);
+  return window === undefined ? undefined : ({ query, key }) => query.sub(key).abs().lt(window);
 }
 
 function checkSlopes(slopes: unknown, numHeads: number): void {

@@ -51,6 +51,9 @@ export {
 export { type FromPointerOptions, Tensor, type ViewOptions } from "./device/tensor.js";
 export { DTYPES, type DType, itemSize } from "./dtype.js";
 export { type ErrorCode, type ErrorDetails, RocmAttentionError } from "./errors.js";
+export * as flex from "./flex/modifications.js";
+export type { FlexPosition, FlexTexts, MaskMod, ScoreMod } from "./flex/trace.js";
+export type { FlexOperand, FlexValue } from "./flex/value.js";
 export type { ChosenKernels } from "./kernels/chosen.js";
 export type { LaunchPlan } from "./kernels/launch-plan.js";
 export { type KernelLaunch, type LaunchListener, traceLaunches } from "./kernels/trace.js";

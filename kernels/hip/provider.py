@@ -3,6 +3,7 @@
 from kernels.builder import clang
 from kernels.builder.instance import FEATURES, Instance, Made
 from kernels.builder.targets import TARGETS
+from kernels.hip import flex
 
 NAME = "hip"
 
@@ -125,6 +126,7 @@ def instances(target, chosen):
     dtypes = ("bfloat16",) if chosen == "smoke" else DTYPES
     return [*decode_instances(target, chosen, dtypes),
             *cache_kernels(target, dtypes),
+            *flex.instances(chosen),
             *map(merge_attention_states, dtypes)]
 
 

@@ -56,6 +56,18 @@ export class Program {
     this.score = this.#keySection(roots.score);
   }
 
+  /** Whether the mask differs between heads. */
+  get isMaskPerHead(): boolean {
+    const { mask } = this.roots;
+    if (mask === null) return false;
+    return reachable(this.graph, [mask]).some(({ input }) => input === "head" || input === "kvHead");
+  }
+
+  /** Throws ERR_DISPOSED where a tensor that it reads is gone. */
+  check(): void {
+    for (const tensor of this.tensors) void tensor.pointer;
+  }
+
   #keySection(root: Node | null): Section {
     if (root === null) return { placed: [], root, result: 0 };
     if (!root.perKey) return { placed: [], root, result: this.#operands.get(root)! };
@@ -76,7 +88,7 @@ export class Program {
         const own = registers.get(operand);
         return own === undefined ? this.#operands.get(operand)! : inRows + own;
       });
-      const [a = 0, b = 0, c] = codes;
+      const [a = NUMBER_OPERAND!, b = NUMBER_OPERAND!, c] = codes;
       words[2 * at] = codeOf(node) | (register << 8) | (a << 16) | (b << 24);
       words[2 * at + 1] = c ?? numberOf(node.operands.find((operand) => takesNumber(node, operand)) ?? node);
     }

@@ -51,6 +51,7 @@ const TRITON_ATTN: Capabilities = {
   alibi: true,
   logitsSoftCap: true,
   sinks: true,
+  flex: false,
   batchInvariant: true,
   kvCacheLayouts: ["paired"],
   lse: true,
@@ -106,6 +107,7 @@ const ROCM_ATTN: Capabilities = {
   alibi: true,
   logitsSoftCap: true,
   sinks: true,
+  flex: false,
   batchInvariant: true,
   kvCacheLayouts: ["split"],
   lse: true,
@@ -143,6 +145,7 @@ const ROCM_AITER_FA: Capabilities = {
   alibi: true,
   logitsSoftCap: false,
   sinks: false,
+  flex: false,
   batchInvariant: false,
   kvCacheLayouts: ["halves", "shuffled"],
   lse: true,
@@ -217,6 +220,7 @@ const ROCM_AITER_UNIFIED_ATTN: Capabilities = {
   alibi: true,
   logitsSoftCap: true,
   sinks: true,
+  flex: false,
   batchInvariant: false,
   kvCacheLayouts: ["halves"],
   lse: false,
@@ -237,33 +241,48 @@ const ROCM_AITER_UNIFIED_ATTN: Capabilities = {
   },
 };
 
+/** Masks and scores that are options have a kernel of their own; functions may turn out to be the same. */
+function flexPhases(): Pick<Capabilities, "prefill" | "decode" | "mixed"> {
+  const native = launches("hip:flex_attention:native");
+  const programs = launches("hip:flex_block_mask", "hip:flex_attention:interpreted");
+  const choices = [{ launches: native, limits: { flex: false } }, { launches: [...programs, ...native] }];
+  return { prefill: choices, decode: choices, mixed: choices };
+}
+
 const FLEX_ATTENTION: Capabilities = {
   summary: "Attention with programmable masks and scores. Only on request.",
   kind: "standard",
   targets: ALL_TARGETS,
   dtypes: ["float16", "bfloat16", "float32"],
   kvCacheDtypes: ["auto", "bfloat16"],
-  headSizes: { max: 256 },
+  headSizes: { max: 256, multipleOf: 8 },
   numHeads: {},
   queriesPerKv: {},
   blockSizes: {},
   attentionTypes: ["decoder", "encoder_only"],
   slidingWindow: true,
-  alibi: false,
-  logitsSoftCap: false,
-  sinks: false,
+  alibi: true,
+  logitsSoftCap: true,
+  sinks: true,
+  flex: true,
   batchInvariant: true,
   kvCacheLayouts: ["halves"],
-  lse: false,
+  lse: true,
   fp8Output: false,
-  graphs: "never",
-  prefill: [{ launches: launches("triton:flex_attention") }],
-  decode: [{ launches: launches("triton:flex_attention") }],
-  mixed: [{ launches: launches("triton:flex_attention") }],
-  cacheWrite: [{ launches: launches("hip:reshape_and_cache_flash") }],
+  graphs: "always",
+  ...flexPhases(),
+  cacheWrite: [
+    { launches: launches("hip:reshape_and_cache_flash"), limits: { dtypes: ["float16", "bfloat16"] } },
+    { launches: launches("triton:reshape_and_cache_flash") },
+  ],
   differences: {
     headSizes: "vLLM takes any size.",
-    sinks: "vLLM accepts sinks and ignores them. Here they are refused.",
+    alibi: "vLLM refuses ALiBi.",
+    logitsSoftCap: "vLLM refuses a soft cap.",
+    sinks: "vLLM accepts sinks and ignores them.",
+    flex: "vLLM does not let a model bring functions of its own.",
+    lse: "vLLM's does not give it.",
+    graphs: "vLLM's cannot be captured.",
   },
 };
 
@@ -299,6 +318,7 @@ const ROCM_AITER_MLA: Capabilities = {
   alibi: false,
   logitsSoftCap: false,
   sinks: false,
+  flex: false,
   batchInvariant: false,
   kvCacheLayouts: ["latent"],
   lse: true,
@@ -335,6 +355,7 @@ const TRITON_MLA: Capabilities = {
   alibi: false,
   logitsSoftCap: false,
   sinks: false,
+  flex: false,
   batchInvariant: true,
   kvCacheLayouts: ["latent"],
   lse: true,

@@ -29,6 +29,8 @@ export interface Limits {
   readonly alibi: boolean;
   readonly logitsSoftCap: boolean;
   readonly sinks: boolean;
+  /** Score and mask functions. */
+  readonly flex: boolean;
   readonly batchInvariant: boolean;
 }
 

@@ -59,6 +59,9 @@ export function unsupported(
   for (const feature of features) {
     if (limits[feature] === false) deny(feature, `does not support ${FEATURE_NAMES[feature]}`);
   }
+  if (limits.flex === false && config.flex !== null) {
+    deny("flex", "does not support scoreMod and maskMod");
+  }
   if (limits.batchInvariant === false && config.batchInvariant) {
     deny("batchInvariant", "splits its work by the batch, so it cannot be batch-invariant");
   }

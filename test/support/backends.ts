@@ -32,6 +32,7 @@ export const BACKENDS: readonly BackendUnderTest[] = [
   { backend: "TRITON_ON_HALVES", layout: "halves" },
   { backend: "ROCM_ATTN", layout: "split" },
   { backend: "ROCM_AITER_UNIFIED_ATTN", layout: "halves", roundsFp8: true },
+  { backend: "FLEX_ATTENTION", layout: "halves" },
 ];
 
 /** ROCM_ATTN without its kernels in HIP C++. */
@@ -42,8 +43,10 @@ export const ROCM_ATTN_IN_TRITON: BackendUnderTest = {
 /** Those whose rows have the same bits alone and in a batch, on request. */
 export const BATCH_INVARIANT = BACKENDS.filter(({ backend }) => capabilitiesOf(backend)!.batchInvariant);
 
-/** ROCM_ATTN has no prefill over fp8 caches yet. */
-export const WITH_FP8_CACHE = BACKENDS.filter(({ backend }) => backend !== "ROCM_ATTN");
+/** ROCM_ATTN has no prefill over fp8 caches yet, FLEX_ATTENTION none at all. */
+export const WITH_FP8_CACHE = BACKENDS.filter(
+  ({ backend }) => backend !== "ROCM_ATTN" && backend !== "FLEX_ATTENTION",
+);
 
 /** Whether a backend computes the log-sum-exp of rows. */
 export function hasLse({ backend }: { backend: string }): boolean {

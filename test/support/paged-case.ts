@@ -24,6 +24,8 @@ export interface CaseOptions extends Omit<DataOptions, "fp8Cache"> {
   readonly valueGap?: number;
   /** Default: TRITON_ATTN. */
   readonly under?: BackendUnderTest;
+  /** Score and mask functions, and what they make of a score. */
+  readonly functions?: Pick<AttentionConfig, "scoreMod" | "maskMod"> & Pick<Step, "modify">;
   /** Changes the step that the reference attends to: a mistake that the comparison must see. */
   readonly mistake?: (step: Step) => Step;
   /** Changes what the device is told of the step: a mistake that the comparison must see. */
@@ -83,6 +85,7 @@ export class PagedCase implements AsyncDisposable {
       ...{ numHeads, numKvHeads, headSize, dtype, blockSize, batchInvariant, backend: under.backend },
       ...(under.env && { env: under.env }),
       ...configOf(step),
+      ...{ scoreMod: options.functions?.scoreMod, maskMod: options.functions?.maskMod },
       kvCacheDtype: options.scales && "fp8",
       attentionType,
     });
@@ -135,7 +138,8 @@ export class PagedCase implements AsyncDisposable {
       ...(kScale !== undefined && { kScale: await giveScale(device, options.scales!, kScale) }),
       ...(vScale !== undefined && { vScale: await giveScale(device, options.scales!, vScale) }),
     };
-    const expected = attend(options.mistake?.(step) ?? step);
+    const reference = { ...step, modify: options.functions?.modify };
+    const expected = attend(options.mistake?.(reference) ?? reference);
     return new PagedCase(options, attention, batch, cache, { ...inputs, ...scales }, expected, data);
   }
 

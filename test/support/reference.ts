@@ -62,6 +62,18 @@ export interface Step {
   readonly alibiSlopes?: ArrayLike<number> | undefined;
   /** By query head: one more logit. */
   readonly sinks?: ArrayLike<number> | undefined;
+  /** Gives each scaled score of a row with every key of its sequence; -Infinity: the row does not see the key. */
+  readonly modify?: ((score: number, at: ScorePosition) => number) | undefined;
+}
+
+/** Where a score stands; positions are within the sequence. */
+export interface ScorePosition {
+  readonly row: number;
+  readonly head: number;
+  readonly kvHead: number;
+  readonly contextLength: number;
+  readonly query: number;
+  readonly key: number;
 }
 
 export interface Expected {
@@ -82,7 +94,8 @@ export function attend(step: Step): Expected {
   for (const [s, [context, queryLength]] of lengths.entries()) {
     for (let t = 0; t < queryLength; t++) {
       const own = context + t;
-      const last = attentionType === "decoder" ? own : own + slidingWindow - 1;
+      const isCausal = attentionType === "decoder" && step.modify === undefined;
+      const last = isCausal ? own : own + slidingWindow - 1;
       const end = Math.min(last + 1, keyCount(attentionType, [context, queryLength]));
       const first = Math.max(0, own - slidingWindow + 1);
       for (let head = 0; head < numHeads; head++, row++) {
@@ -95,7 +108,13 @@ export function attend(step: Step): Expected {
         for (let i = 0; i < scores.length; i++) {
           let product = 0;
           for (let e = 0; e < headSize; e++) product += query[q + e]! * k[at(first + i) + e]!;
-          scores[i] = scoreOf(product, head, first + i - own, step);
+          const key = first + i;
+          scores[i] =
+            step.modify === undefined
+              ? scoreOf(product, head, key - own, step)
+              : step.modify(product * step.scale, {
+                  ...{ row: s, head, kvHead, contextLength: context, query: own, key },
+                });
           largest = Math.max(largest, scores[i]!);
         }
         if (largest === Number.NEGATIVE_INFINITY) continue;

@@ -144,7 +144,7 @@ describe.each(BACKENDS)("a captured forward of $backend", (under) => {
     const before = workspace();
     const graphs = [captured.capture([[9, 1]]), captured.capture([[9, 1]])];
     const one = (workspace() - before) / 2;
-    expect(one).toBeGreaterThan(0);
+    expect(one > 0).toBe(under.backend !== "FLEX_ATTENTION"); // which has nothing between its kernels
     captured.batch.update({ ...batchInput([[300, 1]]), blockTable: [pagedBlocks(19)] });
     captured.forward();
     captured.forward();

@@ -48,7 +48,7 @@ describe("createAttention tells the logger", () => {
   });
 
   it("nothing of an attention that could not be made", () => {
-    expect(() => createAttention(device, { ...LLAMA, backend: "FLEX_ATTENTION" })).toThrow();
+    expect(() => createAttention(device, { ...LLAMA, backend: "ROCM_AITER_FA" })).toThrow();
     expect(heard).toEqual([]);
   });
 });

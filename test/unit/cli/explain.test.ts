@@ -100,7 +100,7 @@ describe("explain on a machine with GPUs", () => {
 
 describe("explain for people", () => {
   it("says under one title what holds for several kinds of layers", async () => {
-    vi.stubEnv("VLLM_ATTENTION_BACKEND", "FLEX_ATTENTION");
+    vi.stubEnv("VLLM_ATTENTION_BACKEND", "ROCM_AITER_FA");
     const { text, exitCode } = await explain("google/gemma-2-9b-it");
     expect(text).toMatch(
       /^google\/gemma-2-9b-it, 21 of 42 layers: sliding window 4096; 21 of 42 layers: full attention\n\n {2}backend {2}none\n/,

@@ -76,7 +76,7 @@ describe("the text of an explanation", () => {
           ROCM_AITER_UNIFIED_ATTN  not enabled: set VLLM_ATTENTION_BACKEND=ROCM_AITER_UNIFIED_ATTN
           ROCM_AITER_FA            not enabled, and does not support attention sinks
           TRITON_ATTN              not enabled: set VLLM_ATTENTION_BACKEND=TRITON_ATTN
-          FLEX_ATTENTION           not enabled, and does not support attention sinks
+          FLEX_ATTENTION           not enabled: set VLLM_ATTENTION_BACKEND=FLEX_ATTENTION
 
       Kernels
         prefill      triton unified_attention_2d (not verified)
@@ -105,6 +105,7 @@ describe("the text of an explanation", () => {
         error    ERR_BACKEND_UNSUPPORTED: ROCM_AITER_FA cannot run this configuration on gfx1100: it runs
                  on gfx90a, gfx942 or gfx950, not on gfx1100; takes head size 64, 128 or 256, not 80; does
                  not support a logits soft cap. TRITON_ATTN could: set VLLM_ATTENTION_BACKEND=TRITON_ATTN.
+                 FLEX_ATTENTION could: set VLLM_ATTENTION_BACKEND=FLEX_ATTENTION.
         target   gfx1100
         kernels  of the catalog with AITER
 
@@ -115,7 +116,7 @@ describe("the text of an explanation", () => {
           ROCM_ATTN                not enabled, and takes head size 32, 64, 96, 128, 160, 192, 224 or 256,
                                    not 80
           TRITON_ATTN              not enabled: set VLLM_ATTENTION_BACKEND=TRITON_ATTN
-          FLEX_ATTENTION           not enabled, and does not support a logits soft cap
+          FLEX_ATTENTION           not enabled: set VLLM_ATTENTION_BACKEND=FLEX_ATTENTION
 
       Variables
           VLLM_ATTENTION_BACKEND=ROCM_AITER_FA
@@ -192,7 +193,7 @@ describe("the line for a log", () => {
       `"attention backend on gfx942: requested ROCM_ATTN, resolved to ROCM_ATTN, because of VLLM_ATTENTION_BACKEND"`,
     );
     expect(explanationLine(FAILURE)).toMatchInlineSnapshot(
-      `"attention backend on gfx1100: requested ROCM_AITER_FA, resolved to none: ROCM_AITER_FA cannot run this configuration on gfx1100: it runs on gfx90a, gfx942 or gfx950, not on gfx1100; takes head size 64, 128 or 256, not 80; does not support a logits soft cap. TRITON_ATTN could: set VLLM_ATTENTION_BACKEND=TRITON_ATTN."`,
+      `"attention backend on gfx1100: requested ROCM_AITER_FA, resolved to none: ROCM_AITER_FA cannot run this configuration on gfx1100: it runs on gfx90a, gfx942 or gfx950, not on gfx1100; takes head size 64, 128 or 256, not 80; does not support a logits soft cap. TRITON_ATTN could: set VLLM_ATTENTION_BACKEND=TRITON_ATTN. FLEX_ATTENTION could: set VLLM_ATTENTION_BACKEND=FLEX_ATTENTION."`,
     );
   });
 });

@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import * as flex from "../../../lib/flex/modifications.js";
+import { INPUT_NAMES, OPERATION_NAMES } from "../../../lib/flex/operations.js";
 import { type MaskMod, type ScoreMod, traceFunctions } from "../../../lib/flex/trace.js";
 import type { FlexValue } from "../../../lib/flex/value.js";
 import { coded } from "../../support/coded.js";
@@ -149,5 +151,19 @@ describe("what cannot be traced is refused with its expression", () => {
     () => flex.chain(),
   ])("an argument of the library: %s", (call) => {
     expect(call).toThrow(coded("ERR_INVALID_ARGUMENT"));
+  });
+});
+
+describe("the kernels", () => {
+  const header = readFileSync(new URL("../../../kernels/hip/flex_operations.h", import.meta.url), "utf8");
+
+  it("number operations as programs do", () => {
+    const names = [...header.matchAll(/^ {2}OPERATION\((\w+)\)/gm)].map(([, name]) => name);
+    expect(names).toEqual(OPERATION_NAMES);
+  });
+
+  it("number inputs as programs do", () => {
+    const names = /enum Input : Word \{ (.+) \};/.exec(header)![1]!.split(", ");
+    expect(names).toEqual(INPUT_NAMES.map((name) => `k${name[0]!.toUpperCase()}${name.slice(1)}`));
   });
 });

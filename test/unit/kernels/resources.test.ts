@@ -20,12 +20,18 @@ const isOurs = (provider: string) => provider === "hip" || provider === "triton"
  * live by many.
  */
 function intendedWaves(row: LocatedRow): number {
-  const { provider, operation, tile, serves } = row;
+  const { provider, operation, variant, tile, serves } = row;
   if (!isOurs(provider)) return 1;
   if (["paged_attention", "paged_attention_fp8"].includes(operation)) return wavesOfPagedAttention(row);
   if (operation === "paged_attention_reduce") return 4; // its loads of 8 segments are under way
   if (operation === "mla_decode") return 1; // a row of latents and one of results fill a wave's registers
   if (operation === "mla_prefill" || /^mla_.*_product$/.test(operation)) return 2;
+  if (operation === "flex_block_mask") return 2;
+  if (operation === "flex_attention") {
+    // The registers of a program fill a wave's, as wide heads and float32 do.
+    const isSmall = matches(serves.headSizes as Sizes, 64) || matches(serves.headSizes as Sizes, 128);
+    return variant === "native" && isSmall && !serves.dtypes!.includes("float32") ? 3 : 1;
+  }
   if (!operation.startsWith("unified_attention")) return 7;
   if (serves.dtypes!.includes("float32")) return 1;
   return tile.rows === 16 && !matches(serves.headSizes as Sizes, 64) ? 1 : 2;

@@ -19,6 +19,7 @@ describe("what a configuration leaves out", () => {
       alibiSlopes: null,
       logitsSoftCap: null,
       sinks: false,
+      flex: null,
       attentionType: "decoder",
       mla: null,
     });
@@ -41,6 +42,7 @@ describe("what a configuration leaves out", () => {
       alibiSlopes: null,
       logitsSoftCap: null,
       sinks: false,
+      flex: null,
       attentionType: "decoder",
       mla: { kvLoraRank: 512, qkNopeHeadDim: 128, qkRopeHeadDim: 64, vHeadDim: 128, maxChunkTokens: 4096 },
     });
@@ -65,6 +67,7 @@ it("what a configuration says is kept", () => {
     ...features,
     alibi: true,
     alibiSlopes: Array(8).fill(0),
+    flex: null,
     mla: null,
   });
   const sizes = { kvLoraRank: 256, qkNopeHeadDim: 64, qkRopeHeadDim: 32, vHeadDim: 96 };

@@ -24,7 +24,7 @@ describe("a named backend that cannot run the configuration", () => {
     expect(error.code).toBe("ERR_BACKEND_UNSUPPORTED");
     expect(error.message).toBe(
       "ROCM_AITER_FA cannot run this configuration on gfx942: it takes head size 64, 128 or 256, not 80; " +
-        'does not support attention sinks. TRITON_ATTN could: set backend: "TRITON_ATTN".',
+        'does not support attention sinks. TRITON_ATTN could: set backend: "TRITON_ATTN". FLEX_ATTENTION could: set backend: "FLEX_ATTENTION".',
     );
   });
 
@@ -59,10 +59,14 @@ describe("a named backend that cannot run the configuration", () => {
   it("is told which others could where they have kernels, before those that have none yet", () => {
     const { message } = failure({ ...LLAMA, batchInvariant: true, backend: "ROCM_AITER_FA" });
     expect(message).toContain('TRITON_ATTN could: set backend: "TRITON_ATTN".');
-    expect(message).not.toContain("FLEX_ATTENTION could");
-    const small = failure({ ...LLAMA, headSize: 16, backend: "ROCM_ATTN" });
-    expect(small.message).toContain("FLEX_ATTENTION could:");
-    expect(small.message).toContain("once this version has kernels for it");
+    expect(message).not.toContain("ROCM_AITER_UNIFIED_ATTN could");
+    const encoder = failure({
+      ...LLAMA,
+      attentionType: "encoder_only",
+      slidingWindow: 9,
+      backend: "ROCM_ATTN",
+    });
+    expect(encoder.message).not.toContain("FLEX_ATTENTION could:");
   });
 
   it("TRITON_MLA asks for blocks of 16 tokens or more", () => {
