@@ -115,7 +115,8 @@ function codeOf({ kind, operation }: Node): number {
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
 
-function numberOf({ kind, type, input, immediate }: Node): number {
+/** The number of an instruction: the code of an input, the bits of a constant, or what an operation has beside operands. */
+export function numberOf({ kind, type, input, immediate }: Node): number {
   if (kind === "input") return INPUT_NAMES.indexOf(input!);
   if (type !== "float32" || kind !== "constant") return immediate >>> 0;
   float[0] = immediate;
