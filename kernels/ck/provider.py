@@ -16,11 +16,15 @@ NAMES = {"q_ptr": "query", "k_ptr": "key", "v_ptr": "value", "o_ptr": "output", 
          "nhead_stride_q": "stride_query_head", "nhead_stride_k": "stride_key_head",
          "nhead_stride_v": "stride_value_head", "nhead_stride_o": "stride_output_head", "num_head_q": "num_heads",
          "nhead_ratio_qk": "group", "scale_s": "scale", "seqstart_q_ptr": "query_start_loc",
-         "seqstart_k_ptr": "key_start_loc", "seqlen_k_ptr": "seq_lens"}
+         "seqstart_k_ptr": "key_start_loc", "seqlen_q_ptr": "query_lens", "seqlen_k_ptr": "key_lens", "hdim_q": "head_size",
+         "hdim_v": "value_head_size", "window_size_left": "window_left", "window_size_right": "window_right",
+         "logits_soft_cap_rcp": "inverse_soft_cap", "alibi_slope_ptr": "alibi_slopes"}
 # Keys and values in blocks.
 PAGED_NAMES = {**NAMES, "k_ptr": "key_cache", "v_ptr": "value_cache", "block_table_ptr": "block_table",
                "batch_stride_block_table": "stride_table", "page_block_size": "block_size", "stride_k": "stride_slot",
-               "nhead_stride_k": "stride_head", "batch_stride_k": "stride_block"}
+               "nhead_stride_k": "stride_head", "batch_stride_k": "stride_block", "stride_v": "stride_value_slot",
+               "nhead_stride_v": "stride_cached_value_head", "batch_stride_v": "stride_value_block",
+               "seqlen_k_ptr": "seq_lens"}
 
 SERVES = {"dtypes": ["bfloat16"], "headSizes": {"oneOf": [128]}, "attentionTypes": ["decoder"], "features": {}}
 SERVES_PAGED = {**SERVES, "kvCacheDtypes": ["auto"], "layouts": ["paired", "halves"]}
@@ -41,9 +45,61 @@ def paged(keys, rows):
                     [f"-DKEYS={keys}"], f".n{keys}")
 
 
+# The causal mask whose corner is the last query's last key, as CK-tile counts it, and element types by its names.
+ELEMENTS = {"bfloat16": "bf16_t", "float16": "half_t"}
+# Keys of a tile by head size.
+VARLEN_KEYS = {64: 64, 128: 128, 192: 128, 256: 128}
+
+
+def varlen(dtype, sizes, feature=None):
+    """Attention over dense keys and values; sizes of keys and of values differ where latents are expanded."""
+    key_size, value_size = sizes
+    symbol = "_".join(["ck_varlen", dtype, f"d{key_size}", *([feature] if feature else [])])
+    defines = {"ELEMENT": ELEMENTS[dtype], "KEY_SIZE": key_size, "VALUE_SIZE": value_size, "KEYS": VARLEN_KEYS[key_size],
+               "HAS_SOFT_CAP": int(feature == "logitsSoftCap"), "HAS_ALIBI": int(feature == "alibi"), "SYMBOL": symbol}
+    heads = {"oneOf": [key_size]} if key_size == value_size else {"pairs": [[key_size, value_size]]}
+    features = {"slidingWindow": "runtime", **({feature: "compiled"} if feature else {})}
+    serves = {"dtypes": [dtype], "headSizes": heads, "attentionTypes": ["decoder"], "features": features}
+    return published("fmha_forward", "varlen", defines, serves, NAMES, {"rows": 128, "keys": VARLEN_KEYS[key_size]},
+                     "(numHeads, numSequences, ceil(maxQueryLen / rows))", [f"d{key_size}", *([feature] if feature else [])])
+
+
+def extend(dtype):
+    """Attention over a cache in blocks, for sequences with more than a few query tokens."""
+    defines = {"ELEMENT": ELEMENTS[dtype], "SYMBOL": f"ck_extend_{dtype}_d128"}
+    serves = {"dtypes": [dtype], "kvCacheDtypes": ["auto"], "headSizes": {"oneOf": [128]}, "blockSizes": {"multipleOf": 16},
+              "layouts": ["paired", "halves"], "attentionTypes": ["decoder"], "features": {"slidingWindow": "runtime"}}
+    return published("fmha_forward_paged", "extend", defines, serves, PAGED_NAMES, {"rows": 64, "keys": 16},
+                     "(numHeads, numSequences, ceil(maxQueryLen / rows))", ["d128"])
+
+
+def published(operation, source, defines, serves, names, tile, grid, words):
+    description = {"source": f"kernels/ck/{source}.hip",
+                   "flags": [*FLAGS, *(f"-D{name}={value}" for name, value in defines.items())], "symbol": defines["SYMBOL"],
+                   "workgroupSize": 256, "types": TYPES, "headers": [wheel.path("aiter_meta/3rdparty/composable_kernel/include")]}
+    return Instance(".".join([NAME, operation, source, serves["dtypes"][0], *words]), operation, description, serves, grid,
+                    tile, names=names)
+
+
+def of_backends(target, chosen):
+    """The instances that backends run, of a set: "smoke" proves that a target works, "all" are the most asked for, and
+    "full" all that there are. gfx90a has none in float16: it multiplies small numbers as 0, and CK-tile does not scale them."""
+    smoke = [varlen("bfloat16", (128, 128)), extend("bfloat16")]
+    if chosen == "smoke" or target != "gfx942":
+        return smoke
+    usual = [varlen("bfloat16", (256, 256)), *smoke, varlen("bfloat16", (64, 64)), varlen("float16", (128, 128)),
+             varlen("bfloat16", (128, 128), "logitsSoftCap"), varlen("bfloat16", (128, 128), "alibi")]
+    if chosen == "all":
+        return usual
+    return [*usual, varlen("float16", (64, 64)), varlen("float16", (256, 256)), extend("float16"),
+            varlen("float16", (128, 128), "logitsSoftCap"), varlen("float16", (128, 128), "alibi"),
+            *(varlen(dtype, (256, 256), "logitsSoftCap") for dtype in ELEMENTS),
+            *(varlen(dtype, (64, 64), "alibi") for dtype in ELEMENTS)]
+
+
 def instances(target, chosen):
     if chosen != "tests":
-        return []
+        return of_backends(target, chosen) if chosen in ("smoke", "all", "full") else []
     return [  # those that compile longest come first
         paged(128, 128),
         instance("fmha_forward_split", "split", {**SERVES_PAGED, "blockSizes": {"multipleOf": 128}}, PAGED_NAMES,

@@ -22,6 +22,9 @@ export interface CacheAccess {
   readonly cache: KvCacheLayer | null;
 }
 
+/** A call of attention, whose keys and values may be others than the caller's. */
+export type DenseCall = Omit<AttentionCall, "key" | "value"> & Pick<CacheAccess, "key" | "value">;
+
 /** Where a launch finds an argument that can change from call to call. */
 type Source<Call> = (call: Call, batch: Batch, alibiSlopes: bigint) => bigint | number;
 
@@ -58,7 +61,7 @@ const CACHE_SOURCES: Readonly<Record<string, Source<CacheAccess>>> = {
 };
 
 /** The arguments that can change, by the names of manifests. A kernel gets those that it has. */
-const SOURCES: Readonly<Record<string, Source<AttentionCall>>> = {
+const SOURCES: Readonly<Record<string, Source<DenseCall>>> = {
   ...CACHE_SOURCES,
   query: ({ query }) => query.pointer,
   stride_query_token: ({ query }) => query.strides[0]!,
@@ -137,7 +140,7 @@ function constants(config: ResolvedConfig): Record<string, number> {
 export function bindArguments(
   plan: LaunchPlan,
   config: ResolvedConfig,
-): (call: AttentionCall, batch: Batch, alibiSlopes?: bigint) => void {
+): (call: DenseCall, batch: Batch, alibiSlopes?: bigint) => void {
   plan.set(constants(config));
   const bind = bindSources(plan, SOURCES, LAYER_SOURCES);
   return (call, batch, alibiSlopes = 0n) => bind(call, batch, alibiSlopes);

@@ -1,6 +1,6 @@
 import type { Launch, Provider } from "../catalog/choose.js";
 import { BACKEND_NAMES, type BuiltinBackendName } from "../config.js";
-import type { Capabilities, KernelChoice } from "./capabilities.js";
+import type { Capabilities, KernelChoice, Limits } from "./capabilities.js";
 
 const CDNA = ["gfx90a", "gfx942", "gfx950"] as const;
 const ALL_TARGETS = [...CDNA, "gfx11", "gfx12"] as const;
@@ -130,8 +130,17 @@ const ROCM_ATTN: Capabilities = {
   },
 };
 
+/** CK-tile's kernel over the cache itself; everything else is gathered first. */
+const CK_PAGED: Partial<Limits> = {
+  headSizes: { oneOf: [128] },
+  kvCacheDtypes: ["auto", "bfloat16"],
+  alibi: false,
+  logitsSoftCap: false,
+};
+
 const ROCM_AITER_FA: Capabilities = {
-  summary: "AITER's flash attention (assembly and Composable Kernel). For MI300 and later.",
+  summary:
+    "AITER's flash attention: Composable Kernel for prefill, our HIP C++ for decode. For MI200 and later.",
   kind: "standard",
   targets: CDNA,
   dtypes: ["float16", "bfloat16"],
@@ -143,65 +152,47 @@ const ROCM_AITER_FA: Capabilities = {
   attentionTypes: ["decoder"],
   slidingWindow: true,
   alibi: true,
-  logitsSoftCap: false,
+  logitsSoftCap: true,
   sinks: false,
   flex: false,
   batchInvariant: false,
   kvCacheLayouts: ["halves", "shuffled"],
-  lse: true,
+  lse: false,
   fp8Output: false,
   graphs: "decode",
-  aiter: [
-    launches("aiter:fmha_forward", "ck:fmha_forward"),
-    launches("aiter:paged_attention", "ck:paged_attention"),
-  ],
-  prefill: [
-    {
-      launches: launches("aiter:fmha_forward"),
-      limits: {
-        targets: ["gfx942", "gfx950"],
-        dtypes: ["bfloat16"],
-        headSizes: { oneOf: [128] },
-        slidingWindow: false,
-        alibi: false,
-      },
-      note: "more than 128 new tokens",
-    },
-    { launches: launches("ck:fmha_forward") },
-  ],
-  decode: [
-    {
-      launches: launches("aiter:paged_attention"),
-      limits: {
-        targets: ["gfx942", "gfx950"],
-        headSizes: { oneOf: [128] },
-        blockSizes: { oneOf: [16] },
-        queriesPerKv: { oneOf: [8, 16] },
-        slidingWindow: false,
-        alibi: false,
-      },
-      note: "batches of more sequences x heads than twice the compute units",
-    },
-    { launches: launches("ck:paged_attention") },
-  ],
+  aiter: [launches("ck:fmha_forward")],
+  prefill: [{ launches: launches("ck:fmha_forward") }],
+  decode: [{ launches: launches("hip:paged_attention", "hip:paged_attention_reduce") }],
   mixed: [
+    {
+      launches: launches(
+        "ck:fmha_forward_paged",
+        "ck:fmha_forward",
+        "hip:paged_attention",
+        "hip:paged_attention_reduce",
+      ),
+      limits: CK_PAGED,
+    },
     {
       launches: launches(
         "ck:fmha_forward",
         "hip:gather_cache",
-        "hip:merge_attention_states",
-        "ck:paged_attention",
+        "hip:paged_attention",
+        "hip:paged_attention_reduce",
       ),
     },
   ],
-  cacheWrite: [{ launches: launches("hip:reshape_and_cache_flash") }],
+  cacheWrite: [
+    { launches: launches("hip:reshape_and_cache_flash") },
+    { launches: launches("hip:reshape_and_cache") },
+  ],
   differences: {
     attentionTypes: "vLLM declares encoder_decoder too.",
-    logitsSoftCap: "vLLM applies a soft cap in decode and ignores it in prefill. Here it is refused.",
+    alibi: "Slopes and a soft cap exclude each other, and ALiBi ends at 65,535 keys.",
+    logitsSoftCap: "vLLM applies a soft cap in decode and ignores it in prefill. Here it is applied in both.",
     kvCacheDtypes:
       "vLLM copies an fp8 cache without its scales in prefill with context. Here scales are applied.",
     slidingWindow: "vLLM allows one window per model. Here each attention has its own.",
-    lse: "vLLM's does not give it.",
   },
 };
 

@@ -1,7 +1,7 @@
 import type { Launch } from "../catalog/choose.js";
 import type { Sizes } from "../catalog/sizes.js";
 import type { AttentionType, ComputeDType, KvCacheDType, ResolvedConfig } from "../config.js";
-import type { FlagName } from "./variables.js";
+import type { FlagName, Flags } from "./variables.js";
 
 /** The things that a backend does: attend for new sequences, for one more token each, for both at once; store keys and values. */
 export const PHASES = ["prefill", "decode", "mixed", "cacheWrite"] as const;
@@ -70,7 +70,17 @@ export interface Capabilities extends Limits {
   readonly differences: Readonly<Partial<Record<keyof Capabilities, string>>>;
 }
 
-/** The cache layout of a configuration: the one that it asks for, else the backend's default; null: the backend's own matter. */
-export function layoutOf({ kvCacheLayouts }: Capabilities, { kvCacheLayout }: ResolvedConfig): string | null {
-  return kvCacheLayout ?? kvCacheLayouts[0] ?? null;
+/**
+ * The cache layout of a configuration: the one that it asks for, else that of the variable where the backend has it, else the
+ * backend's default; null: the backend's own matter.
+ */
+export function layoutOf(
+  { kvCacheLayouts }: Capabilities,
+  { kvCacheLayout }: ResolvedConfig,
+  { VLLM_ROCM_SHUFFLE_KV_CACHE_LAYOUT: shuffles }: Flags,
+): string | null {
+  if (kvCacheLayout !== null) return kvCacheLayout;
+  return shuffles && kvCacheLayouts.includes(SHUFFLED) ? SHUFFLED : (kvCacheLayouts[0] ?? null);
 }
+
+const SHUFFLED = "shuffled";

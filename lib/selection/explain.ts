@@ -158,7 +158,7 @@ function select(explanation: Explanation, variables: SetVariables, catalog: Cata
   }
   explanation.backend = decision.chosen.backend;
   explanation.phases = decision.phases;
-  explanation.kvCacheLayout = layoutOf(capabilitiesOf(decision.chosen.backend)!, config);
+  explanation.kvCacheLayout = layoutOf(capabilitiesOf(decision.chosen.backend)!, config, context.flags);
   const lack = kernelFailure(explanation);
   if (lack !== null) explanation.notes.push(`createAttention fails with ${lack.code}: ${lack.message}`);
 }

@@ -9,7 +9,7 @@ import { unsupported } from "./unsupported.js";
 
 /** The kernels of a backend that will run each phase, and why others will not. */
 export function kernelsByPhase(capabilities: Capabilities, context: SelectionContext): PhasePlan[] {
-  const over = kernelsOver(layoutOf(capabilities, context.config), context);
+  const over = kernelsOver(layoutOf(capabilities, context.config, context.flags), context);
   const plans: PhasePlan[] = [];
   for (const phase of phasesOf(context)) {
     if (capabilities[phase].length > 0) {
@@ -104,7 +104,7 @@ function lookUp(
  * all. A backend without phases brings its own.
  */
 export function kernelStatus(capabilities: Capabilities, context: SelectionContext): KernelStatus {
-  const over = kernelsOver(layoutOf(capabilities, context.config), context);
+  const over = kernelsOver(layoutOf(capabilities, context.config, context.flags), context);
   let status: KernelStatus = "available";
   for (const phase of phasesOf(context)) {
     if (capabilities[phase].length === 0) continue;

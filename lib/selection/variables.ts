@@ -55,6 +55,15 @@ export const VARIABLES = {
     effect: "On: ROCM_AITER_UNIFIED_ATTN is chosen before ROCM_AITER_FA.",
     kind: "standard",
   },
+  VLLM_ROCM_SHUFFLE_KV_CACHE_LAYOUT: {
+    parsing: "flag",
+    default: false,
+    meaning: "The cache layout of AITER's assembly decode. Later than v0.12.",
+    effect:
+      "On: ROCM_AITER_FA keeps its cache in the layout `shuffled`, unless the option `kvCacheLayout` says otherwise.",
+    kind: "standard",
+    within: "ROCM_AITER_FA",
+  },
   VLLM_V1_USE_PREFILL_DECODE_ATTENTION: {
     parsing: "flag",
     default: false,

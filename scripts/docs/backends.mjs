@@ -100,7 +100,8 @@ function verification(built, entries) {
   const targets = new Map();
   for (const { target, verified, serves } of built.filter(({ serves }) => serves.attentionTypes)) {
     const features = Object.values(serves.features).includes("runtime") ? ", with features" : "";
-    const cache = serves.kvCacheDtypes.includes("auto") ? "" : `, cache ${list(serves.kvCacheDtypes)}`;
+    const cache =
+      (serves.kvCacheDtypes?.includes("auto") ?? true) ? "" : `, cache ${list(serves.kvCacheDtypes)}`;
     const cell = `${list(serves.dtypes)}, head size ${texts.headSizes(serves.headSizes)}${cache}${features}`;
     const cells = targets.get(target) ?? new Map();
     targets.set(target, cells.set(cell, cells.get(cell) === "none" ? "none" : verified));

@@ -1,11 +1,13 @@
+import { AiterFlashAttention } from "../../lib/backends/rocm-aiter-fa.js";
 import { TritonAttention } from "../../lib/backends/triton-attn.js";
 import { matches } from "../../lib/catalog/sizes.js";
 import type { ComputeDType, Environment } from "../../lib/config.js";
-import { registerBackend } from "../../lib/index.js";
+import { explain, registerBackend } from "../../lib/index.js";
+import { installedKernels } from "../../lib/kernels/store.js";
 import type { LayoutName } from "../../lib/kv-cache/layouts.js";
 import { BUILTIN_BACKENDS } from "../../lib/selection/backends.js";
 import { capabilitiesOf } from "../../lib/selection/registry.js";
-import type { Features } from "./paged-data.js";
+import type { DataOptions } from "./paged-data.js";
 
 /** A backend that the shared suites run on. */
 export interface BackendUnderTest {
@@ -26,6 +28,17 @@ registerBackend(
   (context) => new TritonAttention(context),
 );
 
+const { aiter: _, differences: __, fp8Output: ___, ...flash } = BUILTIN_BACKENDS.ROCM_AITER_FA;
+registerBackend(
+  "ROCM_AITER_FA_SHUFFLED",
+  {
+    ...flash,
+    ...{ summary: "ROCM_AITER_FA over the layout shuffled.", kvCacheLayouts: ["shuffled"] },
+    mixed: flash.mixed.map(({ launches }) => ({ launches })),
+  },
+  (context) => new AiterFlashAttention(context),
+);
+
 /** A new backend inherits accuracy, ragged batches, peaks, needles, NaN slots, graphs, invariance and schedules by a line. */
 export const BACKENDS: readonly BackendUnderTest[] = [
   { backend: "TRITON_ATTN", layout: "paired" },
@@ -33,6 +46,8 @@ export const BACKENDS: readonly BackendUnderTest[] = [
   { backend: "ROCM_ATTN", layout: "split" },
   { backend: "ROCM_AITER_UNIFIED_ATTN", layout: "halves", roundsFp8: true },
   { backend: "FLEX_ATTENTION", layout: "halves" },
+  { backend: "ROCM_AITER_FA", layout: "halves", roundsFp8: true },
+  { backend: "ROCM_AITER_FA_SHUFFLED", layout: "shuffled", roundsFp8: true },
 ];
 
 /** ROCM_ATTN without its kernels in HIP C++. */
@@ -43,9 +58,12 @@ export const ROCM_ATTN_IN_TRITON: BackendUnderTest = {
 /** Those whose rows have the same bits alone and in a batch, on request. */
 export const BATCH_INVARIANT = BACKENDS.filter(({ backend }) => capabilitiesOf(backend)!.batchInvariant);
 
-/** ROCM_ATTN has no prefill over fp8 caches yet, FLEX_ATTENTION none at all. */
+/**
+ * ROCM_ATTN has no prefill over fp8 caches yet, FLEX_ATTENTION none at all. ROCM_AITER_FA reads them in two ways, and has a
+ * suite of its own.
+ */
 export const WITH_FP8_CACHE = BACKENDS.filter(
-  ({ backend }) => backend !== "ROCM_ATTN" && backend !== "FLEX_ATTENTION",
+  ({ backend }) => !/^(ROCM_ATTN|FLEX_ATTENTION|ROCM_AITER_FA)/.test(backend),
 );
 
 /** Whether a backend computes the log-sum-exp of rows. */
@@ -59,11 +77,44 @@ export function takes({ backend }: { backend: string }, dtype: ComputeDType, hea
   return dtypes.includes(dtype) && matches(headSizes, headSize);
 }
 
-/** The features that a backend takes at once: AITER's kernels take slopes or sinks. */
-export function atOnce<Some extends Features | undefined>(
-  { backend }: BackendUnderTest,
-  features: Some,
-): Some {
-  const isAiter = backend === "ROCM_AITER_UNIFIED_ATTN";
-  return features?.alibi && features.sinks && isAiter ? { ...features, sinks: false } : features;
+/** A case of any sizes and features. */
+type Case = Pick<DataOptions, "shape" | "dtype" | "features">;
+
+/**
+ * The case nearest to one that a backend takes. AITER's kernels have slopes or sinks, CK-tile's slopes or a soft cap, and
+ * those for a few head sizes.
+ */
+export function fitted<Some extends Case>({ backend }: BackendUnderTest, given: Some): Some {
+  const can = capabilitiesOf(backend)!;
+  const slidingWindow = can.slidingWindow ? given.features?.slidingWindow : undefined;
+  const logitsSoftCap = can.logitsSoftCap ? given.features?.logitsSoftCap : undefined;
+  const alibi = can.alibi && (given.features?.alibi ?? false);
+  const sinks = can.sinks && (given.features?.sinks ?? false);
+  if (!backend.startsWith("ROCM_AITER")) {
+    return { ...given, features: { slidingWindow, logitsSoftCap, alibi, sinks } };
+  }
+  const isFlash = backend.startsWith("ROCM_AITER_FA");
+  const cap = isFlash && alibi ? undefined : logitsSoftCap;
+  const features = { slidingWindow, alibi, logitsSoftCap: cap, sinks: sinks && !alibi };
+  const isSpecial = alibi || cap !== undefined;
+  const sizes = isFlash ? (isSpecial ? [128] : [64, 128, 256]) : [64, 96, 128, 256];
+  const headSize = sizes.includes(given.shape.headSize)
+    ? given.shape.headSize
+    : sizes[(given.shape.headSize / 8) % sizes.length]!;
+  const isHalf = given.dtype === "float16" && (!isFlash || (headSize === 128 && !isSpecial));
+  const shape = { ...given.shape, headSize };
+  return { ...given, features, shape, dtype: isHalf ? "float16" : "bfloat16" };
+}
+
+/** Whether a backend has kernels for a case. */
+export function runs({ backend }: BackendUnderTest, of: Case, arch: string): boolean {
+  const { slidingWindow, logitsSoftCap, alibi, sinks } = of.features ?? {};
+  const { numHeads, numKvHeads, headSize, blockSize } = of.shape;
+  const alibiSlopes = alibi ? new Array(numHeads).fill(0.5) : undefined;
+  const config = { numHeads, numKvHeads, headSize, blockSize, dtype: of.dtype, backend, slidingWindow };
+  const { candidates } = explain(
+    { ...config, logitsSoftCap, alibiSlopes, sinks: sinks ?? false },
+    { arch, catalog: installedKernels([arch]) },
+  );
+  return candidates.some(({ chosen, kernels }) => chosen && kernels === "available");
 }

@@ -37,8 +37,8 @@ export interface Fp8Cache {
   readonly dtype: Float8;
   readonly kScale: number;
   readonly vScale: number;
-  /** Of what is read and scaled; null: it stays as it is. */
-  readonly roundedTo: DType | null;
+  /** Of what is read and scaled. Default: it stays as it is. */
+  readonly roundedTo?: DType | null;
 }
 
 /** Features of a call; slopes and sinks are drawn where wanted. */
@@ -160,7 +160,7 @@ function drawFeatures({ shape, dtype, seed, features = {} }: DataOptions): Parti
 }
 
 /** Rows as an fp8 cache holds them, divided by its scale in float32, and the numbers that it stands for. */
-function quantised({ dtype, roundedTo }: Fp8Cache, rows: Float64Array, scale: number): Rounded {
+function quantised({ dtype, roundedTo = null }: Fp8Cache, rows: Float64Array, scale: number): Rounded {
   const { bits, values } = round(
     dtype,
     rows.map((value) => Math.fround(value / Math.fround(scale))),

@@ -1,13 +1,14 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { fp8Encoding } from "../../../lib/catalog/targets.js";
-import { atOnce, BACKENDS, BATCH_INVARIANT, takes, WITH_FP8_CACHE } from "../../support/backends.js";
+import { BACKENDS, BATCH_INVARIANT, fitted, runs, WITH_FP8_CACHE } from "../../support/backends.js";
 import { openTestDevice } from "../../support/device.js";
 import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
 import type { Features } from "../../support/paged-data.js";
 import { type AttentionShape, attend, isAccurate, type Lengths, rowErrors } from "../../support/reference.js";
 
 const device = openTestDevice();
+const { arch } = device.info;
 afterAll(() => device.close());
 
 const LLAMA: AttentionShape = { numHeads: 8, numKvHeads: 2, headSize: 128, blockSize: 16 };
@@ -60,14 +61,15 @@ const features = fc.record({
 /** From one that saturates to one that leaves few bits. */
 const scale = fc.constantFrom(1 / 256, 1 / 64, 0.03, 1, 5);
 const scales = fc.record({ kScale: scale, vScale: scale, as: fc.constantFrom("number", "tensor") });
-const hasFp8 = fp8Encoding(device.info.arch) !== null;
+const hasFp8 = fp8Encoding(arch) !== null;
 
 describe.each(BACKENDS)("$backend against float64", (under) => {
   it("holds for any shape, ragged batch and permutation of blocks", async () => {
     await fc.assert(
       fc.asyncProperty(fc.record({ shape, dtype, lengths, seed: fc.nat(2 ** 31) }), (drawn) => {
-        fc.pre(takes(under, drawn.dtype, drawn.shape.headSize));
-        return check({ ...drawn, under });
+        const given = fitted(under, drawn);
+        fc.pre(runs(under, given, arch));
+        return check({ ...given, under });
       }),
       { numRuns: 30 },
     );
@@ -78,8 +80,9 @@ describe.each(BACKENDS)("$backend against float64", (under) => {
       fc.asyncProperty(
         fc.record({ shape, dtype, lengths, features, seed: fc.nat(2 ** 31), peak: fc.constantFrom(1, 4) }),
         (drawn) => {
-          fc.pre(takes(under, drawn.dtype, drawn.shape.headSize));
-          return check({ ...drawn, features: atOnce(under, drawn.features), under });
+          const given = fitted(under, drawn);
+          fc.pre(runs(under, given, arch));
+          return check({ ...given, under });
         },
       ),
       { numRuns: 30 },
@@ -108,7 +111,7 @@ describe.each(BACKENDS)("$backend against float64", (under) => {
   it.each(["bfloat16", "float16"] as const)(
     "sums 32 K equal weights beside one of e^10, in %s",
     async (dtype) => {
-      const shape: AttentionShape = { numHeads: 2, numKvHeads: 1, headSize: 64, blockSize: 64 };
+      const shape: AttentionShape = { numHeads: 2, numKvHeads: 1, headSize: 128, blockSize: 64 };
       await check({ shape, dtype, lengths: [[32_768, 1]], nats: 10, seed: 3, under });
       await check({ shape, dtype, lengths: [[2_000, 70]], nats: 10, seed: 4, under });
     },
@@ -129,13 +132,14 @@ describe.each(BACKENDS)("$backend against float64", (under) => {
 
 describe.each(WITH_FP8_CACHE)("$backend over an fp8 cache", (under) => {
   it("holds against float64, with scales as numbers and in memory", async ({ skip }) => {
-    if (!hasFp8) skip(`${device.info.arch} has no fp8`);
+    if (!hasFp8) skip(`${arch} has no fp8`);
     await fc.assert(
       fc.asyncProperty(
         fc.record({ shape, dtype, lengths, scales, features: maybe(features), seed: fc.nat(2 ** 31) }),
         (drawn) => {
-          fc.pre(takes(under, drawn.dtype, drawn.shape.headSize));
-          return check({ ...drawn, features: atOnce(under, drawn.features), under });
+          const given = fitted(under, drawn);
+          fc.pre(runs(under, given, arch));
+          return check({ ...given, under });
         },
       ),
       { numRuns: 30 },
@@ -143,7 +147,7 @@ describe.each(WITH_FP8_CACHE)("$backend over an fp8 cache", (under) => {
   }, 300_000);
 
   it("loses below 3 % of all elements together", async ({ skip }) => {
-    if (!hasFp8) skip(`${device.info.arch} has no fp8`);
+    if (!hasFp8) skip(`${arch} has no fp8`);
     const lengths: Lengths = [
       [400, 1],
       [100, 30],
@@ -201,19 +205,23 @@ describe.each(BACKENDS)("a mistake in the features of $backend", (under) => {
     [320, 1],
     [90, 40],
   ];
-  const common = { slidingWindow: 70, logitsSoftCap: 5 };
-  const slopes = atOnce(under, { ...common, alibi: true, sinks: true });
-  const sinks = { ...common, sinks: true };
+  const slidingWindow = 70;
+  const logitsSoftCap = 5;
   it.each<[string, Features, NonNullable<CaseOptions["mistake"]>]>([
-    ["a window longer by one", slopes, (step) => ({ ...step, slidingWindow: 71 })],
-    ["no soft cap", slopes, (step) => ({ ...step, logitsSoftCap: undefined })],
+    ["a window longer by one", { slidingWindow, logitsSoftCap }, (step) => ({ ...step, slidingWindow: 71 })],
+    ["no soft cap", { slidingWindow, logitsSoftCap }, (step) => ({ ...step, logitsSoftCap: undefined })],
     [
       "the slopes of the heads beside",
-      slopes,
+      { slidingWindow, alibi: true },
       (step) => ({ ...step, alibiSlopes: turned(step.alibiSlopes!) }),
     ],
-    ["the sinks of the heads beside", sinks, (step) => ({ ...step, sinks: turned(step.sinks!) })],
+    [
+      "the sinks of the heads beside",
+      { slidingWindow, sinks: true },
+      (step) => ({ ...step, sinks: turned(step.sinks!) }),
+    ],
   ])("%s is seen", async (_, features, mistake) => {
+    if (!runs(under, { shape: LLAMA, dtype: "bfloat16", features }, arch)) return;
     const options = { shape: LLAMA, dtype: "bfloat16", lengths, features, seed: 13, under } as const;
     await expect(check(options)).resolves.toBeUndefined();
     await expect(check({ ...options, mistake })).rejects.toThrow();

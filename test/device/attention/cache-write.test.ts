@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { fp8Encoding } from "../../../lib/catalog/targets.js";
 import { fromFloat8, toFloat8 } from "../../../lib/float8.js";
 import { createAttention, createBatch } from "../../../lib/index.js";
-import { BACKENDS, takes, WITH_FP8_CACHE } from "../../support/backends.js";
+import { BACKENDS, runs, takes, WITH_FP8_CACHE } from "../../support/backends.js";
 import { layerBytes, offsetOf } from "../../support/cache-images.js";
 import { openTestDevice } from "../../support/device.js";
 import { Random, type Rounded, round } from "../../support/reference.js";
@@ -48,7 +48,8 @@ describe.each(BACKENDS)("the cache write of $backend", ({ backend, layout }) => 
       fc.asyncProperty(
         step,
         async ({ numKvHeads, headSize, blockSize, dtype, tokens, gap, seed, wide, slots }) => {
-          fc.pre(takes({ backend }, dtype, headSize));
+          const shape = { numHeads: 1, numKvHeads: 1, headSize, blockSize: 16 };
+          fc.pre(runs({ backend, layout }, { shape, dtype }, device.info.arch));
           const config = { numHeads: numKvHeads, numKvHeads, headSize, dtype, blockSize } as const;
           using attention = createAttention(device, { ...config, backend });
           using cache = attention.createKvCache({ numBlocks: NUM_BLOCKS });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { createAttention, createBatch, Device, type Graph } from "../../../lib/index.js";
+import { capabilitiesOf } from "../../../lib/selection/registry.js";
 import { BACKENDS, BATCH_INVARIANT, type BackendUnderTest, hasLse } from "../../support/backends.js";
 import { coded } from "../../support/coded.js";
 import { batchInput, pagedData } from "../../support/paged-data.js";
@@ -94,7 +95,10 @@ const steps = fc
   .array(fc.tuple(fc.integer({ min: 0, max: 300 }), fc.constantFrom(1, 1, 1, 0, 2, 5, 12)), { maxLength: 6 })
   .filter((lengths) => lengths.reduce((sum, [, query]) => sum + query, 0) <= LIMITS.maxTokens);
 
-describe.each(BACKENDS)("a captured forward of $backend", (under) => {
+/** Those whose graphs serve any step, not decodes alone. */
+const CAPTURED = BACKENDS.filter(({ backend }) => capabilitiesOf(backend)!.graphs === "always");
+
+describe.each(CAPTURED)("a captured forward of $backend", (under) => {
   it("serves every step that its batch admits, whatever step it was captured at", async () => {
     for (const at of [
       [[9, 1]],

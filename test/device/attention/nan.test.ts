@@ -11,7 +11,7 @@ import { isAccurate, type Lengths, Random, round, rowErrors } from "../../suppor
 const device = openTestDevice();
 afterAll(() => device.close());
 
-const [numHeads, numKvHeads, headSize] = [4, 2, 64];
+const [numHeads, numKvHeads, headSize] = [4, 2, 128];
 const PATTERNS = {
   bfloat16: [0x7fc0, 0xffc0, 0x7f81, 0x7fff, 0xffff],
   float16: [0x7e00, 0xfe00, 0x7c01, 0x7fff, 0xffff],

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { setEmulatorOption } from "../../../lib/device/emulator.js";
 import { Device } from "../../../lib/index.js";
-import { atOnce, BACKENDS, takes, WITH_FP8_CACHE } from "../../support/backends.js";
+import { BACKENDS, fitted, runs, WITH_FP8_CACHE } from "../../support/backends.js";
 import { onGpu } from "../../support/device.js";
 import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
 import { isAccurate, type Lengths } from "../../support/reference.js";
@@ -37,15 +37,15 @@ describe.skipIf(onGpu).each(BACKENDS)("the same bits of $backend come", (under) 
   const expected: Uint16Array[] = [];
   beforeAll(async () => {
     const kinds = KINDS.filter(
-      ({ dtype, shape, scales }) =>
-        takes(under, dtype, shape.headSize) && (scales === undefined || WITH_FP8_CACHE.includes(under)),
+      ({ scales, ...kind }) =>
+        runs(under, fitted(under, kind), "gfx942") &&
+        (scales === undefined || WITH_FP8_CACHE.includes(under)),
     );
     for (const kind of kinds) {
       for (const [seed, lengths] of STEPS.entries()) {
         cases.push(
           await PagedCase.create(device, {
-            ...kind,
-            features: atOnce(under, kind.features),
+            ...fitted(under, kind),
             lengths,
             seed,
             under,

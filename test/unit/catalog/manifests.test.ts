@@ -55,6 +55,7 @@ describe.each(PACKAGED_TARGETS)("the kernels that are built for %s", (target) =>
 
   it("are named by a backend's table, which accepts what each is made for", () => {
     for (const { id, provider, operation, serves } of installed.kernels) {
+      if (operation === "merge_attention_states") continue; // a function of the package runs it
       if (provider === "hip" && CALLED.includes(operation)) continue;
       const { dtypes = [], kvCacheDtypes = [], headSizes, blockSizes, features } = serves;
       const claiming = LAUNCHES.filter(

@@ -103,15 +103,15 @@ describe("the text of an explanation", () => {
       "
         backend  none
         error    ERR_BACKEND_UNSUPPORTED: ROCM_AITER_FA cannot run this configuration on gfx1100: it runs
-                 on gfx90a, gfx942 or gfx950, not on gfx1100; takes head size 64, 128 or 256, not 80; does
-                 not support a logits soft cap. TRITON_ATTN could: set VLLM_ATTENTION_BACKEND=TRITON_ATTN.
-                 FLEX_ATTENTION could: set VLLM_ATTENTION_BACKEND=FLEX_ATTENTION.
+                 on gfx90a, gfx942 or gfx950, not on gfx1100; takes head size 64, 128 or 256, not 80.
+                 TRITON_ATTN could: set VLLM_ATTENTION_BACKEND=TRITON_ATTN. FLEX_ATTENTION could: set
+                 VLLM_ATTENTION_BACKEND=FLEX_ATTENTION.
         target   gfx1100
         kernels  of the catalog with AITER
 
       Candidates, in order
         x ROCM_AITER_FA            runs on gfx90a, gfx942 or gfx950, not on gfx1100; takes head size 64,
-                                   128 or 256, not 80; does not support a logits soft cap
+                                   128 or 256, not 80
           ROCM_AITER_UNIFIED_ATTN  not enabled, and takes head size 64, 96, 128 or 256, not 80
           ROCM_ATTN                not enabled, and takes head size 32, 64, 96, 128, 160, 192, 224 or 256,
                                    not 80
@@ -193,7 +193,7 @@ describe("the line for a log", () => {
       `"attention backend on gfx942: requested ROCM_ATTN, resolved to ROCM_ATTN, because of VLLM_ATTENTION_BACKEND"`,
     );
     expect(explanationLine(FAILURE)).toMatchInlineSnapshot(
-      `"attention backend on gfx1100: requested ROCM_AITER_FA, resolved to none: ROCM_AITER_FA cannot run this configuration on gfx1100: it runs on gfx90a, gfx942 or gfx950, not on gfx1100; takes head size 64, 128 or 256, not 80; does not support a logits soft cap. TRITON_ATTN could: set VLLM_ATTENTION_BACKEND=TRITON_ATTN. FLEX_ATTENTION could: set VLLM_ATTENTION_BACKEND=FLEX_ATTENTION."`,
+      `"attention backend on gfx1100: requested ROCM_AITER_FA, resolved to none: ROCM_AITER_FA cannot run this configuration on gfx1100: it runs on gfx90a, gfx942 or gfx950, not on gfx1100; takes head size 64, 128 or 256, not 80. TRITON_ATTN could: set VLLM_ATTENTION_BACKEND=TRITON_ATTN. FLEX_ATTENTION could: set VLLM_ATTENTION_BACKEND=FLEX_ATTENTION."`,
     );
   });
 });

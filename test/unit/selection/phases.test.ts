@@ -43,30 +43,35 @@ it("nothing stands behind a kernel that is for all batches", () => {
 
 describe("a backend whose kernels are for some batches of a phase alone", () => {
   const catalog = {
-    name: "without CK's paged_attention",
-    kernels: CATALOG.kernels.filter(
-      ({ provider, operation }) => provider !== "ck" || operation !== "paged_attention",
+    name: "without AITER's unified_attention_2d in bfloat16",
+    kernels: CATALOG.kernels.map((row) =>
+      row.provider === "aiter" && row.operation === "unified_attention_2d"
+        ? { ...row, serves: { ...row.serves, dtypes: ["float16"] } }
+        : row,
     ),
   };
-  const explanation = explain({ ...LLAMA, numKvHeads: 4, backend: "ROCM_AITER_FA" }, { catalog, env: {} });
+  const explanation = explain({ ...LLAMA, backend: "ROCM_AITER_UNIFIED_ATTN" }, { catalog, env: {} });
   const [, decode] = explanation.phases;
 
   it("does not count as one that has kernels", () => {
-    expect(explanation.candidates[0]).toMatchObject({ backend: "ROCM_AITER_FA", kernels: "planned" });
-    expect(explanation.notes).toEqual([
-      "createAttention fails with ERR_NO_KERNELS_FOR_ARCH: this version has no kernels of ROCM_AITER_FA yet for " +
-        "decode, mixed of this configuration on gfx942",
-    ]);
+    expect(explanation.candidates[0]).toMatchObject({
+      backend: "ROCM_AITER_UNIFIED_ATTN",
+      kernels: "missing",
+    });
+    expect(explanation.notes[0]).toContain(
+      "ROCM_AITER_UNIFIED_ATTN's kernels for prefill, decode, mixed of this configuration on gfx942 are not installed",
+    );
   });
 
   it("says which run, and which do not for the others", () => {
     expect(decode).toMatchObject({
       phase: "decode",
-      kernels: [
-        { status: "available", note: "batches of more sequences x heads than twice the compute units" },
-      ],
+      kernels: [{ status: "available", note: expect.stringContaining("more than 512 keys") }],
       passedOver: [
-        { kernel: "ck paged_attention", reasons: ["planned: this version has no paged_attention yet"] },
+        {
+          kernel: "aiter unified_attention_2d",
+          reasons: ["not installed: unified_attention_2d for this configuration on gfx942"],
+        },
       ],
     });
   });

@@ -1,0 +1,97 @@
+import type { Batch } from "../batch/batch.js";
+import type { ResolvedConfig } from "../config.js";
+import type { Stream } from "../device/stream.js";
+import type { LaunchPlan } from "../kernels/launch-plan.js";
+import { bindArguments, type DenseCall } from "./arguments.js";
+import type { AttentionCall } from "./call.js";
+
+/** CK-tile's mask whose corner is the last query's last key: a query sees what is not behind it, within its window. */
+const BOTTOM_RIGHT = 2;
+
+function constants({
+  headSize,
+  slidingWindow,
+  logitsSoftCap,
+}: ResolvedConfig): Record<string, number | bigint> {
+  return {
+    value_head_size: headSize,
+    window_left: slidingWindow === null ? -1 : Math.min(slidingWindow, 2 ** 31 - 1) - 1,
+    window_right: 0,
+    mask_type: BOTTOM_RIGHT,
+    inverse_soft_cap: logitsSoftCap === null ? 0 : 1 / logitsSoftCap,
+    alibi_slope_stride: 0, // the same slopes for all sequences
+    // Lengths are each sequence's own, in memory.
+    seqlen_q: 0,
+    seqlen_k: 0,
+    cu_seqlen_q_ptr: 0n,
+    cu_seqlen_k_ptr: 0n,
+    is_gappy: 0,
+  };
+}
+
+/** Sequences of dense keys and values. Addresses are of int32, one for each sequence and, of the starts, one behind the last. */
+export interface DenseSequences {
+  readonly queryStartLoc: bigint;
+  /** Query tokens; 0: the sequence is left out. */
+  readonly queryLens: bigint;
+  readonly keyStartLoc: bigint;
+  readonly keyLens: bigint;
+  readonly sequences: number;
+  readonly maxQueryLen: number;
+}
+
+/** fmha_forward: attention of CK-tile over the keys and values of a call, or of others in their place. */
+export class FmhaForward {
+  readonly #bind;
+  readonly #starts;
+  readonly #numHeads: number;
+
+  constructor(
+    private readonly plan: LaunchPlan,
+    config: ResolvedConfig,
+  ) {
+    this.#numHeads = config.numHeads;
+    plan.set(constants(config));
+    this.#bind = bindArguments(plan, config);
+    this.#starts = {
+      queryStartLoc: plan.setter("query_start_loc"),
+      queryLens: plan.setter("query_lens"),
+      keyStartLoc: plan.setter("key_start_loc"),
+      keyLens: plan.setter("key_lens"),
+    };
+    plan.complete();
+  }
+
+  launch(call: DenseCall, batch: Batch, of: DenseSequences, alibiSlopes: bigint, stream: Stream): void {
+    this.#bind(call, batch, alibiSlopes);
+    this.#starts.queryStartLoc(of.queryStartLoc);
+    this.#starts.queryLens(of.queryLens);
+    this.#starts.keyStartLoc(of.keyStartLoc);
+    this.#starts.keyLens(of.keyLens);
+    const tiles = Math.ceil(of.maxQueryLen / this.plan.row.tile.rows!);
+    this.plan.launch(stream, this.#numHeads, of.sequences, tiles);
+  }
+}
+
+/** fmha_forward_paged: attention of CK-tile over the cache, for sequences with more than `longestSkipped` query tokens. */
+export class FmhaPaged {
+  readonly #bind;
+  readonly #numHeads: number;
+
+  constructor(
+    private readonly plan: LaunchPlan,
+    config: ResolvedConfig,
+    longestSkipped: number,
+  ) {
+    this.#numHeads = config.numHeads;
+    plan.set({ ...constants(config), min_seqlen_q: longestSkipped, key_start_loc: 0n });
+    this.#bind = bindArguments(plan, config);
+    plan.complete();
+  }
+
+  launch(call: AttentionCall, batch: Batch, sequences: number, maxQueryLen: number, stream: Stream): void {
+    this.#bind(call, batch);
+    const tiles = Math.ceil(maxQueryLen / this.plan.row.tile.rows!);
+    this.plan.launch(stream, this.#numHeads, sequences, tiles);
+  }
+}

@@ -1,0 +1,160 @@
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { createAttention, createBatch, Device, traceLaunches } from "../../../lib/index.js";
+import { BACKENDS, type BackendUnderTest } from "../../support/backends.js";
+import { coded } from "../../support/coded.js";
+import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
+import { type AttentionShape, isAccurate, type Lengths, rowErrors } from "../../support/reference.js";
+
+// What AITER's backends promise beside what all do.
+
+const device = Device.open({ emulate: "gfx942", computeUnits: 8 });
+afterAll(() => device.close());
+
+const SHAPE: AttentionShape = { numHeads: 8, numKvHeads: 2, headSize: 128, blockSize: 16 };
+const [halves, shuffled] = ["ROCM_AITER_FA", "ROCM_AITER_FA_SHUFFLED"].map(
+  (name) => BACKENDS.find(({ backend }) => backend === name)!,
+) as [BackendUnderTest, BackendUnderTest];
+
+/** Decodes, prefills, extends and empty ones, in any order; lengths on and next to the edges of tiles. */
+const lengths = fc.array(
+  fc.tuple(
+    fc.constantFrom(0, 0, 15, 16, 17, 63, 64, 65, 127, 128, 129, 255, 256, 257),
+    fc.constantFrom(0, 1, 1, 8, 9, 16, 31, 33, 64, 65),
+  ),
+  { minLength: 1, maxLength: 6 },
+);
+
+it("AITER's backends, ROCM_ATTN and TRITON_ATTN agree on the same inputs", async () => {
+  const names = ["TRITON_ATTN", "ROCM_ATTN", "ROCM_AITER_UNIFIED_ATTN", "ROCM_AITER_FA"];
+  const all = names.map((name) => BACKENDS.find(({ backend }) => backend === name)!);
+  await fc.assert(
+    fc.asyncProperty(lengths, fc.nat(1000), async (drawn, seed) => {
+      const outputs: Float32Array[] = [];
+      for (const under of all) {
+        const options = { shape: SHAPE, dtype: "bfloat16", lengths: drawn, seed, under } as const;
+        await using paged = await PagedCase.create(device, options);
+        outputs.push((await paged.run()).output);
+      }
+      for (const output of outputs) {
+        const errors = rowErrors(output, Float64Array.from(outputs[0]!), SHAPE.headSize);
+        expect(errors.rms).toBeLessThan(8e-3);
+      }
+    }),
+    { numRuns: 5 },
+  );
+});
+
+describe.each([halves, shuffled])("$backend", (under) => {
+  it("reads new tokens from the cache where a call brings none", async () => {
+    await fc.assert(
+      fc.asyncProperty(lengths, fc.nat(1000), async (drawn, seed) => {
+        const options = { shape: SHAPE, dtype: "bfloat16", lengths: drawn, seed, under } as const;
+        await using paged = await PagedCase.create(device, options);
+        await paged.run();
+        const { output } = await paged.run({ attendOnly: true });
+        expect(paged.errors(output)).toSatisfy((errors) => isAccurate(errors, "bfloat16"));
+      }),
+      { numRuns: 5 },
+    );
+  });
+
+  it("attends over an fp8 cache, whose scaled numbers CK-tile gets rounded and decode does not", async () => {
+    for (const scales of [
+      { kScale: 1 / 64, vScale: 1 / 32, as: "number" },
+      { kScale: 0.02, vScale: 0.03, as: "tensor" },
+    ] as const) {
+      const mixed: Lengths = [
+        [300, 1],
+        [20, 30],
+        [0, 40],
+        [100, 5],
+        [0, 0],
+      ];
+      await using paged = await PagedCase.create(device, {
+        ...{ shape: SHAPE, dtype: "bfloat16", lengths: mixed, seed: 3, scales, under },
+      });
+      const { output } = await paged.run();
+      expect(paged.errors(output).rms).toBeLessThan(6e-3);
+    }
+  });
+
+  it("launches nothing for kinds of sequences that a batch lacks", async () => {
+    expect(
+      await operationsOf({
+        lengths: [
+          [30, 1],
+          [9, 8],
+        ],
+      }),
+    ).toEqual(["paged_attention"]);
+    expect(await operationsOf({ lengths: [[0, 30]] })).toEqual(["fmha_forward"]);
+    const extend = under === halves ? ["fmha_forward_paged"] : ["gather_cache", "fmha_forward"];
+    expect(await operationsOf({ lengths: [[30, 30]] })).toEqual(extend);
+  });
+
+  async function operationsOf(options: Pick<CaseOptions, "lengths">): Promise<string[]> {
+    await using paged = await PagedCase.create(device, {
+      ...options,
+      ...{ shape: SHAPE, dtype: "bfloat16", seed: 5, under },
+    });
+    const operations: string[] = [];
+    traceLaunches(({ id, start, end }) => {
+      const operation = id.split(".")[1]!;
+      if (!/reshape|reduce/.test(operation)) operations.push(operation);
+      start.dispose();
+      end.dispose();
+    });
+    await paged.run().finally(() => traceLaunches(null));
+    return operations;
+  }
+});
+
+it("a graph of ROCM_AITER_FA is one of decodes where CK-tile has no kernel over the cache", () => {
+  const config = {
+    numHeads: 4,
+    numKvHeads: 2,
+    headSize: 64,
+    dtype: "bfloat16",
+    backend: "ROCM_AITER_FA",
+  } as const;
+  using attention = createAttention(device, config);
+  using cache = attention.createKvCache({ numBlocks: 8 });
+  const forward = (maxQueryLen: number) => {
+    const limits = { maxSequences: 2, maxTokens: 16, maxBlocksPerSequence: 4, maxQueryLen };
+    using batch = createBatch(device, limits);
+    batch.update({ queryStartLoc: [0, 1], seqLens: [5], blockTable: [[3]] });
+    using stream = device.createStream();
+    attention.prepare(batch, { stream });
+    using query = device.zeros([16, 4, 64], "bfloat16", { stream });
+    using output = device.zeros([16, 4, 64], "bfloat16", { stream });
+    stream.beginCapture();
+    try {
+      attention.forward({ query, output, cache: cache.layer(0), batch, stream });
+    } finally {
+      stream.endCapture().dispose();
+    }
+  };
+  forward(8);
+  expect(() => forward(9)).toThrow(coded("ERR_INVALID_ARGUMENT", "decodes alone can be captured", "batch"));
+});
+
+it("ROCM_AITER_FA refuses a step whose gathered keys are too many, and the batch stays as it was", () => {
+  const config = {
+    numHeads: 2,
+    numKvHeads: 1,
+    headSize: 64,
+    dtype: "bfloat16",
+    backend: "ROCM_AITER_FA",
+  } as const;
+  using batch = createBatch(device, { maxSequences: 1, maxTokens: 16, maxBlocksPerSequence: 2100 });
+  const blockTable = [Array.from({ length: 2100 }, (_, block) => block)];
+  const tooLong = { queryStartLoc: [0, 9], seqLens: [32_769], blockTable };
+  using attention = createAttention(device, config);
+  attention.prepare(batch);
+  const { version } = batch.step;
+  expect(() => batch.update(tooLong)).toThrow(coded("ERR_INVALID_ARGUMENT", "at most 32768 keys", "seqLens"));
+  expect(batch.step.version).toBe(version);
+  batch.update({ ...tooLong, queryStartLoc: [0, 8] }); // a decode gathers nothing
+  batch.update({ ...tooLong, seqLens: [32_768] });
+});
