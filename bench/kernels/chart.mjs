@@ -11,7 +11,7 @@ export function chart(results) {
   const names = [...new Set(results.flatMap(({ kernels }) => kernels.filter(ran).map(({ name }) => name)))];
   const panels = new Map();
   for (const shape of results) {
-    const title = `${shape.phase}, ${shape.cache === "fp8" ? "fp8" : "bfloat16"} cache`;
+    const title = `${shape.isLatent ? "latent " : ""}${shape.phase}, ${shape.cache === "fp8" ? "fp8" : "bfloat16"} cache`;
     panels.set(title, [...(panels.get(title) ?? []), shape]);
   }
   const height = TOP + panels.size * PANEL;

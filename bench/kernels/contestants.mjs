@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { createAttention, createBatch } from "../../dist/index.js";
+import { createAttention, createBatch, createMlaAttention } from "../../dist/index.js";
 import { testManifest } from "../../scripts/setup/kernels.mjs";
 import { root } from "../../scripts/setup/paths.mjs";
-import { BLOCK_SIZE, HEAD_SIZE } from "./shapes.mjs";
+import { BLOCK_SIZE, HEAD_SIZE, LATENT_RANK, LATENT_SIZE } from "./shapes.mjs";
 
 // Who takes part in bench/kernels.mjs. Each makes its tensors for a shape, whose memory nobody writes, and gives the
 // function that enqueues its launches, or throws where it does not serve the shape or its kernels are not at hand. With it
@@ -15,6 +15,7 @@ const ARCH = "gfx942";
 function backend(name, env = {}, phases = ["decode", "prefill"]) {
   return (device, shape) => {
     const { numHeads, numKvHeads, sequences, length, queries, cache: cacheType, phase } = shape;
+    if (shape.isLatent) throw new Error("does not attend to latents");
     if (!phases.includes(phase)) throw new Error(`differs in ${phases[0]} alone`);
     const attention = createAttention(device, {
       ...{ numHeads, numKvHeads, headSize: HEAD_SIZE, dtype: "bfloat16", blockSize: BLOCK_SIZE, env },
@@ -23,14 +24,7 @@ function backend(name, env = {}, phases = ["decode", "prefill"]) {
     const blocks = length / BLOCK_SIZE;
     const cache = attention.createKvCache({ numBlocks: sequences * blocks, layers: 1 });
     const tokens = sequences * queries;
-    const batch = createBatch(device, {
-      ...{ maxSequences: sequences, maxTokens: tokens, maxBlocksPerSequence: blocks, maxQueryLen: queries },
-    });
-    batch.update({
-      queryStartLoc: Int32Array.from({ length: sequences + 1 }, (_, sequence) => sequence * queries),
-      seqLens: new Int32Array(sequences).fill(length),
-      blockTable: blockTable(sequences, blocks),
-    });
+    const batch = batchOf(device, shape);
     const query = device.empty([tokens, numHeads, HEAD_SIZE], "bfloat16");
     const output = device.empty([tokens, numHeads, HEAD_SIZE], "bfloat16");
     const layer = cache.layer(0);
@@ -44,11 +38,55 @@ function backend(name, env = {}, phases = ["decode", "prefill"]) {
   };
 }
 
+/** A backend of latent attention, with its products: a layer's whole decode. */
+function latentBackend(name) {
+  return (device, shape) => {
+    const { numHeads, sequences, length } = shape;
+    if (!shape.isLatent) throw new Error("attends to latents alone");
+    const attention = createMlaAttention(device, {
+      ...{ numHeads, kvLoraRank: LATENT_RANK, dtype: "bfloat16", blockSize: BLOCK_SIZE, backend: name },
+    });
+    const cache = attention.createKvCache({ numBlocks: (sequences * length) / BLOCK_SIZE });
+    const batch = batchOf(device, shape);
+    attention.prepare(batch);
+    const tensor = (...dimensions) => device.empty(dimensions, "bfloat16");
+    const kvB = tensor(numHeads * 2 * HEAD_SIZE, LATENT_RANK);
+    const weights = attention.prepareKvB(kvB);
+    const queryNope = tensor(sequences, numHeads, HEAD_SIZE);
+    const queryRope = tensor(sequences, numHeads, LATENT_SIZE - LATENT_RANK);
+    const output = tensor(sequences, numHeads, HEAD_SIZE);
+    const layer = cache.layer(0);
+    const tensors = [queryNope, queryRope, output, kvB, weights, cache, batch];
+    return {
+      enqueue: () => attention.forward({ queryNope, queryRope, weights, output, cache: layer, batch }),
+      caches: [layer.part("latent").pointer],
+      ends: [queryNope.pointer, queryRope.pointer, output.pointer],
+      dispose: () => disposeAll([...tensors, attention]),
+    };
+  };
+}
+
+/** A batch that stands at a shape's step. */
+function batchOf(device, { sequences, length, queries }) {
+  const blocks = length / BLOCK_SIZE;
+  const batch = createBatch(device, {
+    ...{ maxSequences: sequences, maxTokens: sequences * queries },
+    ...{ maxBlocksPerSequence: blocks, maxQueryLen: queries },
+  });
+  batch.update({
+    queryStartLoc: Int32Array.from({ length: sequences + 1 }, (_, sequence) => sequence * queries),
+    seqLens: new Int32Array(sequences).fill(length),
+    blockTable: blockTable(sequences, blocks),
+  });
+  return batch;
+}
+
 /** AITER's kernels from its wheel, without their launchers: `launches(shape, tensors)` says how each is called. */
 function aiter(needs, layout, launches) {
   return async (device, shape) => {
     const { numHeads, numKvHeads, sequences, length, phase, cache } = shape;
     const lacking = needs({ ...shape, group: numHeads / numKvHeads });
+    if (shape.isLatent) throw new Error("does not attend to latents");
     if (phase !== "decode" || cache !== "bf16") throw new Error("serves decodes over a bf16 cache alone");
     if (lacking !== null) throw new Error(lacking);
     const blocks = length / BLOCK_SIZE;
@@ -162,9 +200,11 @@ const assembly = aiter(
 /** By their names in the report, ours first. */
 export const contestants = {
   TRITON_ATTN: backend("TRITON_ATTN"),
+  TRITON_MLA: latentBackend("TRITON_MLA"),
   ROCM_ATTN: backend("ROCM_ATTN"),
   "ROCM_ATTN, decode in Triton": backend("ROCM_ATTN", { VLLM_ROCM_CUSTOM_PAGED_ATTN: "0" }, ["decode"]),
   "AITER Triton": backend("ROCM_AITER_UNIFIED_ATTN", { VLLM_ROCM_USE_AITER: "1" }),
+  ROCM_AITER_MLA: latentBackend("ROCM_AITER_MLA"),
   "AITER pa_v1": pagedAttentionV1,
   "AITER pa asm": assembly,
 };

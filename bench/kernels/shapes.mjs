@@ -4,6 +4,9 @@ import { LAUNCH_MICROSECONDS } from "../../dist/catalog/performance-model.js";
 
 export const HEAD_SIZE = 128;
 export const BLOCK_SIZE = 16;
+/** Elements of a latent, and of a cached token with the rotary part of its key. */
+export const LATENT_RANK = 512;
+export const LATENT_SIZE = 576;
 const HEADS = [
   [32, 8],
   [64, 8],
@@ -23,25 +26,43 @@ const steps = [
  * All shapes: `sequences` of `length` keys each, of which the last `queries` are new. The queries are bfloat16, the cache
  * too or fp8.
  */
-export const shapes = steps.flatMap((step) =>
-  HEADS.flatMap(([numHeads, numKvHeads]) =>
-    CACHES.map((cache) => {
-      const { phase, sequences, length } = step;
-      const what = phase === "decode" ? `decode ${sequences} x ${length}` : `prefill ${length}`;
-      return {
-        name: `${what}, heads ${numHeads}/${numKvHeads}, ${cache}`,
-        ...step,
-        numHeads,
-        numKvHeads,
-        cache,
-      };
-    }),
-  ),
-);
+export const shapes = [...grouped(), ...latent()];
 
-/** Bytes of a shape's keys and values. */
-export function cacheBytes({ sequences, length, numKvHeads, cache }) {
-  return sequences * length * numKvHeads * 2 * HEAD_SIZE * (cache === "fp8" ? 1 : 2);
+function grouped() {
+  return steps.flatMap((step) =>
+    HEADS.flatMap(([numHeads, numKvHeads]) =>
+      CACHES.map((cache) => {
+        const { phase, sequences, length } = step;
+        const what = phase === "decode" ? `decode ${sequences} x ${length}` : `prefill ${length}`;
+        return {
+          name: `${what}, heads ${numHeads}/${numKvHeads}, ${cache}`,
+          ...step,
+          numHeads,
+          numKvHeads,
+          cache,
+        };
+      }),
+    ),
+  );
+}
+
+/** Decodes of DeepSeek's latent attention, with the heads of a GPU of eight and of one. */
+function latent() {
+  return [1, 16, 64].flatMap((sequences) =>
+    [1024, 8192, 32768].flatMap((length) =>
+      [16, 128].map((numHeads) => ({
+        name: `latent decode ${sequences} x ${length}, heads ${numHeads}`,
+        ...decode(sequences, length),
+        ...{ numHeads, numKvHeads: 1, cache: "bf16", isLatent: true },
+      })),
+    ),
+  );
+}
+
+/** Bytes of a shape's keys and values, or of its latents, which are both. */
+export function cacheBytes({ sequences, length, numKvHeads, cache, isLatent }) {
+  const elements = isLatent ? LATENT_SIZE : numKvHeads * 2 * HEAD_SIZE;
+  return sequences * length * elements * (cache === "fp8" ? 1 : 2);
 }
 
 /** The fewest bytes that attention moves: keys, values, queries and outputs, each once. */
@@ -50,9 +71,9 @@ export function leastBytes(shape) {
 }
 
 /** Multiplications of scores and of values that the causal mask leaves. */
-export function products({ sequences, length, queries, numHeads }) {
+export function products({ sequences, length, queries, numHeads, isLatent }) {
   const keys = queries * (length - queries) + (queries * (queries + 1)) / 2;
-  return sequences * numHeads * keys * 2 * HEAD_SIZE;
+  return sequences * numHeads * keys * (isLatent ? LATENT_SIZE + LATENT_RANK : 2 * HEAD_SIZE);
 }
 
 /**

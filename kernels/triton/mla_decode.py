@@ -45,13 +45,15 @@ def mla_decode(partial_ptr, partial_max_ptr, partial_sum_ptr, query_latent_ptr, 
     tokens, heads = tokens_and_heads(first_row, num_heads, BLOCK_M)
     rows_valid = tokens < query_len
     last_keys = tl.minimum(context + tokens, end_key - 1)
-    row = (start + tokens).to(tl.int64) * num_heads + heads
+    # Rows follow each other: what lanes add to the first is 32 bits wide.
+    base_row = start.to(tl.int64) * num_heads + first_row
+    rows = tl.arange(0, BLOCK_M)
     elements = tl.arange(0, RANK)
     rotary = tl.arange(0, ROPE)
-    query = tl.load(query_latent_ptr + row[:, None] * RANK + elements[None, :], mask=rows_valid[:, None], other=0.0)
-    query_rope = tl.load(query_rope_ptr + (query_start + tokens).to(tl.int64)[:, None] * stride_query_rope_token
-                         + heads.to(tl.int64)[:, None] * stride_query_rope_head + rotary[None, :],
-                         mask=rows_valid[:, None], other=0.0)
+    query = tl.load(query_latent_ptr + base_row * RANK + (rows[:, None] * RANK + elements[None, :]), mask=rows_valid[:, None], other=0.0)
+    rope_base = query_rope_ptr + (query_start + first_row // num_heads).to(tl.int64) * stride_query_rope_token
+    rope_offsets = (tokens - first_row // num_heads) * stride_query_rope_token + heads * stride_query_rope_head
+    query_rope = tl.load(rope_base + (rope_offsets[:, None] + rotary[None, :]), mask=rows_valid[:, None], other=0.0)
     if SCALED_CACHE:
         scale *= chosen_scale(key_scale, key_scale_tensor_ptr)
     table = block_table_ptr + sequence.to(tl.int64) * stride_table
@@ -61,13 +63,22 @@ def mla_decode(partial_ptr, partial_max_ptr, partial_sum_ptr, query_latent_ptr, 
     accumulated = tl.zeros([BLOCK_M, RANK], tl.float32)
     largest = tl.full([BLOCK_M], float("-inf"), tl.float32)
     sums = tl.zeros([BLOCK_M, PART], tl.float32)
+    block = first_key // block_size
+    slot = first_key % block_size
+    last_block = (end_key - 1) // block_size
+    last_part = (end_key - 1) // PART * PART
     for tile in tl.range(first_key, end_key, TILE):
         latents = ()
         scores = ()
         best = None
         for part in tl.static_range(TILE // PART):
             first = tile + part * PART
-            places = part_rows(first, end_key - 1, table, block_size, stride_block, stride_slot)
+            # Parts behind the last one that exists load that once more.
+            rest = end_key - tl.minimum(first, last_part)
+            places = part_rows(block, slot, rest, last_block, table, block_size, stride_block, stride_slot)
+            slot += tl.where(first + PART < end_key, PART, 0)
+            block += (slot >= block_size).to(tl.int32)
+            slot = tl.where(slot >= block_size, slot - block_size, slot)
             latent = tl.load(latent_cache_ptr + places[:, None] + elements[None, :]).to(query.dtype)
             key_rope = tl.load(latent_cache_ptr + RANK + places[:, None] + rotary[None, :]).to(query.dtype)
             score = tl.dot(query, tl.trans(latent)) + tl.dot(query_rope, tl.trans(key_rope))
@@ -92,10 +103,11 @@ def mla_decode(partial_ptr, partial_max_ptr, partial_sum_ptr, query_latent_ptr, 
         total *= 2.0 ** -RAISED
     if SCALED_CACHE:
         accumulated *= chosen_scale(key_scale, key_scale_tensor_ptr)
-    part_row = row * max_segments + segment
-    tl.store(partial_max_ptr + part_row, largest * scale, mask=rows_valid)
-    tl.store(partial_sum_ptr + part_row, total, mask=rows_valid)
-    tl.store(partial_ptr + part_row[:, None] * RANK + elements[None, :], accumulated, mask=rows_valid[:, None])
+    base_part = base_row * max_segments + segment
+    parts = rows * max_segments
+    tl.store(partial_max_ptr + base_part + parts, largest * scale, mask=rows_valid)
+    tl.store(partial_sum_ptr + base_part + parts, total, mask=rows_valid)
+    tl.store(partial_ptr + base_part * RANK + (parts[:, None] * RANK + elements[None, :]), accumulated, mask=rows_valid[:, None])
 
 
 @triton.jit

@@ -30,7 +30,7 @@ def of_dtype(make, dtype):
         yield kernel("mla_value_product", "mla_products",
                      {"BLOCK_M": rows, "BLOCK_N": max(16, columns), "COLUMNS": columns, "BLOCK_K": 128}, options,
                      "(128 / columns, numHeads, ceil(decodeTokens / rows))", (f"m{rows}",), {"rows": rows, "columns": columns})
-    yield kernel("mla_reduce", "mla_decode", {"CHUNK": 4}, one_wave, "(decodeTokens, numHeads)")
+    yield kernel("mla_reduce", "mla_decode", {"CHUNK": 8}, one_wave, "(decodeTokens, numHeads)")
     yield kernel("mla_prefill", "mla_prefill", {"BLOCK_M": 64, "TILE": 32}, {**four_waves, "waves_per_eu": 2},
                  "(numHeads, ceil(maxQueryLen / rows), sequences)", (), {"rows": 64, "keys": 32})
 
@@ -46,11 +46,12 @@ def over_cache(make, target, dtype, cache):
               "layouts": ["latent"]}
     yield make("concat_and_cache_mla", "mla_cache", dtypes, {"FP8": fp8 if is_scaled else None}, {"num_warps": 1, "num_stages": 1},
                serves, "(numTokens)", name, absent)
-    for rows in (16, 64):
-        yield make("mla_decode", "mla_decode", dtypes, {"BLOCK_M": rows, "TILE": 16, "SCALED_CACHE": is_scaled},
+    # A wave of 16 rows holds their latent queries and results in its registers. Four of them have room for more keys.
+    for rows, keys in ((16, 16), (64, 32 if dtype == "bfloat16" else 16)):
+        yield make("mla_decode", "mla_decode", dtypes, {"BLOCK_M": rows, "TILE": keys, "SCALED_CACHE": is_scaled},
                    {"num_warps": rows // 16, "num_stages": 1, "waves_per_eu": 1, "matrix_instr_nonkdim": 16},
                    {**serves, "blockSizes": {"min": 16}, "attentionTypes": ["decoder"]}, "(maxSegments, sequences, ceil(queryTokens * numHeads / rows))",
-                   (*name, f"m{rows}"), absent, {"rows": rows, "keys": 16})
+                   (*name, f"m{rows}"), absent, {"rows": rows, "keys": keys})
     yield make("mla_context_product", "mla_products", dtypes,
                {"BLOCK_M": 64, "BLOCK_N": 64, "BLOCK_K": 64},
                {"num_warps": 4, "num_stages": 1, "matrix_instr_nonkdim": 16}, serves,

@@ -14,13 +14,11 @@ PART = tl.constexpr(16)
 
 
 @triton.jit
-def part_rows(first, last_key, block_table_ptr, block_size, stride_block, stride_slot):
-    """Where the PART keys from `first` on begin, int64 [PART]. Keys behind last_key, which is one of them or lies before them,
-    stand for last_key: what lies in unused slots is not read."""
-    start = tl.minimum(first, last_key)
-    block = start // block_size
-    slot = start % block_size + tl.minimum(tl.arange(0, PART), last_key - start)
+def part_rows(block, slot, rest, last_block, block_table_ptr, block_size, stride_block, stride_slot):
+    """Where the PART keys from a slot of a sequence's block on begin, int64 [PART]. Of them `rest` and no more exist, at least 1, and
+    the last of these stands for the others: what lies in unused slots is not read."""
+    slots = slot + tl.minimum(tl.arange(0, PART), rest - 1)
     this = tl.load(block_table_ptr + block).to(tl.int64) * stride_block
-    next = tl.load(block_table_ptr + tl.minimum(block + 1, last_key // block_size)).to(tl.int64) * stride_block
-    is_here = slot < block_size
-    return tl.where(is_here, this, next) + tl.where(is_here, slot, slot - block_size) * stride_slot
+    next = tl.load(block_table_ptr + tl.minimum(block + 1, last_block)).to(tl.int64) * stride_block - block_size * stride_slot
+    # The compiler does not see through the choice that strides are multiples of 8, which loads of 16 bytes need.
+    return tl.multiple_of(tl.where(slots < block_size, this, next) + slots * stride_slot, 8)

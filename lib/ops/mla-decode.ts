@@ -131,8 +131,8 @@ export class MlaDecode implements MlaDecoder<MlaDecodeStep, null> {
     return {
       numKvHeads: 1,
       tilesPerSequence: this.#tilesOf(queryTokens, tileRows),
-      // A wave fills the registers of its SIMD: a workgroup of four has a compute unit for itself.
-      computeUnits: this.#computeUnits / (row.workgroupSize / WAVE_SIZE),
+      // A workgroup of four waves has a compute unit for itself; those of one wave fetch as fast as memory gives, if there are two.
+      computeUnits: this.#computeUnits * (row.workgroupSize > WAVE_SIZE ? 1 : 2),
       tileKeys: row.tile.keys!,
       batchInvariant: this.#config.batchInvariant,
     };

@@ -66,6 +66,23 @@ export const MODEL_PRESETS: Readonly<Record<string, Readonly<Record<string, unkn
   },
   "deepseek-ai/DeepSeek-V3": deepseekV3(),
   "deepseek-ai/DeepSeek-R1": deepseekV3(),
+  "deepseek-ai/DeepSeek-V2-Lite": {
+    ...deepseekV3(),
+    model_type: "deepseek_v2",
+    hidden_size: 2048,
+    num_attention_heads: 16,
+    num_key_value_heads: 16,
+    num_hidden_layers: 27,
+    q_lora_rank: null,
+    rope_scaling: { type: "yarn", factor: 40 },
+  },
+  "moonshotai/Kimi-K2-Instruct": {
+    ...deepseekV3(),
+    model_type: "kimi_k2",
+    num_attention_heads: 64,
+    num_key_value_heads: 64,
+    rope_scaling: { type: "yarn", factor: 32, mscale: 1, mscale_all_dim: 1 },
+  },
 };
 
 function deepseekV3() {
