@@ -17,7 +17,8 @@ export type ErrorCode =
   | "ERR_KERNEL_UNTRUSTED"
   | "ERR_DISPOSED"
   | "ERR_OUT_OF_BLOCKS"
-  | "ERR_FLEX_TRACE";
+  | "ERR_FLEX_TRACE"
+  | "ERR_COMPILE";
 
 /** The details of an error beside its code and message. */
 export interface ErrorDetails {

@@ -1,4 +1,5 @@
 export { Attention, createAttention, type ForwardOptions } from "./attention/attention.js";
+export { compileFlex } from "./attention/compile-flex.js";
 export { createMlaAttention, MlaAttention, type MlaForwardOptions } from "./attention/mla.js";
 export { registerBackend } from "./attention/registered.js";
 export type { AttentionBackend, BackendContext, BackendFactory, RunContext } from "./backends/backend.js";

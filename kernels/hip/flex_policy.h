@@ -62,12 +62,13 @@ class NativePolicy {
   int first_, last_;                  // of the wave's
 };
 
-// A program, with the classes of its blocks.
-class InterpretedPolicy {
+// A program, interpreted or generated, with the classes of its blocks.
+template <typename AnyProgram>
+class ProgramPolicy {
  public:
   template <typename Arguments>
-  __device__ InterpretedPolicy(const Arguments& of, const Tile&, const LaneRow& row, int tile, int kv_head,
-                               int wave)
+  __device__ ProgramPolicy(const Arguments& of, const Tile&, const LaneRow& row, int tile, int kv_head,
+                           int wave)
       : program_(of.program), wave_(wave) {
     const int plane = of.mask_per_head != 0 ? kv_head : 0;
     classes_ = constant(of.block_mask) + block_class_at(plane, tile, 0, of.mask_tiles, of.mask_blocks);
@@ -87,11 +88,15 @@ class InterpretedPolicy {
   __device__ Floats8 score(int first_key, Floats8 scores) const { return program_.score(first_key, scores); }
 
  private:
-  Program program_;
+  AnyProgram program_;
   Constant<Word>* classes_;
   int wave_;
 };
 
 using policy_native = NativePolicy;
-using policy_interpreted = InterpretedPolicy;
+using policy_interpreted = ProgramPolicy<Program>;
+#ifdef FLEX_PROGRAM  // the file that lib/flex/source.ts has printed
+#include FLEX_PROGRAM
+using policy_generated = ProgramPolicy<GeneratedProgram>;
+#endif
 using Policy = PASTE(policy_, POLICY);

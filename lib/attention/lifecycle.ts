@@ -230,9 +230,10 @@ export function chooseBackend<Call>(
     throw errorOf({ ...lack, message: lack.message + notes.join("") });
   }
   const launches = phases.flatMap(({ kernels }) => kernels.flatMap((kernel) => kernel.launches));
-  const kernels = new ChosenKernels(device, catalog, launches);
+  const kernels = new ChosenKernels(device, catalog, launches, options.env);
   const layout = cacheLayoutFor(explanation.kvCacheLayout, config!, arch);
   const backend = makeBackend<Call>(name, { device, config: config!, kernels, layout });
+  explanation.notes.push(...(backend.notes ?? []));
   announce(explanation);
   return { device, explanation, config: config!, backend };
 }

@@ -4,6 +4,7 @@ import { type ResolvedConfig, usesCache } from "../config.js";
 import { RocmAttentionError } from "../errors.js";
 import { type NativeForm, nativeForm } from "../flex/native.js";
 import type { Program } from "../flex/program.js";
+import { sourceOf } from "../flex/source.js";
 import { programOf } from "../flex/trace.js";
 import type { ChosenKernels } from "../kernels/chosen.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
@@ -21,13 +22,17 @@ interface Metadata {
   readonly flex: FlexMetadata | null;
 }
 
+const NATIVE = "hip:flex_attention:native";
+const INTERPRETED = "hip:flex_attention:interpreted";
+
 /**
  * FLEX_ATTENTION: masks and scores by the functions of the configuration. Where these amount to its options, or there are
- * none, a kernel that has them compiled in runs; else one that interprets them, over blocks whose masks are evaluated
- * once a step.
+ * none, a kernel that has them compiled in runs; else one that they were compiled into before, or that interprets them, over
+ * blocks whose masks are evaluated once a step.
  */
 export class FlexAttentionBackend implements AttentionBackend<AttentionCall, FlexStep, Metadata> {
   readonly cacheLayout: CacheLayout;
+  readonly notes: readonly string[];
   readonly #config: ResolvedConfig;
   /** null: an encoder has no cache. */
   readonly #write: CacheWrite | null;
@@ -43,14 +48,15 @@ export class FlexAttentionBackend implements AttentionBackend<AttentionCall, Fle
     this.#program = config.flex === null ? null : programOf(config.flex);
     if (this.#program !== null) checkDevice(this.#program, device);
     this.#form = config.flex === null ? null : nativeForm(config.flex, this.#program!, config.numHeads);
-    const isInterpreted = this.#program !== null && this.#form === null;
-    const [attend] = kernels.load(
-      isInterpreted ? "hip:flex_attention:interpreted" : "hip:flex_attention:native",
-    );
+    const source = this.#program === null || this.#form !== null ? null : sourceOf(this.#program);
+    const generated = source === null ? null : kernels.loadGenerated(INTERPRETED, source);
+    const attend = generated ?? kernels.load(source === null ? NATIVE : INTERPRETED)[0];
+    this.notes = config.flex === null ? [] : [`scoreMod and maskMod are ${howTheyRun(attend)}`];
     this.#attend = new FlexAttention(attend, config, this.#form);
-    this.#blockMask = isInterpreted
-      ? new FlexBlockMask(kernels.load("hip:flex_block_mask")[0], config, this.#program!)
-      : null;
+    this.#blockMask =
+      source === null
+        ? null
+        : new FlexBlockMask(kernels.load("hip:flex_block_mask")[0], config, this.#program!);
   }
 
   prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived) {
@@ -71,6 +77,13 @@ export class FlexAttentionBackend implements AttentionBackend<AttentionCall, Fle
   }
 
   dispose(): void {}
+}
+
+function howTheyRun({ row: { variant } }: LaunchPlan): string {
+  if (variant === "native") return "run by a kernel that has such functions compiled in";
+  return variant === "generated"
+    ? "compiled into the kernel"
+    : "interpreted; compileFlex compiles them into the kernel";
 }
 
 function loadWrite(kernels: ChosenKernels): LaunchPlan {

@@ -24,6 +24,8 @@ export interface CaseOptions extends Omit<DataOptions, "fp8Cache"> {
   readonly valueGap?: number;
   /** Default: TRITON_ATTN. */
   readonly under?: BackendUnderTest;
+  /** Default: process.env. */
+  readonly env?: AttentionConfig["env"];
   /** Score and mask functions, and what they make of a score. */
   readonly functions?: Pick<AttentionConfig, "scoreMod" | "maskMod"> & Pick<Step, "modify">;
   /** Changes the step that the reference attends to: a mistake that the comparison must see. */
@@ -85,7 +87,7 @@ export class PagedCase implements AsyncDisposable {
       ...{ numHeads, numKvHeads, headSize, dtype, blockSize, batchInvariant, backend: under.backend },
       ...(under.env && { env: under.env }),
       ...configOf(step),
-      ...{ scoreMod: options.functions?.scoreMod, maskMod: options.functions?.maskMod },
+      ...{ scoreMod: options.functions?.scoreMod, maskMod: options.functions?.maskMod, env: options.env },
       kvCacheDtype: options.scales && "fp8",
       attentionType,
     });

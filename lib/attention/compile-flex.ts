@@ -1,0 +1,99 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { checkInstance, checkOptions, checkPlain } from "../arguments.js";
+import type { AttentionConfig, Environment, ResolvedConfig } from "../config.js";
+import { Device } from "../device/device.js";
+import { invalidArgument, RocmAttentionError } from "../errors.js";
+import { nativeForm } from "../flex/native.js";
+import { sourceOf } from "../flex/source.js";
+import { programOf } from "../flex/trace.js";
+import { ChosenKernels } from "../kernels/chosen.js";
+import { generatedPlace, generatedRow, storeGenerated } from "../kernels/generated.js";
+import { kernelsForDevice, type LocatedRow } from "../kernels/store.js";
+import { packageRoot } from "../native.js";
+import { explain } from "../selection/explain.js";
+import { errorOf, kernelFailure } from "../selection/failure.js";
+
+/** The flags of kernels/builder/clang.py and kernels/hip/flex.py, but those for what they print. */
+const FLAGS = [
+  ...["-x", "hip", "--cuda-device-only", "-nogpuinc", "-nogpulib", "-std=c++20", "-O3", "-DNDEBUG"],
+  ...["--no-gpu-bundle-output", "-mcode-object-version=5", "-fuse-cuid=none", "-Ikernels/include"],
+];
+const MOST_TEXT = 4000;
+
+/**
+ * Compiles the functions of a configuration of FLEX_ATTENTION into the kernel that would interpret them, with clang for AMD
+ * GPUs (20 or newer; default: that of ROCM_PATH, else clang++-22), and keeps the result in the cache, where attentions of
+ * equal functions find it. Nothing is done where it is there, or where functions amount to options. Needs the kernels'
+ * sources, which a clone has. Errors: ERR_COMPILE with the compiler's text, those of `createAttention`.
+ */
+export async function compileFlex(
+  device: Device,
+  config: AttentionConfig,
+  options: { compiler?: string } = {},
+): Promise<void> {
+  checkInstance(device, "device", Device).check();
+  checkPlain(config, "config");
+  const { compiler } = checkOptions(options, ["compiler"]);
+  const env = config.env ?? process.env;
+  if (compiler !== undefined && typeof compiler !== "string") {
+    throw invalidArgument("compiler", "the path of clang++", compiler);
+  }
+  const catalog = kernelsForDevice(device.info.gcnArchName, env);
+  const explanation = explain(config, { device, catalog });
+  if (explanation.backend === null) throw errorOf(explanation.error!);
+  const { flex, numHeads } = explanation.config!;
+  if (flex === null) throw invalidArgument("config", "scoreMod or maskMod", "neither");
+  const program = programOf(flex);
+  if (nativeForm(flex, program, numHeads) !== null) return;
+  const launches = explanation.phases.flatMap(({ kernels }) => kernels.flatMap((kernel) => kernel.launches));
+  const [row] = new ChosenKernels(device, catalog, launches).rows("hip:flex_attention:interpreted");
+  if (row === undefined) throw errorOf(kernelFailure(explanation)!);
+  await compile(row, sourceOf(program), explanation.config!, env, compiler ?? clangOf(env));
+}
+
+function clangOf({ ROCM_PATH }: Environment): string {
+  return ROCM_PATH ? join(ROCM_PATH, "llvm", "bin", "clang++") : "clang++-22";
+}
+
+async function compile(
+  row: LocatedRow,
+  source: string,
+  { dtype }: ResolvedConfig,
+  env: Environment,
+  compiler: string,
+): Promise<void> {
+  const place = generatedPlace(row, source, env);
+  if (place === null) throw new RocmAttentionError("ERR_COMPILE", "there is no home folder to keep it in");
+  if (generatedRow(row, source, env) !== null) return;
+  const folder = mkdtempSync(join(tmpdir(), "rocm-attention-"));
+  try {
+    const program = join(folder, "program.h");
+    writeFileSync(program, source);
+    const size = /\.d(\d+)$/.exec(row.id)![1]!;
+    const defines = { POLICY: "generated", DTYPE: dtype, HEAD_SIZE: size, FLEX_PROGRAM: `"${program}"` };
+    const words = Object.entries(defines).map(([name, value]) => `-D${name}=${value}`);
+    await storeGenerated(place, async (path) => {
+      const args = [
+        ...FLAGS,
+        ...words,
+        `--offload-arch=${row.target}`,
+        "kernels/hip/flex_attention.hip",
+        "-o",
+        path,
+      ];
+      await promisify(execFile)(compiler, args, { cwd: packageRoot, env: { ...process.env, ...env } });
+    });
+  } catch (cause) {
+    const { stderr, message } = cause as { stderr?: string; message: string };
+    const text = (stderr || message).slice(0, MOST_TEXT);
+    throw new RocmAttentionError("ERR_COMPILE", `${compiler} has not compiled the functions: ${text}`, {
+      cause,
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
