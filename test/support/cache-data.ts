@@ -108,7 +108,7 @@ export function storedBits(
 ): number {
   if (!isFloat8(stored)) return bits;
   const value = dtype === "bfloat16" ? fromBfloat16(bits) : fromFloat16(bits);
-  return toFloat8(stored, Math.fround(value * Math.fround(1 / Math.fround(scale))));
+  return toFloat8(stored, Math.fround(value / Math.fround(scale)));
 }
 
 /** The element of 16 bits that stored bits stand for. */

@@ -50,7 +50,7 @@ function patched(offset: number, value: number): Buffer {
 
 const argument = (name: string, change: object) =>
   stated.arguments.map((each: { name: string }) => (each.name === name ? { ...each, ...change } : each));
-const [count, bytes] = [stated.arguments.length, built.kernargBytes];
+const [count, bytes, workItems] = [stated.arguments.length, built.kernargBytes, built.workgroupSize];
 
 describe("a row of the manifest", () => {
   it("is what its provider and the code object say together", () => {
@@ -59,7 +59,11 @@ describe("a row of the manifest", () => {
 
   it.each<[string, Partial<Facts>, string]>([
     ["a symbol that is not there", { symbol: "other" }, "has no kernel other"],
-    ["more work-items", { workgroupSize: 128 }, "workgroups of 128, but 64 in its note"],
+    [
+      "more work-items",
+      { workgroupSize: 2 * workItems },
+      `workgroups of ${2 * workItems}, but ${workItems} in its note`,
+    ],
     ["more LDS than there is", { ldsBytes: 65537 }, "65537 bytes of LDS, but gfx942 has 65536"],
     [
       "an argument fewer",
