@@ -2,7 +2,13 @@ import { checkInstance, checkInteger, checkOptions, checkPlain, PackageObject } 
 import type { AttentionBackend } from "../backends/backend.js";
 import type { Batch, Derived } from "../batch/batch.js";
 import { fp8Encoding } from "../catalog/targets.js";
-import type { AttentionConfig, BackendName, MlaAttentionConfig, ResolvedConfig } from "../config.js";
+import {
+  type AttentionConfig,
+  type BackendName,
+  type MlaAttentionConfig,
+  type ResolvedConfig,
+  usesCache,
+} from "../config.js";
 import type { Capture } from "../device/capture.js";
 import { Device } from "../device/device.js";
 import type { Stream } from "../device/stream.js";
@@ -75,9 +81,12 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     return this.#disposed || this.device.closed;
   }
 
-  /** Allocates a cache of `numBlocks` blocks for each of `layers` layers (default 1). Blocks. ERR_OUT_OF_MEMORY. */
+  /**
+   * Allocates a cache of `numBlocks` blocks for each of `layers` layers (default 1). Blocks. Refused, like `blocksThatFit` and
+   * `wrapKvCache`, by an encoder, which has no cache. ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY.
+   */
   createKvCache(options: { numBlocks: number; layers?: number }): KvCache {
-    this.check();
+    this.#checkUsesCache();
     if (options === undefined) throw invalidArgument("options", "an object with numBlocks, layers", options);
     const { numBlocks, layers = 1 } = checkOptions(options, ["numBlocks", "layers"]);
     return new KvCache(this.device, this.kvCacheLayout, numBlocks as number, layers as number);
@@ -85,7 +94,7 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
 
   /** The most blocks of a cache of `layers` layers that take at most `bytes`. Default: of what the device has free now. */
   blocksThatFit(options: { layers: number; bytes?: number }): number {
-    this.check();
+    this.#checkUsesCache();
     if (options === undefined) throw invalidArgument("options", "an object with layers, bytes", options);
     const { layers, bytes = this.device.memory().free } = checkOptions(options, ["layers", "bytes"]);
     const count = checkInteger(layers, "layers", 1, 2 ** 31 - 1);
@@ -94,7 +103,7 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
 
   /** Uses tensors [numBlocks, ...] of the layout's parts, { key, value } or { latent }, as one layer's cache. */
   wrapKvCache(tensors: CacheTensors): KvCacheLayer {
-    this.check();
+    this.#checkUsesCache();
     const layer = wrapLayer(tensors, this.kvCacheLayout);
     const { name } = this.kvCacheLayout.parts[0]!;
     if (layer.part(name).tensor.device === this.device) return layer;
@@ -145,6 +154,18 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
   protected check(): void {
     this.checkDisposed();
     this.device.check();
+  }
+
+  /** Throws unless the attention may be used and attends to a cache. */
+  #checkUsesCache(): void {
+    this.check();
+    if (usesCache(this.config)) return;
+    const { attentionType } = this.config;
+    throw invalidArgument(
+      "attentionType",
+      "decoder or encoder_decoder for a KV cache: an encoder attends to the keys and values of the call",
+      attentionType,
+    );
   }
 
   /** Enqueues a call that has passed all checks. `capture`: the stream's. */

@@ -59,7 +59,8 @@ export class PagedCase implements AsyncDisposable {
     readonly options: CaseOptions,
     readonly attention: Attention,
     readonly batch: Batch,
-    readonly cache: KvCache,
+    /** null: an encoder's. */
+    private readonly ownCache: KvCache | null,
     private readonly inputs: Pick<ForwardOptions, "sinks" | "kScale" | "vScale"> & {
       query: Tensor;
       key: Tensor;
@@ -91,13 +92,13 @@ export class PagedCase implements AsyncDisposable {
       kvCacheDtype: options.scales && "fp8",
       attentionType,
     });
-    const cache = attention.createKvCache({ numBlocks });
-    await cache.memory(0).write(image(under.layout));
+    const isEncoder = !usesCache({ attentionType });
+    const cache = isEncoder ? null : attention.createKvCache({ numBlocks });
+    await cache?.memory(0).write(image(under.layout));
 
     const { queryStartLoc, seqLens } = batchInput(lengths, attentionType);
     const tokens = queryStartLoc.at(-1)!;
     const keyTokens = newKeys.length / numKvHeads / headSize;
-    const isEncoder = !usesCache({ attentionType });
     const batch = createBatch(device, {
       maxSequences: lengths.length,
       maxTokens: Math.max(1, tokens),
@@ -145,13 +146,18 @@ export class PagedCase implements AsyncDisposable {
     return new PagedCase(options, attention, batch, cache, { ...inputs, ...scales }, expected, data);
   }
 
+  get cache(): KvCache {
+    if (this.ownCache === null) throw new Error("an encoder has no cache");
+    return this.ownCache;
+  }
+
   /**
    * Runs the call and gives its result, [tokens, numHeads, headSize] and [tokens, numHeads]; lse is null where the backend
    * has none. `attendOnly` leaves keys and values as an earlier call wrote them; `layer` stands in for the cache of the case; `outputScale` makes the output fp8.
    */
   async run({
     attendOnly = false,
-    layer = this.cache.layer(0),
+    layer = this.ownCache?.layer(0),
     outputScale,
   }: RunOptions = {}): Promise<{ output: Float32Array; lse: Float32Array | null; bits: Uint16Array }> {
     const { attention, batch } = this;
@@ -165,8 +171,7 @@ export class PagedCase implements AsyncDisposable {
       ? attention.device.empty([inputs.query.shape[0]!, numHeads], "float32")
       : undefined;
     if (lse !== undefined) this.#tensors.push(lse);
-    const cache = usesCache(attention.config) ? layer : undefined;
-    attention.forward({ ...inputs, output, lse, outputScale, cache, batch });
+    attention.forward({ ...inputs, output, lse, outputScale, cache: layer, batch });
     const values = await output.readFloat32();
     const bits = (await output.read()) as Uint16Array;
     return { output: values, bits, lse: lse === undefined ? null : await lse.readFloat32() };
@@ -189,7 +194,7 @@ export class PagedCase implements AsyncDisposable {
     }
     this.attention.dispose();
     this.batch.dispose();
-    this.cache.dispose();
+    this.ownCache?.dispose();
   }
 }
 

@@ -224,3 +224,19 @@ describe("forward refuses, and changes nothing", () => {
     );
   });
 });
+
+describe("an encoder has no cache", () => {
+  it.each(["encoder_only", "encoder"] as const)("%s", (attentionType) => {
+    const config = { numHeads: 2, numKvHeads: 2, headSize: 64, dtype: "bfloat16" } as const;
+    using decoder = createAttention(device, config);
+    using owner = decoder.createKvCache({ numBlocks: 1 });
+    const [key, value] = (["key", "value"] as const).map((name) => owner.layer(0).part(name).tensor);
+    using encoder = createAttention(device, { ...config, attentionType });
+    const { allocated } = device.memory();
+    const refusal = coded("ERR_INVALID_ARGUMENT", "an encoder attends", "attentionType", attentionType);
+    expect(() => encoder.createKvCache({ numBlocks: 1 })).toThrow(refusal);
+    expect(() => encoder.blocksThatFit({ layers: 1 })).toThrow(refusal);
+    expect(() => encoder.wrapKvCache({ key: key!, value: value! })).toThrow(refusal);
+    expect(device.memory().allocated).toBe(allocated);
+  });
+});
