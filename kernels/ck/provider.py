@@ -124,3 +124,8 @@ def compile(instance, target, folder):
 
 def compiler(instance):
     return clang.compiler()
+
+
+def licences():
+    """The licences that stand beside the kernels, by the name of the file."""
+    return {"LICENSE.composable_kernel": wheel.licence("aiter_meta/3rdparty/composable_kernel/LICENSE")}
