@@ -326,6 +326,8 @@ const ROCM_AITER_MLA: Capabilities = {
     numHeads:
       "vLLM takes 16 or 128. Here fewer than 16 are padded to 16, and 32, 48 and 64 attend in groups of 16.",
     lse: "vLLM's does not give it.",
+    decode:
+      "vLLM takes products with W_UK and W_UV in fp8 where VLLM_ROCM_USE_AITER is on. Here they are in the dtype of the queries.",
     prefill: "vLLM runs Composable Kernel. Here Triton makes keys and values of latents and attends to them.",
     blockSizes: "As in vLLM: the block table is expanded to blocks of one token.",
   },
@@ -359,6 +361,8 @@ const TRITON_MLA: Capabilities = {
   differences: {
     blockSizes: "vLLM's documentation asks for 16 or more, its code refuses 1 alone.",
     kvCacheDtypes: "vLLM's takes no fp8.",
+    decode:
+      "vLLM takes products with W_UK and W_UV in fp8 where VLLM_ROCM_USE_AITER is on. Here they are in the dtype of the queries.",
     graphs: "vLLM's cannot be captured. Here steps can in which no sequence has more than 8 new tokens.",
   },
 };
