@@ -72,11 +72,13 @@ export interface NativeDevice {
   readonly lost: boolean;
   /** Allocates device memory, counted under one of 8 categories. */
   allocate(bytes: number, category: number): NativeMemory;
+  /** Allocates pinned host memory, which kernels and copies reach. */
+  allocateHost(bytes: number): NativeMemory;
   createStream(): NativeStream;
   streamFromHandle(handle: bigint): NativeStream;
   /** hipModuleLoadData; the bytes are not needed afterwards. */
   loadModule(codeObject: Uint8Array): NativeModule;
-  /** [free, total, reserved, allocated, peak, staging, allocated of category 0, 1, ... 7], in bytes. */
+  /** [free, total, reserved, allocated, peak, staging, host, allocated of category 0, 1, ... 7], in bytes. */
   memory(): number[];
   /** Settles when the work that is enqueued now on any stream of the device has ended. */
   fence(): Promise<void>;
@@ -101,6 +103,7 @@ export interface NativeStream {
    */
   launch(list: Uint8Array, length: number): void;
   fill(pointer: bigint, value: number, bytes: number): void;
+  /** Between device memory and pinned host memory, in any direction. */
   copy(to: bigint, from: bigint, bytes: number): void;
   /** Copies between devices of one runtime. */
   peerCopy(to: bigint, toDevice: NativeDevice, from: bigint, fromDevice: NativeDevice, bytes: number): void;

@@ -29,6 +29,8 @@ def frontend(*arguments):
 PRINT_LAYOUTS = tuple(frontend("-fdump-record-layouts"))
 # A member of a structure in what that prints: offset, type, name.
 MEMBER = re.compile(r"^ +(\d+) \|  +(?!struct |class )(\S.*) (\w+)$", re.MULTILINE)
+# A type, and how many there are of it where the member is an array.
+LIST = re.compile(r"(.*?)(?:\[(\d+)\])?")
 
 
 @functools.lru_cache(maxsize=None)
@@ -76,8 +78,9 @@ def members(layouts, structure, types):
         raise BuildError(f"clang prints no layout of {structure}")
     arguments = []
     for offset, text, name in MEMBER.findall(block.group(1)):
-        if not text.endswith("*") and text not in types:
+        element, count = LIST.fullmatch(text).groups()
+        if not element.endswith("*") and element not in types:
             raise BuildError(f"{name} in {structure} is of a type that manifests do not have: {text}")
-        kind = "pointer" if text.endswith("*") else types[text]
-        arguments.append({"name": name, "type": kind, "offset": int(offset)})
+        kind = "pointer" if element.endswith("*") else types[element]
+        arguments.append({"name": name, "type": kind, "offset": int(offset), **({"count": int(count)} if count else {})})
     return arguments

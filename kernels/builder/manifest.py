@@ -57,7 +57,8 @@ def kernargs(instance, arguments, kernel):
     explicit = [stated for stated in kernel.arguments if stated.name != "pad"]
     if any("offset" in argument for argument in arguments):
         for argument in arguments:
-            start, end = argument["offset"], argument["offset"] + SIZES[argument["type"]]
+            start = argument["offset"]
+            end = start + SIZES[argument["type"]] * argument.get("count", 1)
             if not any(stated.offset <= start and end <= stated.offset + stated.size for stated in explicit):
                 raise BuildError(f"{instance.id}: argument {argument['name']} is at {start}, where its note has none")
         return [kernarg(instance, argument, argument["offset"]) for argument in arguments]
@@ -76,7 +77,9 @@ def kernargs(instance, arguments, kernel):
 def kernarg(instance, argument, offset):
     name, kind = argument["name"], argument["type"]
     ours = instance.names.get(name, name)
-    return {"name": name, **({} if ours == name else {"as": ours}), "type": kind, "offset": offset, "size": SIZES[kind]}
+    count = {"count": argument["count"]} if "count" in argument else {}
+    return {"name": name, **({} if ours == name else {"as": ours}), "type": kind, "offset": offset,
+            "size": SIZES[kind] * argument.get("count", 1), **count}
 
 
 def waves_per_simd(kernel, lds_bytes, workgroup_size, target):

@@ -10,7 +10,7 @@ NAME = "hip"
 FLAGS = ("-Wall", "-Wextra", "-Werror", "-fgpu-flush-denormals-to-zero", *clang.PRINT_LAYOUTS)
 
 # Types of KernelArguments' members; pointers need no entry.
-TYPES = {"float": "float32", "int": "int32"}
+TYPES = {"float": "float32", "int": "int32", "int64_t": "int64"}
 
 DTYPES = ("bfloat16", "float16")
 DECODE_HEAD_SIZES = (64, 96, 128, 192, 256)
@@ -91,6 +91,12 @@ def paged_attention_reduce(dtype, head_size):
                   "(numSequences * queryTokens, numHeads, headSize / slice)", {"slice": 32})
 
 
+def copy_blocks():
+    serves = {"features": dict.fromkeys(FEATURES, "irrelevant")}
+    return instance("copy_blocks", "copy_blocks", {}, 256, serves, "(ceil(blockPieces / pieces), numPairs, numLayers * numParts)",
+                    {"pieces": 1024})
+
+
 def merge_attention_states(dtype):
     serves = {"dtypes": [dtype], "features": dict.fromkeys(FEATURES, "irrelevant")}
     return instance("merge_attention_states", "merge_attention_states", {"DTYPE": dtype}, 128, serves, "(numTokens)",
@@ -127,6 +133,7 @@ def instances(target, chosen):
     return [*decode_instances(target, chosen, dtypes),
             *cache_kernels(target, dtypes),
             *flex.instances(chosen),
+            copy_blocks(),
             *map(merge_attention_states, dtypes)]
 
 

@@ -22,6 +22,8 @@ export interface Kernarg {
   readonly type: KernargType;
   readonly offset: number;
   readonly size: number;
+  /** Of a list: how many of the type there are. */
+  readonly count?: number;
 }
 
 /** One row of a manifest: a kernel as data, whatever made it. */
@@ -158,10 +160,10 @@ function checkKernargs(check: Checker, row: Record<string, unknown>, at: string)
     check.oneOf(kernarg.type, KERNARG_TYPES, `${place}.type`);
     const offset = check.count(kernarg.offset, `${place}.offset`);
     const size = check.count(kernarg.size, `${place}.size`);
-    if (size !== (kernarg.type === "pointer" || kernarg.type === "int64" ? 8 : 4)) {
-      check.fail(`${place}.size`, `the size of ${kernarg.type}`, size);
-    }
-    if (offset < end || offset % size !== 0) {
+    const count = kernarg.count === undefined ? 1 : check.count(kernarg.count, `${place}.count`, 1);
+    const element = kernarg.type === "pointer" || kernarg.type === "int64" ? 8 : 4;
+    if (size !== element * count) check.fail(`${place}.size`, `the size of ${kernarg.type}`, size);
+    if (offset < end || offset % element !== 0) {
       check.fail(`${place}.offset`, `an aligned offset from ${end} on`, offset);
     }
     end = offset + size;

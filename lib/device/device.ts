@@ -178,7 +178,8 @@ export class Device extends DeviceContext implements DeviceWithStreams {
   /** The device memory in use now, in bytes, by what it is for. */
   memory(): MemoryReport {
     this.check({ evenIfLost: true });
-    const [free, total, reserved, allocated, peak, staging, ...categories] = this.native.memory() as [
+    const [free, total, reserved, allocated, peak, staging, host, ...categories] = this.native.memory() as [
+      number,
       number,
       number,
       number,
@@ -190,7 +191,7 @@ export class Device extends DeviceContext implements DeviceWithStreams {
     const byCategory = Object.fromEntries(
       MEMORY_CATEGORIES.map((category, index) => [category, categories[index]!]),
     ) as Record<MemoryCategory, number>;
-    return { allocated, reserved, peak, staging, free, total, byCategory };
+    return { allocated, reserved, peak, staging, host, free, total, byCategory };
   }
 
   /** @internal The stream that a call names, or the default one; checks that it is this device's. */

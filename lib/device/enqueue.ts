@@ -35,7 +35,7 @@ export function enqueueWrite(stream: Stream, to: bigint, bytes: Uint8Array): voi
   if (bytes.byteLength > 0) stream.native.write(to, bytes);
 }
 
-/** Copies `bytes` between two ranges of the stream's device that do not overlap. */
+/** Copies `bytes` between two ranges, of the stream's device or of pinned host memory, that do not overlap. */
 export function enqueueCopy(stream: Stream, to: bigint, from: bigint, bytes: number): void {
   if (bytes > 0) stream.native.copy(to, from, bytes);
 }

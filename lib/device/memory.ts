@@ -15,6 +15,8 @@ export interface MemoryReport {
   peak: number;
   /** Pinned host memory through which uploads and reads pass. */
   staging: number;
+  /** Pinned host memory of host caches. */
+  host: number;
   /** Bytes that the device has left, for all processes. */
   free: number;
   /** Bytes that the device has. */
@@ -65,4 +67,11 @@ export class Storage<Owner extends DeviceContext = DeviceContext> extends Device
   endTransfer(): void {
     this.#transfers--;
   }
+}
+
+/** Allocates pinned host memory, which kernels of the device may read and write. Blocks. ERR_OUT_OF_MEMORY. */
+export function hostMemory<Owner extends DeviceContext>(device: Owner, bytes: number): Storage<Owner> {
+  device.check();
+  const memory = device.native.allocateHost(bytes);
+  return new Storage(device, memory.pointer, bytes, memory);
 }

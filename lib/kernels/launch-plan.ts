@@ -37,15 +37,7 @@ export class LaunchPlan {
 
   /** The setter of an argument: of a device address as a bigint, of anything else as a number. It does not check ranges. */
   setter(name: string): (value: bigint | number) => void {
-    const kernarg = this.#row.kernargs.find((row) => nameOf(row) === name);
-    if (kernarg === undefined) {
-      throw invalidArgument(
-        "name",
-        `an argument of ${this.#row.id} (${this.argumentNames.join(", ")})`,
-        name,
-      );
-    }
-    this.#unset.delete(name);
+    const kernarg = this.#kernargOf(name);
     const { offset, type } = kernarg;
     const view = this.#view;
     switch (type) {
@@ -61,6 +53,26 @@ export class LaunchPlan {
           view.setInt32(offset + 4, Math.floor((value as number) / 2 ** 32), true);
         };
     }
+  }
+
+  /** The elements of an argument that is a list, to be written to: int32 or int64. */
+  list(name: string): Int32Array | BigInt64Array {
+    const { type, offset, count = 1 } = this.#kernargOf(name);
+    const List = type === "int32" ? Int32Array : BigInt64Array;
+    return new List(this.#bytes.buffer as ArrayBuffer, offset, count);
+  }
+
+  #kernargOf(name: string): Kernarg {
+    const kernarg = this.#row.kernargs.find((row) => nameOf(row) === name);
+    if (kernarg === undefined) {
+      throw invalidArgument(
+        "name",
+        `an argument of ${this.#row.id} (${this.argumentNames.join(", ")})`,
+        name,
+      );
+    }
+    this.#unset.delete(name);
+    return kernarg;
   }
 
   /** Sets arguments that stay. Names that the kernel has not are passed over: variants of one source differ in them. */

@@ -23,6 +23,26 @@ const known = new WeakMap<object, Map<string, unknown>>();
  * and kept. ERR_NO_KERNELS_FOR_ARCH, ERR_KERNEL_CORRUPT, ERR_KERNEL_UNTRUSTED.
  */
 export function operationOn<Made>(device: object, of: Operation, make: (plan: LaunchPlan) => Made): Made {
+  const found = findOperation(device, of, make);
+  if (found !== null) return found;
+  const { operation, needs } = of;
+  const { catalog, arch, gcnArchName } = kernelsOn(device);
+  const choice = choose(kernelsFor(catalog, gcnArchName), { provider: "hip", operation }, needs);
+  const unmet = choice.rows === null ? choice.unmet : [];
+  const purpose = unmet.length === 0 ? "" : ` for ${unmet.join(", ")}`;
+  throw new RocmAttentionError(
+    "ERR_NO_KERNELS_FOR_ARCH",
+    `there is no kernel ${operation}${purpose} on ${arch}: use what it is made for, or, where the kernels are not ` +
+      `installed, add them with: ${kernelCommand(arch)}`,
+  );
+}
+
+/** {@link operationOn}; null where there is no kernel, which is looked for once. */
+export function findOperation<Made>(
+  device: object,
+  of: Operation,
+  make: (plan: LaunchPlan) => Made,
+): Made | null {
   const made = known.get(device) ?? new Map<string, unknown>();
   known.set(device, made);
   const { dtype, kvCacheDtype, headSize, blockSize, layout } = of.needs;
@@ -35,8 +55,11 @@ export function operationOn<Made>(device: object, of: Operation, make: (plan: La
     layout,
     ...(of.constants ?? []),
   ].join();
-  if (!made.has(key)) made.set(key, make(planFor(checkInstance(device, "device", Device), of)));
-  return made.get(key) as Made;
+  if (!made.has(key)) {
+    const plan = planFor(device, of);
+    made.set(key, plan === null ? null : make(plan));
+  }
+  return made.get(key) as Made | null;
 }
 
 /** The needs of an operation that depends on nothing but a dtype. */
@@ -45,18 +68,16 @@ export function needsOf(dtype: KernelNeeds["dtype"]): KernelNeeds {
   return { dtype, kvCacheDtype: "auto", ...sizes, layout: null, attentionType: "decoder", features: [] };
 }
 
-function planFor(device: Device, { operation, needs }: Operation): LaunchPlan {
-  const { gcnArchName, arch } = device.info;
-  const catalog = kernelsForDevice(gcnArchName);
-  const choice = choose(kernelsFor(catalog, gcnArchName), { provider: "hip", operation }, needs);
-  if (choice.rows === null) {
-    const purpose = choice.unmet.length === 0 ? "" : ` for ${choice.unmet.join(", ")}`;
-    throw new RocmAttentionError(
-      "ERR_NO_KERNELS_FOR_ARCH",
-      `there is no kernel ${operation}${purpose} on ${arch}: use what it is made for, or, where the kernels are not ` +
-        `installed, add them with: ${kernelCommand(arch)}`,
-    );
-  }
-  const row = choice.rows[0] as LocatedRow;
-  return new LaunchPlan(loadKernel(device, row), row);
+function planFor(device: object, { operation, needs }: Operation): LaunchPlan | null {
+  const { catalog, gcnArchName, opened } = kernelsOn(device);
+  const { rows } = choose(kernelsFor(catalog, gcnArchName), { provider: "hip", operation }, needs);
+  if (rows === null) return null;
+  const row = rows[0] as LocatedRow;
+  return new LaunchPlan(loadKernel(opened, row), row);
+}
+
+function kernelsOn(device: object) {
+  const opened = checkInstance(device, "device", Device);
+  const { arch, gcnArchName } = opened.info;
+  return { catalog: kernelsForDevice(gcnArchName), arch, gcnArchName, opened };
 }

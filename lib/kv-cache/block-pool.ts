@@ -1,6 +1,6 @@
 import { checkInteger, checkOptions, isArray } from "../arguments.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
-import type { BlockCopy } from "./cache.js";
+import type { BlockCopy } from "./block-copies.js";
 import { Int32List } from "./int32-list.js";
 import {
   checkTokenIds,

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,9 +74,11 @@ class Device : public std::enable_shared_from_this<Device> {
     Resource resource;
     uint64_t pointer;
     uint64_t bytes;
-    uint32_t category;
+    std::optional<uint32_t> category;  ///< none: it is the host's
   };
   Memory allocate(uint64_t bytes, uint32_t category);
+  /// Pinned memory of the host, which kernels and copies reach.
+  Memory allocateHost(uint64_t bytes);
   void release(const Memory& memory);
 
   std::shared_ptr<Stream> createStream();
@@ -106,7 +109,7 @@ class Device : public std::enable_shared_from_this<Device> {
   void enablePeer(const Device& other);
 
   struct MemoryCounters {
-    uint64_t free, total, reserved, allocated, peak, staging;
+    uint64_t free, total, reserved, allocated, peak, staging, host;
     std::array<uint64_t, categories> byCategory;
   };
   MemoryCounters memory();
@@ -155,6 +158,7 @@ class Device : public std::enable_shared_from_this<Device> {
   uint64_t peak_ = 0;
   std::array<uint64_t, categories> byCategory_{};
   std::atomic<uint64_t> reserved_{0};
+  std::atomic<uint64_t> host_{0};
 
   std::mutex mutex_;
   std::condition_variable freed_;

@@ -44,10 +44,30 @@ Device::Memory Device::allocate(uint64_t bytes, uint32_t category) {
   return {resource, reinterpret_cast<uint64_t>(pointer), bytes, category};
 }
 
+Device::Memory Device::allocateHost(uint64_t bytes) {
+  enter();
+  void* pointer = nullptr;
+  const hipError_t state = hip().hipHostMalloc(&pointer, bytes, 0);
+  if (state == hip::errorOutOfMemory) {
+    hip().hipGetLastError();
+    throw Failure("ERR_OUT_OF_MEMORY", "the host has no room for " + amount(bytes) + " of pinned memory",
+                  hip().hipGetErrorName(state), "hipHostMalloc");
+  }
+  check(state, "hipHostMalloc");
+  host_ += bytes;
+  const Resource resource = own([this, pointer, bytes] {
+    if (!memoryGone_) hip().hipHostFree(pointer);
+    host_ -= bytes;
+  });
+  return {resource, reinterpret_cast<uint64_t>(pointer), bytes, std::nullopt};
+}
+
 void Device::release(const Memory& memory) {
   if (closed_) return;
-  allocated_ -= memory.bytes;
-  byCategory_[memory.category] -= memory.bytes;
+  if (memory.category) {
+    allocated_ -= memory.bytes;
+    byCategory_[*memory.category] -= memory.bytes;
+  }
   freeLater(memory.resource);
 }
 
@@ -111,7 +131,7 @@ Device::MemoryCounters Device::memory() {
   size_t free = 0, total = 0;
   hip().hipSetDevice(ordinal_);
   check(hip().hipMemGetInfo(&free, &total), "hipMemGetInfo");
-  return {free, total, reserved_, allocated_, peak_, staging_->held(), byCategory_};
+  return {free, total, reserved_, allocated_, peak_, staging_->held(), host_, byCategory_};
 }
 
 }  // namespace addon

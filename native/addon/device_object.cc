@@ -11,6 +11,7 @@ Napi::Function DeviceObject::define(Napi::Env env) {
       env, className,
       {InstanceAccessor<&DeviceObject::info>("info"), InstanceAccessor<&DeviceObject::lost>("lost"),
        InstanceMethod<&DeviceObject::allocate>("allocate"),
+       InstanceMethod<&DeviceObject::allocateHost>("allocateHost"),
        InstanceMethod<&DeviceObject::createStream>("createStream"),
        InstanceMethod<&DeviceObject::streamFromHandle>("streamFromHandle"),
        InstanceMethod<&DeviceObject::loadModule>("loadModule"),
@@ -52,6 +53,13 @@ Napi::Value DeviceObject::allocate(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value DeviceObject::allocateHost(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const uint64_t bytes = integer(info[0], maxBytes);
+    return MemoryObject::make(info.Env(), environment_.memory, {core_, core_->allocateHost(bytes)});
+  });
+}
+
 Napi::Value DeviceObject::createStream(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     return StreamObject::make(info.Env(), environment_.stream, {core_, core_->createStream()});
@@ -83,7 +91,7 @@ Napi::Value DeviceObject::memory(const Napi::CallbackInfo& info) {
     const Device::MemoryCounters now = core_->memory();
     Napi::Array counters = Napi::Array::New(info.Env());
     uint32_t index = 0;
-    for (uint64_t bytes : {now.free, now.total, now.reserved, now.allocated, now.peak, now.staging}) {
+    for (uint64_t bytes : {now.free, now.total, now.reserved, now.allocated, now.peak, now.staging, now.host}) {
       counters.Set(index++, static_cast<double>(bytes));
     }
     for (uint64_t bytes : now.byCategory) counters.Set(index++, static_cast<double>(bytes));

@@ -20,6 +20,7 @@ class DeviceObject : public Object<DeviceObject, std::shared_ptr<Device>> {
   Napi::Value info(const Napi::CallbackInfo& info);
   Napi::Value lost(const Napi::CallbackInfo& info);
   Napi::Value allocate(const Napi::CallbackInfo& info);
+  Napi::Value allocateHost(const Napi::CallbackInfo& info);
   Napi::Value createStream(const Napi::CallbackInfo& info);
   Napi::Value streamFromHandle(const Napi::CallbackInfo& info);
   Napi::Value loadModule(const Napi::CallbackInfo& info);

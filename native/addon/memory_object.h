@@ -11,7 +11,7 @@ struct MemoryCore {
   Device::Memory memory;
 };
 
-/// Device memory that a tensor owns.
+/// Memory that a tensor or a host cache owns.
 class MemoryObject : public Object<MemoryObject, MemoryCore> {
  public:
   static constexpr napi_type_tag tag = {0x2c1f0a7be94d4b11, 0x9a5d3e62c8f7d041};

@@ -139,7 +139,7 @@ void StreamObject::copy(const Napi::CallbackInfo& info) {
     const uint64_t bytes = integer(info[2], maxBytes);
     const hipStream_t stream = enter();
     core_.device->check(core_.device->hip().hipMemcpyAsync(pointerTo(to), pointerTo(from), bytes,
-                                                           hip::deviceToDevice, stream),
+                                                           hip::byAddress, stream),
                         "hipMemcpyAsync");
   });
 }

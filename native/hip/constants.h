@@ -21,7 +21,7 @@ enum Error : int {
   errorLaunchFailure = 719,
 };
 
-enum CopyKind : int { hostToDevice = 1, deviceToHost = 2, deviceToDevice = 3 };
+enum CopyKind : int { hostToDevice = 1, deviceToHost = 2, byAddress = 4 };
 
 constexpr unsigned streamNonBlocking = 1;
 constexpr unsigned eventDisableTiming = 2;
