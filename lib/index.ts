@@ -66,9 +66,16 @@ export { HostKvCache } from "./kv-cache/host-cache.js";
 export { type CacheTensors, KvCacheLayer, type LayerPart } from "./kv-cache/layer.js";
 export type { CacheLayout, CachePart, LayoutName, PartName } from "./kv-cache/layouts.js";
 export { type Logger, type LogLevel, setLogger } from "./log.js";
+export { type Metric, type MetricsListener, setMetrics } from "./metrics.js";
 export { type CacheWriteOptions, reshapeAndCache, reshapeAndCacheFlash } from "./ops/cache-write.js";
 export type { AttentionCall } from "./ops/call.js";
+export { type ConvertFp8Options, convertFp8 } from "./ops/convert-fp8.js";
 export { type GatherCacheOptions, gatherCache } from "./ops/gather.js";
+export {
+  type AttentionState,
+  type MergeAttentionStatesOptions,
+  mergeAttentionStates,
+} from "./ops/merge-states.js";
 export { type MlaCall, MlaWeights } from "./ops/mla-call.js";
 export type { Capabilities, KernelChoice, Limits } from "./selection/capabilities.js";
 export { explain, type SelectionOptions, selectBackend } from "./selection/explain.js";

@@ -97,6 +97,15 @@ def copy_blocks():
                     {"pieces": 1024})
 
 
+ELEMENTS = {"bfloat16": "__bf16", "float16": "_Float16", "float32": "float"}
+
+
+def convert_fp8(dtype):
+    serves = {"dtypes": [dtype], "features": dict.fromkeys(FEATURES, "irrelevant"), "kvCacheDtypes": ["fp8"]}
+    return instance("convert_fp8", "convert_fp8", {"ELEMENT": ELEMENTS[dtype]}, 256, serves, "(ceil(count / 2048))",
+                    suffix=f".{dtype}")
+
+
 def merge_attention_states(dtype):
     serves = {"dtypes": [dtype], "features": dict.fromkeys(FEATURES, "irrelevant")}
     return instance("merge_attention_states", "merge_attention_states", {"DTYPE": dtype}, 128, serves, "(numTokens)",
@@ -134,6 +143,7 @@ def instances(target, chosen):
             *cache_kernels(target, dtypes),
             *flex.instances(chosen),
             copy_blocks(),
+            *(convert_fp8(dtype) for dtype in ELEMENTS if TARGETS[target]["fp8"]),
             *map(merge_attention_states, dtypes)]
 
 

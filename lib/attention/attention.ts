@@ -9,10 +9,10 @@ import { invalidArgument } from "../errors.js";
 import type { Float8 } from "../float8.js";
 import type { KvCacheLayer } from "../kv-cache/layer.js";
 import type { AttentionCall } from "../ops/call.js";
-import { checkLse, checkRows, checkScale } from "../ops/operands.js";
+import { checkLse, checkOutput, checkRows, checkScale } from "../ops/operands.js";
 import { capabilitiesOf } from "../selection/registry.js";
 import { AttentionLifecycle, type Chosen, chooseBackend } from "./lifecycle.js";
-import { checkBatch, checkCache, checkNewRows, checkNoCache, checkOutput, checkSinks } from "./validate.js";
+import { checkBatch, checkCache, checkNewRows, checkNoCache, checkSinks } from "./validate.js";
 
 /** The tensors of one layer in one step, and where they stand: in a cache, in a batch, on a stream. */
 export interface ForwardOptions {
@@ -98,12 +98,12 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
     const query = checkRows(given.query, "query", batch, rows);
     const outputScale = checkScale(given.outputScale, "outputScale", batch, this.#takesOutputScale);
     const outputRows = outputScale === null ? rows : { ...rows, dtype: this.#fp8Output! };
-    const output = checkOutput(given.output, batch, outputRows);
+    const output = checkOutput(given.output, "output", batch, outputRows);
     const { key, value } = checkNewRows(given, batch, this.config, keyTokens);
     if (given.lse !== undefined && !this.#writesLse) {
       throw invalidArgument("lse", `undefined (${this.backend} does not compute it)`, given.lse);
     }
-    const lse = given.lse === undefined ? null : checkLse(given.lse, batch, tokens, numHeads);
+    const lse = given.lse === undefined ? null : checkLse(given.lse, "lse", batch, tokens, numHeads);
     const sinks = checkSinks(given.sinks, batch, this.config);
     const kScale = checkScale(given.kScale, "kScale", batch, this.#takesCacheScales);
     const vScale = checkScale(given.vScale, "vScale", batch, this.#takesCacheScales);

@@ -9,9 +9,9 @@ import type { DType } from "../dtype.js";
 import { invalidArgument } from "../errors.js";
 import type { KvCacheLayer } from "../kv-cache/layer.js";
 import { checkWeights, type MlaCall, MlaWeights } from "../ops/mla-call.js";
-import { checkLse, checkRows, checkScale, checkTensor } from "../ops/operands.js";
+import { checkLse, checkOutput, checkRows, checkScale, checkTensor } from "../ops/operands.js";
 import { AttentionLifecycle, chooseBackend } from "./lifecycle.js";
-import { checkBatch, checkCache, checkOutput } from "./validate.js";
+import { checkBatch, checkCache } from "./validate.js";
 
 /** The tensors of one layer of latent attention in one step. */
 export interface MlaForwardOptions {
@@ -99,7 +99,7 @@ export class MlaAttention extends AttentionLifecycle<MlaCall> {
     const rows = (headSize: number) => ({ dtype, tokens, heads: numHeads, headSize });
     const queryNope = checkRows(given.queryNope, "queryNope", batch, rows(qkNopeHeadDim));
     const queryRope = checkRows(given.queryRope, "queryRope", batch, rows(qkRopeHeadDim));
-    const output = checkOutput(given.output, batch, rows(vHeadDim));
+    const output = checkOutput(given.output, "output", batch, rows(vHeadDim));
     if ((given.latent === undefined) !== (given.keyRope === undefined)) {
       const missing = given.latent === undefined ? "latent" : "keyRope";
       throw invalidArgument(missing, "latent and keyRope together, or neither", undefined);
@@ -109,7 +109,7 @@ export class MlaAttention extends AttentionLifecycle<MlaCall> {
     const latent = vectors(given.latent, "latent", kvLoraRank);
     const keyRope = vectors(given.keyRope, "keyRope", qkRopeHeadDim);
     const weights = this.#checkWeights(given.weights);
-    const lse = given.lse === undefined ? null : checkLse(given.lse, batch, tokens, numHeads);
+    const lse = given.lse === undefined ? null : checkLse(given.lse, "lse", batch, tokens, numHeads);
     const kScale = checkScale(
       given.kScale,
       "kScale",

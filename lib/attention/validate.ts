@@ -5,7 +5,7 @@ import type { Tensor } from "../device/tensor.js";
 import { invalidArgument } from "../errors.js";
 import { KvCacheLayer } from "../kv-cache/layer.js";
 import type { CacheLayout } from "../kv-cache/layouts.js";
-import { checkRows, checkTensor, type ExpectedRows } from "../ops/operands.js";
+import { checkRows, checkTensor } from "../ops/operands.js";
 
 /** What strides of keys and values that kernels take for a cache must stay below, in elements. */
 const MAX_CACHE_STRIDE = 2 ** 20;
@@ -31,18 +31,6 @@ export function checkNewRows(
   const value = checkRows(given.value, "value", batch, rows);
   if (config.attentionType !== "encoder_decoder" || tokens > 0 || key.shape[0] === 0) return { key, value };
   throw invalidArgument("key", "no rows, since the batch's step has no keySlotMapping", key.shape);
-}
-
-/** Checks the tensor for the result: token rows, no two of which share memory. */
-export function checkOutput(value: unknown, batch: Batch, expected: ExpectedRows): Tensor {
-  const tensor = checkRows(value, "output", batch, expected);
-  const token = tensor.strides[0]!;
-  const head = tensor.strides[1]!;
-  const { tokens, heads, headSize } = expected;
-  const headsWithinToken = head >= headSize && token >= (heads - 1) * head + headSize;
-  const tokensWithinHead = token >= headSize && head >= (tokens - 1) * token + headSize;
-  if (tokens > 1 ? headsWithinToken || tokensWithinHead : heads === 1 || head >= headSize) return tensor;
-  throw invalidArgument("output", "strides by which rows do not overlap", tensor.strides);
 }
 
 /** Checks the sinks: [numHeads] in the attention's dtype, where the configuration has them and only there. */

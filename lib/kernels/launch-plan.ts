@@ -98,7 +98,7 @@ export class LaunchPlan {
 
   /** Enqueues the kernel with the arguments as they are now. */
   launch(stream: Stream, gridX: number, gridY = 1, gridZ = 1): void {
-    const start = traceStart(stream);
+    const trace = traceStart(stream);
     enqueue(
       stream,
       this.#kernel,
@@ -109,7 +109,7 @@ export class LaunchPlan {
       this.#row.ldsBytes,
       this.#bytes,
     );
-    if (start !== null) traceEnd(this.#row, stream, start);
+    if (trace !== null) traceEnd(this.#row, stream, trace);
   }
 }
 

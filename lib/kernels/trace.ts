@@ -1,6 +1,7 @@
 import type { KernelRow } from "../catalog/manifest.js";
 import type { DeviceEvent, Stream } from "../device/stream.js";
 import { invalidArgument } from "../errors.js";
+import { metrics, timesKernels } from "../metrics.js";
 
 /** One launch of a kernel of this package. */
 export interface KernelLaunch {
@@ -28,12 +29,38 @@ export function traceLaunches(receiver: LaunchListener | null): void {
   listener = receiver;
 }
 
-/** The event before a launch; null where nobody listens or the launch is captured. */
-export function traceStart(stream: Stream): DeviceEvent | null {
-  return listener === null || stream.capture !== null ? null : stream.record();
+/** What is to be told of a launch once it has been enqueued. */
+export interface Trace {
+  /** Events before it: for the listener, and for its time among the metrics. */
+  readonly start: DeviceEvent | null;
+  readonly timed: DeviceEvent | null;
 }
 
-/** Tells the listener of the launch that began at `start`. */
-export function traceEnd({ id, provider }: KernelRow, stream: Stream, start: DeviceEvent): void {
-  listener?.({ id, provider, start, end: stream.record() });
+/** The trace of a launch that is about to be enqueued; null where nobody listens or the launch is captured. */
+export function traceStart(stream: Stream): Trace | null {
+  if (listener === null && metrics === null) return null;
+  if (stream.capture !== null) return null;
+  return {
+    start: listener === null ? null : stream.record(),
+    timed: timesKernels ? stream.record() : null,
+  };
+}
+
+/** Tells of a launch that has been enqueued. */
+export function traceEnd({ id, provider }: KernelRow, stream: Stream, { start, timed }: Trace): void {
+  metrics?.({ name: "launch", kernel: id });
+  if (timed !== null) void tellTime(id, timed, stream.record());
+  if (start !== null) listener?.({ id, provider, start, end: stream.record() });
+}
+
+async function tellTime(kernel: string, start: DeviceEvent, end: DeviceEvent): Promise<void> {
+  try {
+    const milliseconds = await end.elapsedMs(start);
+    metrics?.({ name: "kernelTime", kernel, milliseconds });
+  } catch {
+    // The device was lost or closed, which whoever waits for its work hears of.
+  } finally {
+    start.dispose();
+    end.dispose();
+  }
 }

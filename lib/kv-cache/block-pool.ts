@@ -1,5 +1,6 @@
 import { checkInteger, checkOptions, isArray } from "../arguments.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
+import { metrics } from "../metrics.js";
 import type { BlockCopy } from "./block-copies.js";
 import { Int32List } from "./int32-list.js";
 import {
@@ -136,6 +137,7 @@ export class BlockPool {
     }
     for (let i = 0; i < added; i++) blocks.push(this.#take());
     sequence.length += numTokens;
+    if (needed > 0) this.#tellFree();
   }
 
   /**
@@ -167,6 +169,7 @@ export class BlockPool {
     const kept = Math.ceil(length / this.blockSize);
     while (sequence.blocks.length > kept) this.#release(sequence.blocks.pop()!);
     sequence.hashes.length = Math.min(sequence.hashes.length, Math.floor(length / this.blockSize));
+    this.#tellFree();
   }
 
   /** Ends a sequence; blocks that nobody else has become free. */
@@ -174,6 +177,7 @@ export class BlockPool {
     const { blocks } = this.#known(id, "id");
     this.#sequences.delete(id);
     while (blocks.length > 0) this.#release(blocks.pop()!);
+    this.#tellFree();
   }
 
   /**
@@ -197,13 +201,17 @@ export class BlockPool {
       sequence.hashes.push(hash.hash);
       sequence.length = end;
     }
-    this.#queriedBlocks += Math.max(0, Math.ceil(tokens.length / this.blockSize) - 1);
-    this.#hitBlocks += sequence.blocks.length;
+    const queried = Math.max(0, Math.ceil(tokens.length / this.blockSize) - 1);
+    const hits = sequence.blocks.length;
+    this.#queriedBlocks += queried;
+    this.#hitBlocks += hits;
     for (const block of sequence.blocks) {
       if (this.#references.at(block) === 0) this.#cached.delete(block);
       this.#references.set(block, this.#references.at(block) + 1);
     }
     this.#sequences.set(id, sequence);
+    metrics?.({ name: "prefix", hits, queried });
+    if (hits > 0) this.#tellFree();
     return sequence.length;
   }
 
@@ -280,6 +288,7 @@ export class BlockPool {
       this.#cached.delete(block);
       this.#forget(block);
       this.#evictedBlocks++;
+      metrics?.({ name: "evictions", blocks: 1 });
     }
     this.#references.set(block, 1);
     return block;
@@ -291,6 +300,10 @@ export class BlockPool {
     if (references > 0) return;
     if (this.#hashes.has(block)) this.#cached.add(block);
     else this.#free.push(block);
+  }
+
+  #tellFree(): void {
+    metrics?.({ name: "freeBlocks", free: this.freeBlocks, total: this.numBlocks });
   }
 
   /** The block's contents are not what its hash says any more. */

@@ -51,13 +51,31 @@ function isStride(stride: number, multiple: number, limit: number): boolean {
   return stride % multiple === 0 && stride < limit;
 }
 
+/** Checks the tensor for the result: token rows, no two of which share memory. */
+export function checkOutput(value: unknown, argument: string, at: OnDevice, expected: ExpectedRows): Tensor {
+  const tensor = checkRows(value, argument, at, expected);
+  const token = tensor.strides[0]!;
+  const head = tensor.strides[1]!;
+  const { tokens, heads, headSize } = expected;
+  const headsWithinToken = head >= headSize && token >= (heads - 1) * head + headSize;
+  const tokensWithinHead = token >= headSize && head >= (tokens - 1) * token + headSize;
+  if (tokens > 1 ? headsWithinToken || tokensWithinHead : heads === 1 || head >= headSize) return tensor;
+  throw invalidArgument(argument, "strides by which rows do not overlap", tensor.strides);
+}
+
 /** Checks the tensor for log-sum-exp: float32 [tokens, heads], contiguous. */
-export function checkLse(value: unknown, at: OnDevice, tokens: number, heads: number): Tensor {
-  const tensor = checkTensor(value, "lse", at, "float32");
+export function checkLse(
+  value: unknown,
+  argument: string,
+  at: OnDevice,
+  tokens: number,
+  heads: number,
+): Tensor {
+  const tensor = checkTensor(value, argument, at, "float32");
   if (tensor.shape.length !== 2 || tensor.shape[0]! < tokens || tensor.shape[1] !== heads) {
-    throw invalidArgument("lse", `shape [tokens >= ${tokens}, ${heads}]`, tensor.shape);
+    throw invalidArgument(argument, `shape [tokens >= ${tokens}, ${heads}]`, tensor.shape);
   }
-  if (!tensor.contiguous) throw invalidArgument("lse", "a contiguous tensor", `strides ${tensor.strides}`);
+  if (!tensor.contiguous) throw invalidArgument(argument, "a contiguous tensor", `strides ${tensor.strides}`);
   return tensor;
 }
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { MergeStates } from "../../../lib/ops/merge-states.js";
-import { HIP_TEST_DEVICES, hipPlan, hipRows, noHipKernels } from "../../support/hip-kernels.js";
+import { mergeAttentionStates } from "../../../lib/index.js";
+import { HIP_TEST_DEVICES, hipRows, noHipKernels } from "../../support/hip-kernels.js";
 import { isAccurate, Random, round, rowErrors } from "../../support/reference.js";
 
 describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("merge_attention_states on $name", ({ open }) => {
@@ -15,7 +15,7 @@ describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("merge_attention_states on 
     fc.constantFrom(Number.NEGATIVE_INFINITY, 0),
   );
 
-  it.each(rows)("$id weighs states by their LSEs", async ({ id, serves }) => {
+  it.each(rows)("$id weighs states by their LSEs", async ({ serves }) => {
     const dtype = serves.dtypes![0] as "bfloat16" | "float16";
     const shape = fc.record({
       tokens: fc.integer({ min: 1, max: 4 }),
@@ -31,7 +31,6 @@ describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("merge_attention_states on 
           return fc.record({ shape: fc.constant(shape), lses: fc.tuple(lses, lses), seed: fc.nat() });
         }),
         async ({ shape: { tokens, numHeads, headSize }, lses, seed }) => {
-          const merge = new MergeStates(hipPlan(device, id), { numHeads, headSize });
           const [dense, heads] = [[tokens, numHeads, headSize], { shape: [tokens, numHeads] }];
           // Both states in one tensor with a gap behind each head's row: their strides are not those of the output.
           const width = 2 * headSize + 8;
@@ -52,7 +51,7 @@ describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("merge_attention_states on 
             output: device.empty(dense, dtype),
             lse: device.empty([tokens, numHeads], "float32"),
           };
-          merge.launch(states[0]!, states[1]!, into, device.defaultStream);
+          mergeAttentionStates({ first: states[0]!, second: states[1]!, into });
 
           const expected = new Float64Array(tokens * numHeads * headSize);
           const sums = await into.lse.readFloat32();

@@ -35,7 +35,7 @@ function isSmoke(target: string, provider: string, needs: KernelNeeds): boolean 
 }
 
 /** What programs call without an attention: no table limits it. */
-const CALLED = ["reshape_and_cache", "reshape_and_cache_flash", "gather_cache", "copy_blocks"];
+const CALLED = ["reshape_and_cache", "reshape_and_cache_flash", "gather_cache", "copy_blocks", "convert_fp8"];
 
 const LAUNCHES = Object.values(BUILTIN_BACKENDS).flatMap((capabilities) =>
   PHASES.flatMap((phase) => capabilities[phase]).flatMap(({ launches, limits }) =>

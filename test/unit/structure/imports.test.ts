@@ -9,7 +9,7 @@ const lib = fileURLToPath(new URL("../../../lib", import.meta.url));
 const FLOORS: readonly (readonly string[])[] = [
   ["errors"],
   ["arguments", "dtype", "log"],
-  ["float8", "flex"],
+  ["float8", "metrics", "flex"],
   ["config"],
   ["catalog"],
   ["native"],
@@ -25,7 +25,18 @@ const FLOORS: readonly (readonly string[])[] = [
 ];
 
 /** Rooms and files that know no device: they import each other and the ground alone. */
-const PURE = ["errors", "arguments", "dtype", "log", "float8", "config", "catalog", "flex", "selection"];
+const PURE = [
+  "errors",
+  "arguments",
+  "dtype",
+  "log",
+  "float8",
+  "metrics",
+  "config",
+  "catalog",
+  "flex",
+  "selection",
+];
 const PURE_FILES = ["kv-cache/layouts.ts"];
 
 const sources = readdirSync(lib, { recursive: true, encoding: "utf8" }).filter((name) =>
