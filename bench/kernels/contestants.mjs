@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { createAttention, createBatch, createMlaAttention } from "../../dist/index.js";
+import { compileFlex, createAttention, createBatch, createMlaAttention, flex } from "../../dist/index.js";
 import { testManifest } from "../../scripts/setup/kernels.mjs";
 import { root } from "../../scripts/setup/paths.mjs";
 import { BLOCK_SIZE, HEAD_SIZE, LATENT_RANK, LATENT_SIZE } from "./shapes.mjs";
@@ -12,14 +12,14 @@ import { BLOCK_SIZE, HEAD_SIZE, LATENT_RANK, LATENT_SIZE } from "./shapes.mjs";
 const ARCH = "gfx942";
 
 /** A backend of this package, as a program would use it. */
-function backend(name, env = {}, phases = ["decode", "prefill"]) {
+function backend(name, env = {}, phases = ["decode", "prefill"], options = {}) {
   return (device, shape) => {
     const { numHeads, numKvHeads, sequences, length, queries, cache: cacheType, phase } = shape;
     if (shape.isLatent) throw new Error("does not attend to latents");
     if (!phases.includes(phase)) throw new Error(`differs in ${phases[0]} alone`);
     const attention = createAttention(device, {
       ...{ numHeads, numKvHeads, headSize: HEAD_SIZE, dtype: "bfloat16", blockSize: BLOCK_SIZE, env },
-      ...{ backend: name, kvCacheDtype: cacheType === "fp8" ? "fp8" : "auto" },
+      ...{ backend: name, kvCacheDtype: cacheType === "fp8" ? "fp8" : "auto", ...options },
     });
     const blocks = length / BLOCK_SIZE;
     const cache = attention.createKvCache({ numBlocks: sequences * blocks, layers: 1 });
@@ -28,6 +28,7 @@ function backend(name, env = {}, phases = ["decode", "prefill"]) {
     const query = device.empty([tokens, numHeads, HEAD_SIZE], "bfloat16");
     const output = device.empty([tokens, numHeads, HEAD_SIZE], "bfloat16");
     const layer = cache.layer(0);
+    attention.prepare(batch);
     const tensors = [query, output, cache, batch];
     return {
       enqueue: () => attention.forward({ query, output, cache: layer, batch }),
@@ -37,6 +38,35 @@ function backend(name, env = {}, phases = ["decode", "prefill"]) {
     };
   };
 }
+
+/**
+ * FLEX_ATTENTION's prefill with functions, `compiled` or interpreted. The tensors that they read hold zeros: one document, and
+ * no bias.
+ */
+function functions(of, compiled) {
+  const env = compiled ? process.env : { ...process.env, ROCM_ATTENTION_CACHE: "/nonexistent" };
+  return async (device, shape) => {
+    const { numHeads, numKvHeads, length, phase, cache } = shape;
+    if (phase !== "prefill" || cache !== "bf16") throw new Error("is compared in prefills over a bf16 cache");
+    const slopes = await device.zeros([numHeads], "float32");
+    const documents = await device.zeros([1, length], "int32");
+    const config = { numHeads, numKvHeads, headSize: HEAD_SIZE, dtype: "bfloat16", blockSize: BLOCK_SIZE };
+    const options = of({ slopes, documents });
+    const named = { ...config, ...options, backend: "FLEX_ATTENTION", env };
+    if (compiled) await compileFlex(device, named);
+    const made = await backend("FLEX_ATTENTION", env, ["prefill"], options)(device, shape);
+    const disposeOfOthers = made.dispose;
+    return { ...made, dispose: () => disposeAll([{ dispose: disposeOfOthers }, slopes, documents]) };
+  };
+}
+
+/** A causal mask in other words than the kernels know. */
+const causal = () => ({ maskMod: ({ query, key }) => key.sub(query).le(0) });
+/** Rows that see all of a block still change its scores, by ALiBi and a soft cap. */
+const documents = (tensors) => ({
+  maskMod: flex.documentMask(tensors.documents),
+  scoreMod: flex.chain(flex.softCap(30), flex.alibi(tensors.slopes)),
+});
 
 /** A backend of latent attention, with its products: a layer's whole decode. */
 function latentBackend(name) {
@@ -203,6 +233,11 @@ export const contestants = {
   TRITON_MLA: latentBackend("TRITON_MLA"),
   ROCM_ATTN: backend("ROCM_ATTN"),
   "ROCM_ATTN, decode in Triton": backend("ROCM_ATTN", { VLLM_ROCM_CUSTOM_PAGED_ATTN: "0" }, ["decode"]),
+  FLEX_ATTENTION: backend("FLEX_ATTENTION", {}, ["prefill"]),
+  "FLEX_ATTENTION, causal compiled": functions(causal, true),
+  "FLEX_ATTENTION, causal interpreted": functions(causal, false),
+  "FLEX_ATTENTION, documents compiled": functions(documents, true),
+  "FLEX_ATTENTION, documents interpreted": functions(documents, false),
   "AITER Triton": backend("ROCM_AITER_UNIFIED_ATTN", { VLLM_ROCM_USE_AITER: "1" }),
   ROCM_AITER_MLA: latentBackend("ROCM_AITER_MLA"),
   "AITER pa_v1": pagedAttentionV1,

@@ -22,6 +22,8 @@ constexpr int kKeyElements = kBlockKeys * kKeyRow;
 constexpr int kValueElements = kSize * kValueRow;
 // Keys and values take turns where both do not fit.
 constexpr bool kTakeTurns = (kKeyElements + kValueElements) * sizeof(Element) > 61440;
+// Places are looked up a block ahead where registers suffice.
+constexpr bool kLooksAhead = !kTakeTurns;
 constexpr int kStagedElements = kTakeTurns ? (kKeyElements > kValueElements ? kKeyElements : kValueElements)
                                            : kKeyElements + kValueElements;
 constexpr int kValueStart = kTakeTurns ? 0 : kKeyElements;
@@ -79,16 +81,38 @@ struct Cache {
   int last_key;
   int head_size;
 
-  // Where the elements of a key and its value lie; behind the end those of the last key, whose weight is 0.
-  __device__ int64_t offset(int key) const {
+  // A key's place: behind the end that of the last key, whose weight is 0. Its block has to be waited for.
+  struct Place {
+    int block;
+    uint32_t slot;
+  };
+  __device__ Place find(int key) const {
     const uint32_t inside = min(key, last_key);
     uint32_t block = __umulhi(inside, reciprocal);
     if (inside - block * block_size >= block_size) block++;
-    return table[block] * stride_block + static_cast<int64_t>(inside - block * block_size) * stride_slot;
+    return {table[block], inside - block * block_size};
+  }
+  __device__ int64_t offset(Place of) const {
+    return of.block * stride_block + static_cast<int64_t>(of.slot) * stride_slot;
   }
 
   static __device__ Elements8 load(const Element* from, bool exists) {
     return exists ? *(const Elements8*)from : Elements8{};
+  }
+};
+
+// Where a work-item's part of a block's keys and values lies.
+struct Places {
+  Cache::Place keys[kKeyLoads];
+  Cache::Place values[kValueLoads][2];
+
+  __device__ void find(const Cache& cache, int block, int item) {
+    const int first = block * kBlockKeys;
+    for (int n = 0; n < kKeyLoads; n++) keys[n] = cache.find(first + (item + n * kWorkItems) / kPieces);
+    for (int n = 0; n < kValueLoads; n++) {
+      const int pair = (item + n * kWorkItems) % (kBlockKeys / 2);
+      for (int second = 0; second < 2; second++) values[n][second] = cache.find(first + 2 * pair + second);
+    }
   }
 };
 
@@ -97,19 +121,15 @@ struct Staged {
   Elements8 keys[kKeyLoads];
   Elements8 values[kValueLoads][2];
 
-  __device__ void load(const Cache& cache, int block, int item) {
+  __device__ void load(const Cache& cache, const Places& places, int item) {
     for (int n = 0; n < kKeyLoads; n++) {
-      const int at = item + n * kWorkItems;
-      const int element = at % kPieces * kPiece;
-      const int64_t offset = cache.offset(block * kBlockKeys + at / kPieces);
-      keys[n] = Cache::load(cache.keys + offset + element, element < cache.head_size);
+      const int element = (item + n * kWorkItems) % kPieces * kPiece;
+      keys[n] = Cache::load(cache.keys + cache.offset(places.keys[n]) + element, element < cache.head_size);
     }
     for (int n = 0; n < kValueLoads; n++) {
-      const int at = item + n * kWorkItems;
-      const int element = at / (kBlockKeys / 2) * kPiece;
+      const int element = (item + n * kWorkItems) / (kBlockKeys / 2) * kPiece;
       for (int second = 0; second < 2; second++) {
-        const int key = at % (kBlockKeys / 2) * 2 + second;
-        const int64_t offset = cache.offset(block * kBlockKeys + key);
+        const int64_t offset = cache.offset(places.values[n][second]);
         values[n][second] = Cache::load(cache.values + offset + element, element < cache.head_size);
       }
     }
@@ -201,17 +221,27 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void flex_attention(KernelAr
   __shared__ __attribute__((aligned(16))) Element staged[kStagedElements];
   Element* const staged_values = staged + kValueStart;
   Softmax softmax;
+  // The places of a block's keys are looked up while the block before it is loaded, and that while the one
+  // before it is computed: no load waits for another of the same round.
+  Places places;
   Staged next;
   int block = policy.first(blocks);
-  if (block < blocks) next.load(cache, block, item);
+  int following = block < blocks ? policy.next(block, blocks) : blocks;
+  if (block < blocks) {
+    places.find(cache, block, item);
+    next.load(cache, places, item);
+  }
+  if (kLooksAhead && following < blocks) places.find(cache, following, item);
   while (block < blocks) {
     __syncthreads();
     next.store_keys(staged, item);
     if (!kTakeTurns) next.store_values(staged_values, item);
     __syncthreads();
-    const int following = policy.next(block, blocks);
     const Staged now = next;
-    if (following < blocks) next.load(cache, following, item);
+    const int after = following < blocks ? policy.next(following, blocks) : blocks;
+    if (!kLooksAhead && following < blocks) places.find(cache, following, item);
+    if (following < blocks) next.load(cache, places, item);
+    if (kLooksAhead && after < blocks) places.find(cache, after, item);
 
     const BlockClass found = policy.class_of(block, seq_len);
     Elements8 weights = {};
@@ -248,6 +278,7 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void flex_attention(KernelAr
       }
     }
     block = following;
+    following = after;
   }
 
   float sum = softmax.sum;
