@@ -86,7 +86,7 @@ export async function tryAnyArguments(
       }
     },
   );
-  await fc.assert(property, { numRuns: testsAll ? 100_000 : 2000 });
+  await fc.assert(property, { numRuns: testsAll ? 100_000 : 4000 });
   const names = calls.map(([name]) => name);
   expect(names.filter((name) => !answered.has(name))).toEqual([]); // not all was absurd
 }

@@ -2,10 +2,13 @@ import { expect, it } from "vitest";
 import * as exported from "../../../lib/index.js";
 import {
   BlockPool,
+  compileFlex,
   createAttention,
   createBatch,
   createMlaAttention,
+  type Device,
   explain,
+  flex,
   gatherCache,
   listBackends,
   overrideBackend,
@@ -14,6 +17,7 @@ import {
   reshapeAndCacheFlash,
   selectBackend,
   setLogger,
+  type Tensor,
   traceLaunches,
 } from "../../../lib/index.js";
 import { type Call, tryAnyArguments } from "../../support/any-arguments.js";
@@ -21,6 +25,8 @@ import { openTestDevice } from "../../support/device.js";
 
 /** Functions whose arguments test/device/arguments.test.ts tries. */
 const ELSEWHERE = ["itemSize", "peerCopy", "setEmulatorOption", "takeLaunchCounters"];
+/** Of the library of masks and scores, each function is tried by its own name. */
+const NAMESPACES = ["flex"];
 
 /** Calls of a pool that has one sequence, "a", of 40 tokens, each on a pool of its own. */
 function poolCalls(): Call[] {
@@ -50,6 +56,37 @@ function poolCalls(): Call[] {
     ["pool.commit", onPool("commit"), "a", tokens],
     ["pool.batch", onPool("batch"), [{ id: "a", queryLength: 1 }]],
     ["pool.takeCopies", onPool("takeCopies")],
+  ];
+}
+
+/** Masks and scores of the library, traced: what they are given is read then. `numbers`: int32 in two dimensions. */
+function flexCalls(device: Device, numbers: Tensor): Call[] {
+  const shape = {
+    numHeads: 2,
+    numKvHeads: 1,
+    headSize: 64,
+    dtype: "float16",
+    backend: "FLEX_ATTENTION",
+  } as const;
+  const { causal, softCap } = flex;
+  const traced =
+    (name: "maskMod" | "scoreMod", make: (...given: never[]) => unknown) =>
+    (...given: never[]) =>
+      explain({ ...shape, [name]: make(...given) }, { device });
+  return [
+    ["flex.causal", traced("maskMod", () => causal)],
+    ["flex.slidingWindow", traced("maskMod", flex.slidingWindow), 4],
+    ["flex.prefixLm", traced("maskMod", flex.prefixLm), device.zeros([2], "int32")],
+    ["flex.documentMask", traced("maskMod", flex.documentMask), numbers],
+    ["flex.dilatedWindow", traced("maskMod", flex.dilatedWindow), 4, 2],
+    ["flex.treeAttention", traced("maskMod", flex.treeAttention), device.zeros([1, 2, 2], "int32")],
+    ["flex.and", traced("maskMod", (one: never, other: never) => flex.and(one, other)), causal, causal],
+    ["flex.or", traced("maskMod", (one: never, other: never) => flex.or(one, other)), causal, causal],
+    ["flex.not", traced("maskMod", flex.not), causal],
+    ["flex.alibi", traced("scoreMod", flex.alibi), device.zeros([2], "float32")],
+    ["flex.relativeBias", traced("scoreMod", flex.relativeBias), device.zeros([2, 4], "float32")],
+    ["flex.softCap", traced("scoreMod", softCap), 20],
+    ["flex.chain", traced("scoreMod", (mod: never) => flex.chain(mod)), softCap(3)],
   ];
 }
 
@@ -89,6 +126,8 @@ it("any arguments of attention, batches and caches are answered rightly or with 
   const mlaConfig = { ...latent, numHeads: 16, dtype: "bfloat16", blockSize: 16, env: {} };
   const calls: Call[] = [
     ...poolCalls(),
+    ...flexCalls(device, blockTable),
+    ["compileFlex", compileFlex, device, { ...config, backend: "FLEX_ATTENTION", maskMod: flex.causal }, {}],
     ["createMlaAttention", createMlaAttention, device, mlaConfig],
     ["blocksThatFit", attention.blocksThatFit.bind(attention), { layers: 2, bytes: 2 ** 20 }],
     ["warmUp", attention.warmUp.bind(attention), batch, { stream }],
@@ -125,8 +164,9 @@ it("any arguments of attention, batches and caches are answered rightly or with 
   const { allocated } = device.memory();
   await tryAnyArguments(calls, more);
   expect(device.memory().allocated).toBe(allocated);
-  const tried = new Set([...ELSEWHERE, ...calls.map(([name]) => name)]);
-  const functions = Object.keys(exported).filter((name) => /^[a-z]/.test(name));
+  const tried = new Set([...ELSEWHERE, ...NAMESPACES, ...calls.map(([name]) => name)]);
+  const modifications = Object.keys(flex).map((name) => `flex.${name}`);
+  const functions = [...Object.keys(exported).filter((name) => /^[a-z]/.test(name)), ...modifications];
   expect(functions.filter((name) => !tried.has(name))).toEqual([]);
   batch.update(step);
   attention.forward(forward);
