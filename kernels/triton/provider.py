@@ -31,8 +31,9 @@ CACHE_STRIDES = {"stride_block", "stride_slot", "stride_head",
 ENVIRONMENT = {**triton.ENVIRONMENT, "AMDGCN_ANALYZE_SMALL_TENSOR_RANGE": "1"}
 
 
-def instance(operation, source, dtypes, constants, options, serves, grid, name, absent=(), tile=None):
-    """`dtypes`: of the queries and of the cache. `absent`: pointers and numbers that this instance does not take."""
+def instance(operation, source, dtypes, constants, options, serves, grid, name, absent=(), tile=None, multiples=None):
+    """`dtypes`: of the queries and of the cache. `absent`: pointers and numbers that this instance does not take.
+    `multiples`: numbers of which it is known by what they can be divided, beside those known by their names."""
     signature, attributes, constants = {}, {}, dict(constants)
     for parameter, is_constant in parameters(f"kernels/triton/{source}.py", operation):
         if parameter in absent:
@@ -45,6 +46,7 @@ def instance(operation, source, dtypes, constants, options, serves, grid, name, 
             attributes[parameter] = [["tt.divisibility", HEAD_STEP]]
         elif kind != "constexpr" and parameter.startswith("stride_") and parameter != "stride_table":
             attributes[parameter] = [["tt.divisibility", stride_step(dtypes[parameter in CACHE_STRIDES])]]
+    attributes.update({parameter: [["tt.divisibility", step]] for parameter, step in (multiples or {}).items()})
     description = {"source": source, "kernel": operation, "signature": signature, "constants": constants,
                    "attributes": attributes, "options": options, "environment": ENVIRONMENT}
     return Instance(".".join([NAME, operation, dtypes[0], *name]), operation, description, serves, grid, tile or {})
@@ -110,6 +112,15 @@ class Kind:
         return () if self.general else ("alibi_slopes_ptr", "sinks_ptr", "soft_cap", "window", "ahead")
 
     @property
+    def multiples(self):
+        """What sizes of a split cache can be divided by: 16 bytes of a key lie together, and 16 slots of an element of values."""
+        return {"block_size": 16, "head_size": self.head_step} if self.split else {}
+
+    @property
+    def head_step(self):
+        return 16 if self.split and self.cache == "fp8" else HEAD_STEP
+
+    @property
     def layouts(self):
         return ("split",) if self.split else ("paired", "halves")
 
@@ -146,8 +157,8 @@ def without_fp8(target):
     return () if TARGETS[target]["fp8"] else ("write_fp8", *scales("output"))
 
 
-def head_sizes(padded):
-    return {"min": {64: 32, 128: 72, 256: 136}[padded], "max": padded, "multipleOf": HEAD_STEP}
+def head_sizes(padded, step=HEAD_STEP):
+    return {"min": {64: 32, 128: 64 + step, 256: 128 + step}[padded], "max": padded, "multipleOf": step}
 
 
 def paged(dtype, cache, sizes, features, layouts=("paired", "halves")):
@@ -196,13 +207,14 @@ def attention(operation, kind, tile):
         operation, "unified_attention", kind.dtypes, constants,
         {"num_warps": tile.warps, "num_stages": 2 if tile.prefetch else 1, "waves_per_eu": tile.waves,
          "matrix_instr_nonkdim": 16},
-        {**paged(kind.dtype, kind.cache, head_sizes(kind.padded), features, kind.layouts),
+        {**paged(kind.dtype, kind.cache, head_sizes(kind.padded, kind.head_step), features, kind.layouts),
          "attentionTypes": kind.attention_types(is_split)},
         "(numKvHeads, numSequences * ceil(group / rows), maxSegments)" if is_split
         else "(numKvHeads, floor(numTokens * group / rows) + numSequences)",
         (*kind.name, f"m{tile.rows}"),
         (*kind.unscaled, *kind.featureless, *kind.strideless(is_split), *without_fp8(kind.target)),
-        {"rows": tile.rows, "keys": tile.keys})
+        {"rows": tile.rows, "keys": tile.keys},
+        {**kind.multiples, "segment_tokens": tile.keys} if is_split and kind.split else kind.multiples)
 
 
 def reduction(kind):
@@ -252,12 +264,12 @@ def instances(target, chosen):
         return mla_instances.instances(instance, target, ["bfloat16"])
     if chosen == "smoke":
         return [*of_kinds([Kind(target, "bfloat16", 128), Kind(target, "bfloat16", 128, caches[-1], True)]),
-                *split_attentions(Kind(target, "bfloat16", 128, general=True, split=True)),
+                *(each for cache in caches for each in split_attentions(Kind(target, "bfloat16", 128, cache, True, True))),
                 *mla_instances.instances(instance, target, ["bfloat16"])]
     kinds = [Kind(target, dtype, padded, cache, general) for dtype in ("bfloat16", "float16", "float32")
              for padded in (256, 128, 64) for cache in caches for general in (True, False)]
-    split = [Kind(target, dtype, padded, general=True, split=True) for dtype in ("bfloat16", "float16")
-             for padded in (256, 128, 64)]
+    split = [Kind(target, dtype, padded, cache, True, True) for dtype in ("bfloat16", "float16")
+             for padded in (256, 128, 64) for cache in caches]
     return [*of_kinds([kind for kind in kinds if kind.general or kind.dtype != "float32"]),
             *(each for kind in split for each in split_attentions(kind)),
             *mla_instances.instances(instance, target, ["bfloat16", "float16"])]

@@ -17,8 +17,8 @@ Keys and values that lie in tokens' order and not in a cache are taken for a cac
 a block begins at any token, and the block table is query_start_loc.
 
 Head sizes are padded to HEAD_PADDED, a power of two: what lies behind a head is not loaded. Nor is what lies behind a
-sequence's end, and no entry of the block table behind its last block: what lies in unused slots, NaN included, has no
-influence. Block ids are 32-bit, addresses in the cache 64-bit.
+sequence's end, but for values of a split cache, nor any entry of the block table behind its last block: what lies in
+unused slots, NaN included, has no influence. Block ids are 32-bit, addresses in the cache 64-bit.
 """
 
 import triton
@@ -30,8 +30,8 @@ from kernels.triton.xcds import dealt_to_xcds
 LOG2_E = tl.constexpr(1.4426950408889634)
 LN_2 = tl.constexpr(0.6931471805599453)
 PART = tl.constexpr(16)
-# Elements of a key that lie together in a split cache: 16 bytes.
-PIECE = tl.constexpr(8)
+# Bits of a key that lie together in a split cache.
+PIECE_BITS = tl.constexpr(128)
 # The power of two that float16 weights are raised by while they are products' operands: float16 has nothing below 2^-14 but
 # subnormals, which lose bits, and which gfx90a's products take for 0.
 RAISED = tl.constexpr(8.0)
@@ -85,7 +85,8 @@ def rounded(values, dtype: tl.constexpr):
 def split_cache(key_cache_ptr, value_cache_ptr, block_table_ptr, block_size, stride_block, stride_value_block, head_size, kv_head):
     """What attend_tiles takes for one head of a cache of layout split."""
     head = kv_head * head_size * block_size
-    return (key_cache_ptr + head, value_cache_ptr + head, block_table_ptr, block_size, (stride_block, PIECE),
+    piece: tl.constexpr = PIECE_BITS // key_cache_ptr.dtype.element_ty.primitive_bitwidth
+    return (key_cache_ptr + head, value_cache_ptr + head, block_table_ptr, block_size, (stride_block, piece),
             (stride_value_block, 1), head_size)
 
 
@@ -106,7 +107,8 @@ def attend_tiles(query, positions, first_key, last_key, end_key, full, state, ca
     if SPLIT:
         tl.assume(block_size >= 0)
         tl.assume(block_size < 1 << 20)
-        key_elements = elements // PIECE * block_size * PIECE + elements % PIECE
+        piece: tl.constexpr = key_strides[1]
+        key_elements = elements // piece * block_size * piece + elements % piece
         value_elements = elements * block_size
     else:
         tl.assume(key_strides[1] >= 0)
@@ -136,9 +138,13 @@ def attend_tiles(query, positions, first_key, last_key, end_key, full, state, ca
             if MASKED:
                 exists = tile + part * PART + in_part < end_key
                 key_mask &= exists[None, :]
-                value_mask &= exists[:, None]
+                if not SPLIT:
+                    value_mask &= exists[:, None]
             keys = keys + (tl.load(key_cache_ptr + key_base + key_offsets, mask=key_mask, other=0.0),)
-            values = values + (tl.load(value_cache_ptr + value_base + value_offsets, mask=value_mask, other=0.0),)
+            value = tl.load(value_cache_ptr + value_base + value_offsets, mask=value_mask, other=0.0)
+            if SPLIT:  # slots lie side by side, and are loaded together: those behind the end are left out afterwards
+                value = tl.where(exists[:, None], value.to(query.dtype), 0.0)
+            values = values + (value,)
             slot += PART
             block += (slot == block_size).to(tl.int32)
             slot = tl.where(slot == block_size, 0, slot)
@@ -270,8 +276,9 @@ def unified_attention_2d(output_ptr, lse_ptr, query_ptr, key_cache_ptr, value_ca
     key does, and sees `ahead` keys beyond its own position. scale and soft_cap are in base 2; a soft_cap of 0, and null
     for sinks or alibi_slopes, means none. Sequences with fewer than min_query_len query tokens are left to another launch.
     xcds: how many there are, where the grid's order does not keep a KV head's tiles on few of them; else 1. With SPLIT the
-    cache has keys [blocks, KV heads, head_size / 8, slots, 8] and values [blocks, KV heads, head_size, slots]; else its
-    slots hold whole heads, at any strides: values at those of keys, where they are not given others.
+    cache has keys [blocks, KV heads, head_size / x, slots, x], x of them in 16 bytes, and values [blocks, KV heads,
+    head_size, slots]; else its slots hold whole heads, at any strides: values at those of keys, where they are not given
+    others.
     """
     kv_head = tl.program_id(0)
     tile_of_grid = tl.program_id(1)
@@ -353,9 +360,9 @@ def unified_attention_3d(partial_ptr, partial_max_ptr, partial_sum_ptr, query_pt
                          SCALED_CACHE: tl.constexpr, SPLIT: tl.constexpr):
     """Decode, split over the keys: each program attends to one segment of segment_tokens keys (a multiple of TILE) of
     those in the window, for sequences with one query token; others are left to another launch. Grid: (KV heads, sequences
-    * ceil(group / BLOCK_M), max_segments); xcds as in unified_attention_2d. Writes unnormalised float32 partial sums [sequences, heads, max_segments,
-    head_size], and each segment's largest score (base 2) and sum of weights [sequences, heads, max_segments], for
-    reduce_segments.
+    * ceil(group / BLOCK_M), max_segments); xcds as in unified_attention_2d. Writes unnormalised float32 partial sums
+    [sequences, heads, max_segments, head_size], and each segment's largest score (base 2) and sum of weights [sequences,
+    heads, max_segments], for reduce_segments.
     """
     kv_head = tl.program_id(0)
     num_kv_heads = tl.num_programs(0)

@@ -133,6 +133,7 @@ export class MlaDecode implements MlaDecoder<MlaDecodeStep, null> {
       tilesPerSequence: this.#tilesOf(queryTokens, tileRows),
       // A workgroup of four waves has a compute unit for itself; those of one wave fetch as fast as memory gives, if there are two.
       computeUnits: this.#computeUnits * (row.workgroupSize > WAVE_SIZE ? 1 : 2),
+      busyWorkgroups: 1,
       tileKeys: row.tile.keys!,
       batchInvariant: this.#config.batchInvariant,
     };

@@ -141,6 +141,7 @@ export class PagedDecode {
       numKvHeads,
       tilesPerSequence: this.#tiles(queryTokens),
       computeUnits: this.#computeUnits,
+      busyWorkgroups: 1,
       tileKeys: 1, // segments are even, to a piece
       batchInvariant,
     };

@@ -12,6 +12,8 @@ import { xcdsToDealTo } from "./xcds.js";
 
 /** Keys that the kernels take together, all of one block; segments begin with one. */
 const PART_KEYS = 16;
+/** Of the kernels' one wave each, by the performance model. */
+const BUSY_WORKGROUPS = 3;
 
 /** A split of one step's decodes. */
 export interface SplitStep extends Split {
@@ -47,6 +49,7 @@ export class SplitDecode {
       numKvHeads,
       tilesPerSequence,
       computeUnits,
+      busyWorkgroups: BUSY_WORKGROUPS,
       tileKeys: attend.row.tile.keys!,
       batchInvariant,
     };

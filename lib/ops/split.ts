@@ -38,6 +38,8 @@ export interface SplitInput {
   /** Keys of the longest decode sequence. */
   readonly maxLen: number;
   readonly computeUnits: number;
+  /** Workgroups that a compute unit needs to be busy: fewer wait for memory as long as so many take. */
+  readonly busyWorkgroups: number;
   /** Keys that segments are multiples of; 1 where a kernel divides a sequence evenly. */
   readonly tileKeys: number;
   readonly batchInvariant: boolean;
@@ -48,7 +50,8 @@ export interface SplitInput {
  * 4 of them a compute unit are compared, and none for no merge. With `batchInvariant` segments have a fixed length instead.
  */
 export function planSplit(input: SplitInput): Split {
-  const { numSequences, numKvHeads, tilesPerSequence, maxLen, computeUnits, tileKeys } = input;
+  const { numSequences, numKvHeads, tilesPerSequence, maxLen, computeUnits, busyWorkgroups, tileKeys } =
+    input;
   const inSegments = (segmentTokens: number): Split => ({
     segmentTokens,
     maxSegments: Math.max(1, Math.ceil(maxLen / segmentTokens)),
@@ -56,7 +59,8 @@ export function planSplit(input: SplitInput): Split {
   if (input.batchInvariant) return inSegments(INVARIANT_SEGMENT_TOKENS);
   const programs = numSequences * numKvHeads * tilesPerSequence;
   const cost = ({ segmentTokens, maxSegments }: Split) => {
-    const busiest = Math.ceil((programs * maxSegments) / computeUnits) * (segmentTokens + SEGMENT_COST);
+    const workgroups = Math.max(busyWorkgroups, Math.ceil((programs * maxSegments) / computeUnits));
+    const busiest = workgroups * (segmentTokens + SEGMENT_COST);
     return maxSegments === 1 ? busiest : busiest + MERGE_COST;
   };
   let best = inSegments(Math.max(1, Math.ceil(maxLen / tileKeys)) * tileKeys);

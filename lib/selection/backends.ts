@@ -85,7 +85,6 @@ const HYBRID_DECODE: readonly KernelChoice[] = [
     launches: launches("hip:paged_attention_fp8", "hip:paged_attention_reduce"),
     limits: { ...HIP_DECODE.limits, targets: ["gfx942", "gfx950"], kvCacheDtypes: ["fp8", "fp8_e4m3"] },
     switchedOff: [{ variables: ["VLLM_ROCM_FP8_MFMA_PAGE_ATTN"], when: false }, ...HIP_DECODE.switchedOff!],
-    note: `${HIP_DECODE.note}; queries and weights are rounded to fp8`,
   },
   { ...HIP_DECODE, launches: launches("hip:paged_attention", "hip:paged_attention_reduce") },
   { launches: launches("triton:unified_attention_3d", "triton:reduce_segments") },

@@ -58,12 +58,9 @@ export const ROCM_ATTN_IN_TRITON: BackendUnderTest = {
 /** Those whose rows have the same bits alone and in a batch, on request. */
 export const BATCH_INVARIANT = BACKENDS.filter(({ backend }) => capabilitiesOf(backend)!.batchInvariant);
 
-/**
- * ROCM_ATTN has no prefill over fp8 caches yet, FLEX_ATTENTION none at all. ROCM_AITER_FA reads them in two ways, and has a
- * suite of its own.
- */
+/** FLEX_ATTENTION reads no fp8 caches. ROCM_AITER_FA reads them in two ways, and has a suite of its own. */
 export const WITH_FP8_CACHE = BACKENDS.filter(
-  ({ backend }) => !/^(ROCM_ATTN|FLEX_ATTENTION|ROCM_AITER_FA)/.test(backend),
+  ({ backend }) => !/^(FLEX_ATTENTION|ROCM_AITER_FA)/.test(backend),
 );
 
 /** Whether a backend computes the log-sum-exp of rows. */

@@ -86,11 +86,11 @@ export class PagedCase implements AsyncDisposable {
     const { step, blockTable, image, numBlocks, newKeys, newValues } = data;
     const attention = createAttention(device, {
       ...{ numHeads, numKvHeads, headSize, dtype, blockSize, batchInvariant, backend: under.backend },
-      ...(under.env && { env: under.env }),
       ...configOf(step),
-      ...{ scoreMod: options.functions?.scoreMod, maskMod: options.functions?.maskMod, env: options.env },
+      ...{ scoreMod: options.functions?.scoreMod, maskMod: options.functions?.maskMod },
       kvCacheDtype: options.scales && "fp8",
       attentionType,
+      env: options.env ?? under.env,
     });
     const isEncoder = !usesCache({ attentionType });
     const cache = isEncoder ? null : attention.createKvCache({ numBlocks });

@@ -28,8 +28,11 @@ export interface Decoded {
   readonly output: Float32Array;
   readonly lse: Float32Array;
   readonly bits: Uint16Array;
+  /** With products in fp8: over rounded queries. */
   readonly expected: Expected;
   readonly errors: RowErrors;
+  /** rms(error) / rms(reference) of all elements together, over the queries as they were given. */
+  readonly lossToProducts: number;
 }
 
 /**
@@ -109,15 +112,17 @@ export async function pagedDecode(device: Device, options: DecodeOptions): Promi
   ]);
   for (const tensor of [...tensors, call.output, call.lse!]) tensor.dispose();
   const attended = options.mistake?.(step) ?? step;
-  const expected = attend(
-    options.fp8Products ? { ...attended, query: quantised(step.query, headSize, fp8!) } : attended,
-  );
+  const asGiven = attend(attended);
+  const expected = options.fp8Products
+    ? attend({ ...attended, query: quantised(step.query, headSize, fp8!) })
+    : asGiven;
   return {
     output,
     lse,
     bits: bits as Uint16Array,
     expected,
     errors: rowErrors(output, expected.output, headSize),
+    lossToProducts: rowErrors(output, asGiven.output, output.length).rms,
   };
 }
 

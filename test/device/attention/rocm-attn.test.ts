@@ -33,6 +33,19 @@ it.each([
   createAttention(device, { ...config, env }).dispose();
 });
 
+it("the explanation gives one kernel for decodes with products in fp8", () => {
+  const config = { ...LLAMA, dtype: "bfloat16", kvCacheDtype: "fp8", backend: "ROCM_ATTN" } as const;
+  const { phases } = explain(config, { arch: "gfx942", env: { VLLM_ROCM_FP8_MFMA_PAGE_ATTN: "1" } });
+  for (const name of ["decode", "mixed"] as const) {
+    const { kernels } = phases.find(({ phase }) => phase === name)!;
+    expect(
+      kernels.map(({ launches }) => launches.map(({ operation }) => operation).filter(isDecode)),
+    ).toEqual([["paged_attention_fp8"]]);
+  }
+});
+
+const isDecode = (operation: string) => /^paged_attention(_fp8)?$|_3d$/.test(operation);
+
 const length = fc.oneof(fc.constantFrom(0, 15, 16, 17, 127, 128, 129, 256), fc.nat(700));
 const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined });
 
@@ -62,6 +75,13 @@ it("is what float64 says, for decodes beside other sequences, with every feature
           alibi: fc.boolean(),
           sinks: fc.boolean(),
         }),
+        scales: maybe(
+          fc.record({
+            kScale: fc.constantFrom(0.02, 0.5),
+            vScale: fc.constantFrom(0.03, 1),
+            as: fc.constantFrom("number" as const, "tensor" as const),
+          }),
+        ),
         batchInvariant: fc.boolean(),
         seed: fc.nat(2 ** 31),
         peak: fc.constantFrom(1, 4),
@@ -79,9 +99,13 @@ it("is what float64 says, for decodes beside other sequences, with every feature
   );
 }, 300_000);
 
-it.skipIf(onGpu)("has the same bits under every schedule", async () => {
+it.skipIf(onGpu).each([
+  ["its dtype", undefined],
+  ["fp8", { kScale: 0.02, vScale: 0.03, as: "tensor" } as const],
+])("has the same bits under every schedule, over a cache in %s", async (_, scales) => {
   await using paged = await PagedCase.create(device, {
     ...{
+      scales,
       shape: LLAMA,
       dtype: "bfloat16",
       lengths: [

@@ -157,6 +157,19 @@ describe.skipIf(noHipKernels)("paged_attention", () => {
     },
   );
 
+  it.each(["bfloat16", "float16"] as const)(
+    "loses below 5 % of all elements together to products in fp8, in %s",
+    async (dtype) => {
+      const scales = { kScale: 0.02, vScale: 0.03, as: "number" } as const;
+      for (const peak of [0.25, 1, 4]) {
+        const { lossToProducts } = await pagedDecode(device, {
+          ...{ ...options, dtype, lengths: ragged, peak, scales, fp8Products: true },
+        });
+        expect(lossToProducts).toBeLessThan(5e-2);
+      }
+    },
+  );
+
   it("leaves sequences with more query tokens alone", async () => {
     const { output, lse, expected } = await pagedDecode(device, {
       ...options,
