@@ -11,6 +11,7 @@ import {
 } from "../../support/cache-data.js";
 import { HIP_TEST_DEVICES, noHipKernels } from "../../support/hip-kernels.js";
 import { Random } from "../../support/reference.js";
+import { underSchedule, waveSchedules } from "../../support/wave-schedules.js";
 
 /** What stands in slots that nobody writes to. */
 const UNTOUCHED = 0x55;
@@ -51,7 +52,7 @@ describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("on $name", ({ open }) => {
     async (kind) => {
       const write = ["split", "shuffled"].includes(kind.layout) ? reshapeAndCache : reshapeAndCacheFlash;
       await fc.assert(
-        fc.asyncProperty(step(cacheShapes(device)), async ({ drawn, slots }) => {
+        fc.asyncProperty(step(cacheShapes(device)), waveSchedules, async ({ drawn, slots }, schedule) => {
           const { shape, tokens, gap, scales, areTensors, seed } = drawn;
           const { numKvHeads, headSize, blockSize, dtype, isFp8 } = shape;
           const cache = new CacheUnderTest(device, kind, shape);
@@ -76,7 +77,10 @@ describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("on $name", ({ open }) => {
           );
           const [key, value] = [fused.view(rows), fused.view({ ...rows, byteOffset: 2 * width })];
           const scaled = isFp8 ? { kScale: given[0], vScale: given[1] } : {};
-          write({ key, value, cache: cache.layer, slotMapping, ...scaled });
+          const written = await underSchedule(schedule, () => {
+            write({ key, value, cache: cache.layer, slotMapping, ...scaled });
+            return cache.read();
+          });
 
           const bytes = itemSize(cache.stored);
           for (const [token, slot] of slots.entries()) {
@@ -90,7 +94,6 @@ describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("on $name", ({ open }) => {
               for (let byte = 0; byte < bytes; byte++) expected[at + byte] = stored >> (8 * byte);
             }
           }
-          const written = await cache.read();
           // NaN may have either sign in OCP's format.
           const sign = cache.stored === "float8_e4m3fn" ? 0x80 : 0;
           const isRight = (byte: number, i: number) =>
