@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { fp8Encoding } from "../../../lib/catalog/targets.js";
 import { setEmulatorOption } from "../../../lib/device/emulator.js";
-import { type AttentionType, createAttention, createBatch } from "../../../lib/index.js";
+import { type AttentionType, createAttention, createBatch, Device } from "../../../lib/index.js";
+import { installedKernels } from "../../../lib/kernels/store.js";
 import { coded } from "../../support/coded.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
 import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
@@ -240,3 +241,22 @@ describe("an encoder has no cache", () => {
     expect(device.memory().allocated).toBe(allocated);
   });
 });
+
+const hasEncoders = (arch: string) =>
+  installedKernels([arch]).kernels.some(
+    ({ provider, serves }) => provider === "triton" && serves.attentionTypes?.includes("encoder_only"),
+  );
+
+it.skipIf(onGpu || hasEncoders("gfx950"))(
+  "an encoder on a target of which a few kernels are built is told how to build them all",
+  async () => {
+    const device = Device.open({ emulate: "gfx950" });
+    const config = { numHeads: 4, numKvHeads: 2, headSize: 128, blockSize: 16, dtype: "bfloat16" } as const;
+    for (const attentionType of ["encoder_only", "encoder_decoder"] as const) {
+      expect(() => createAttention(device, { ...config, attentionType })).toThrow(
+        coded("ERR_NO_KERNELS_FOR_ARCH", "TRITON_ATTN", "kernels/build --target gfx950"),
+      );
+    }
+    await device.close();
+  },
+);
