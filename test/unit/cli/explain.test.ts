@@ -106,7 +106,7 @@ describe("explain for people", () => {
       /^google\/gemma-2-9b-it, 21 of 42 layers: sliding window 4096; 21 of 42 layers: full attention\n\n {2}backend {2}ROCM_AITER_FA,/,
     );
     expect(text.match(/ERR_NO_KERNELS_FOR_ARCH/g)).toHaveLength(1);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(0);
   });
 
   it("names the target that was asked for, though it is none", async () => {
