@@ -91,7 +91,8 @@ Napi::Value DeviceObject::memory(const Napi::CallbackInfo& info) {
     const Device::MemoryCounters now = core_->memory();
     Napi::Array counters = Napi::Array::New(info.Env());
     uint32_t index = 0;
-    for (uint64_t bytes : {now.free, now.total, now.reserved, now.allocated, now.peak, now.staging, now.host}) {
+    for (uint64_t bytes :
+         {now.free, now.total, now.reserved, now.allocated, now.peak, now.staging, now.host}) {
       counters.Set(index++, static_cast<double>(bytes));
     }
     for (uint64_t bytes : now.byCategory) counters.Set(index++, static_cast<double>(bytes));

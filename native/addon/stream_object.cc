@@ -138,9 +138,9 @@ void StreamObject::copy(const Napi::CallbackInfo& info) {
     const uint64_t to = address(info[0]), from = address(info[1]);
     const uint64_t bytes = integer(info[2], maxBytes);
     const hipStream_t stream = enter();
-    core_.device->check(core_.device->hip().hipMemcpyAsync(pointerTo(to), pointerTo(from), bytes,
-                                                           hip::byAddress, stream),
-                        "hipMemcpyAsync");
+    core_.device->check(
+        core_.device->hip().hipMemcpyAsync(pointerTo(to), pointerTo(from), bytes, hip::byAddress, stream),
+        "hipMemcpyAsync");
   });
 }
 

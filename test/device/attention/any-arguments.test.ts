@@ -3,6 +3,7 @@ import * as exported from "../../../lib/index.js";
 import {
   BlockPool,
   compileFlex,
+  convertFp8,
   createAttention,
   createBatch,
   createMlaAttention,
@@ -11,12 +12,14 @@ import {
   flex,
   gatherCache,
   listBackends,
+  mergeAttentionStates,
   overrideBackend,
   registerBackend,
   reshapeAndCache,
   reshapeAndCacheFlash,
   selectBackend,
   setLogger,
+  setMetrics,
   type Tensor,
   traceLaunches,
 } from "../../../lib/index.js";
@@ -122,6 +125,8 @@ it("any arguments of attention, batches and caches are answered rightly or with 
     metadata([0, 4], "int32"),
   ]);
   const gathered = { cache: cache.layer(0), blockTable, starts, rowStarts, key: rows(1), value: rows(1) };
+  const state = () => ({ output: rows(2), lse: device.zeros([4, 2], "float32") });
+  const hostCache = cache.createHostCache({ numBlocks: 2 });
   const latent = { kvLoraRank: 512, qkNopeHeadDim: 128, qkRopeHeadDim: 64, vHeadDim: 128 };
   const mlaConfig = { ...latent, numHeads: 16, dtype: "bfloat16", blockSize: 16, env: {} };
   const calls: Call[] = [
@@ -134,12 +139,24 @@ it("any arguments of attention, batches and caches are answered rightly or with 
     ["reshapeAndCacheFlash", reshapeAndCacheFlash, { ...written, cache: cache.layer(0) }],
     ["reshapeAndCache", reshapeAndCache, { ...written, cache: split.layer(0) }],
     ["gatherCache", gatherCache, gathered],
+    [
+      "convertFp8",
+      convertFp8,
+      { from: rows(2), to: device.zeros([4, 2, 64], "float8_e4m3fnuz"), scale: 2, stream },
+    ],
+    [
+      "mergeAttentionStates",
+      mergeAttentionStates,
+      { first: state(), second: state(), into: state(), stream },
+    ],
     ["createAttention", createAttention, device, config],
     ["createBatch", createBatch, device, limits],
     ["createKvCache", attention.createKvCache.bind(attention), { numBlocks: 2, layers: 2 }],
     ["wrapKvCache", attention.wrapKvCache.bind(attention), { key: part(), value: part() }],
     ["layer", cache.layer.bind(cache), 0],
     ["part", cache.layer(0).part.bind(cache.layer(0)), "key"],
+    ["swapBlocks", cache.swapBlocks.bind(cache), [{ from: 0, to: 1 }], hostCache, { stream }],
+    ["createHostCache", cache.createHostCache.bind(cache), { numBlocks: 2 }],
     ["copyBlocks", cache.copyBlocks.bind(cache), [{ from: 0, to: 1 }], { stream }],
     ["update", batch.update.bind(batch), pool.batch([{ id: "a", queryLength: 3 }]), { stream }],
     ["updateSlots", batch.update.bind(batch), slots, { stream }],
@@ -157,6 +174,12 @@ it("any arguments of attention, batches and caches are answered rightly or with 
       () => null,
     ],
     ["setLogger", (logger: never) => [setLogger(logger), setLogger(null)], null],
+    [
+      "setMetrics",
+      (...given: never[]) => [setMetrics(...(given as unknown as [null])), setMetrics(null)],
+      null,
+      {},
+    ],
     ["traceLaunches", (listener: never) => [traceLaunches(listener), traceLaunches(null)], null],
   ];
   const more = ["TRITON_ATTN", "auto", 1, 2, 16, 64, [0, 1], [[0]], [3], "decoder", {}, cache, "bfloat16"];

@@ -111,7 +111,6 @@ describe("doctor", () => {
   it.each([
     ["TRITON", "ERR_INVALID_BACKEND", "unset VLLM_ATTENTION_BACKEND"],
     ["TRITON_MLA", "ERR_BACKEND_UNSUPPORTED", "unset VLLM_ATTENTION_BACKEND"],
-    ["ROCM_AITER_FA", "ERR_AITER_NOT_INSTALLED", "unset VLLM_ATTENTION_BACKEND"],
   ])("says why attention with VLLM_ATTENTION_BACKEND=%s fails: %s", async (backend, code, next) => {
     const env = { ROCM_ATTENTION_DEVICE: EMULATED, VLLM_ATTENTION_BACKEND: backend };
     const result = await checks(env);
