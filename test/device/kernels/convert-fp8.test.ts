@@ -28,14 +28,17 @@ describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("on $name", ({ open }) => {
   afterAll(() => device.close());
   const encoding = fp8Encoding(device.info.arch);
 
-  it.runIf(encoding === null)("there is no fp8: it is refused", () => {
-    using from = device.zeros([8], "bfloat16");
-    using to = device.zeros([8], "float8_e4m3fn");
-    expect(() => convertFp8({ from, to })).toThrow(coded("ERR_NO_KERNELS_FOR_ARCH", "convert_fp8"));
-  });
+  if (encoding === null) {
+    it("there is no fp8: it is refused", () => {
+      using from = device.zeros([8], "bfloat16");
+      using to = device.zeros([8], "float8_e4m3fn");
+      expect(() => convertFp8({ from, to })).toThrow(coded("ERR_NO_KERNELS_FOR_ARCH", "convert_fp8"));
+    });
+    return;
+  }
 
-  describe.runIf(encoding !== null).each(["bfloat16", "float16", "float32"] as const)("%s", (dtype) => {
-    const fp8 = encoding!;
+  describe.each(["bfloat16", "float16", "float32"] as const)("%s", (dtype) => {
+    const fp8 = encoding;
 
     it("becomes fp8: rounded to even, saturated, NaN and zeros as they are", async () => {
       const values = edges(dtype);
@@ -90,9 +93,9 @@ describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("on $name", ({ open }) => {
     });
   });
 
-  it.runIf(encoding !== null)("what does not fit is refused, and nothing is written", async () => {
+  it("what does not fit is refused, and nothing is written", async () => {
     using from = device.zeros([32], "bfloat16");
-    using to = await device.upload(new Float32Array(32).fill(5), { shape: [32], dtype: encoding! });
+    using to = await device.upload(new Float32Array(32).fill(5), { shape: [32], dtype: encoding });
     using other = device.zeros([32], encoding === "float8_e4m3fn" ? "float8_e4m3fnuz" : "float8_e4m3fn");
     using longer = device.zeros([33], "bfloat16");
     const refused = (options: unknown, word: string) =>
