@@ -1,5 +1,5 @@
-// copy_blocks: copies blocks of a KV cache onto others, of the same memory or another: all layers and all parts
-// of a block in one launch. Host memory that is pinned is as good as the device's.
+// copy_blocks: copies blocks of a KV cache onto others, of the same memory or another: all layers and all
+// parts of a block in one launch. Host memory that is pinned is as good as the device's.
 //
 // A workgroup copies 16 KB of one part, 16 bytes a work-item at a time. No block is read and written by one
 // launch.
@@ -7,7 +7,7 @@
 
 constexpr int kWorkItems = 256;
 constexpr int kPieces = 4;  // of a work-item
-constexpr int kParts = 5;  // that a layout can have
+constexpr int kParts = 5;   // that a layout can have
 constexpr int kPairs = 384;
 
 struct KernelArguments {

@@ -42,8 +42,8 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void reshape_and_cache_flash
   const int64_t stride_head = is_key ? of.stride_key_head : of.stride_value_head;
   const Element* from = (is_key ? of.key : of.value) + token * stride_token + head * stride_head;
   Stored* to = (is_key ? of.key_cache : of.value_cache) + place;
-  const float scale = is_key ? scale_of(of.key_scale, of.key_scale_tensor)
-                             : scale_of(of.value_scale, of.value_scale_tensor);
+  const float scale =
+      is_key ? scale_of(of.key_scale, of.key_scale_tensor) : scale_of(of.value_scale, of.value_scale_tensor);
   constexpr int kStep = kTilePieces * kPiece;
   for (int element = lane % kTilePieces * kPiece; element < of.head_size; element += kStep) {
     piece_at<StoredPiece>(to + element) = stored(piece_at<const Elements8>(from + element), scale);

@@ -12,8 +12,8 @@ import { xcdsToDealTo } from "./xcds.js";
 
 /** Keys that the kernels take together, all of one block; segments begin with one. */
 const PART_KEYS = 16;
-/** Of the kernels' one wave each, by the performance model. */
-const BUSY_WORKGROUPS = 3;
+/** Of one wave each: one alone waits for its own loads. */
+const BUSY_WORKGROUPS = 2;
 
 /** A split of one step's decodes. */
 export interface SplitStep extends Split {

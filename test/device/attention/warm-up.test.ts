@@ -14,7 +14,7 @@ const SLOW = [
 const SHAPE = {
   numHeads: 4,
   numKvHeads: 1,
-  headSize: 64,
+  headSize: 128,
   dtype: "bfloat16",
   alibiSlopes: [1, 0.5, 0.25, 0.125],
 } as const;
@@ -29,7 +29,7 @@ describe.skipIf(onGpu).each(BACKENDS)("$backend after warmUp", ({ backend }) => 
     const attention = createAttention(device, { ...SHAPE, backend });
     const cache = attention.createKvCache({ numBlocks: 80 }).layer(0);
     const batch = createBatch(device, LIMITS);
-    const rows = (heads: number) => device.zeros([40, heads, 64], "bfloat16");
+    const rows = (heads: number) => device.zeros([40, heads, 128], "bfloat16");
     const [query, key, value, output] = [rows(4), rows(1), rows(1), rows(4)];
     const blocks = [0, 1].map((first) => Int32Array.from({ length: 40 }, (_, block) => 40 * first + block));
     const decodes = { queryStartLoc: [0, 1, 2], seqLens: [600, 500], blockTable: blocks };

@@ -19,7 +19,8 @@ describe.skipIf(noTestKernels)("the kernels that only tests run", () => {
       expect(createHash("sha256").update(code).digest("hex"), file).toBe(sha256);
       return file;
     });
-    expect(readdirSync(dirname(path)).sort()).toEqual([...hashes, "manifest.json"].sort());
+    const others = readdirSync(dirname(path)).filter((name) => !name.startsWith("LICENSE."));
+    expect(others.sort()).toEqual([...hashes, "manifest.json"].sort());
   });
 
   it.each(packagedTargets as string[])("are not among those that are published: %s", (target) => {
@@ -28,6 +29,5 @@ describe.skipIf(noTestKernels)("the kernels that only tests run", () => {
     const published = new Set(read(path).kernels.map(({ id }) => id));
     const own = read(join(root, testManifest(target))).kernels.map(({ id }) => id);
     expect(own.filter((id) => published.has(id))).toEqual([]);
-    expect([...published].filter((id) => /^(ck|aiter)\./.test(id))).toEqual([]);
   });
 });
