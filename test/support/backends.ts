@@ -17,8 +17,8 @@ export interface BackendUnderTest {
   readonly env?: Environment;
   /** Whether it rounds what it has read of an fp8 cache, times the scale, to the dtype of the query. */
   readonly roundsFp8?: boolean;
-  /** Whether a row's softmax begins with its sink: the weight of a key is then rounded though it is the only one. */
-  readonly beginsWithSinks?: boolean;
+  /** Whether the weight of a key is rounded though it is a row's only one, where there is a sink or a window. */
+  readonly roundsLoneWeights?: boolean;
 }
 
 const { differences, aiter, fp8Output, ...table } = BUILTIN_BACKENDS.TRITON_ATTN;
@@ -46,7 +46,7 @@ export const BACKENDS: readonly BackendUnderTest[] = [
   { backend: "TRITON_ATTN", layout: "paired" },
   { backend: "TRITON_ON_HALVES", layout: "halves" },
   { backend: "ROCM_ATTN", layout: "split" },
-  { backend: "ROCM_AITER_UNIFIED_ATTN", layout: "halves", roundsFp8: true, beginsWithSinks: true },
+  { backend: "ROCM_AITER_UNIFIED_ATTN", layout: "halves", roundsFp8: true, roundsLoneWeights: true },
   { backend: "FLEX_ATTENTION", layout: "halves" },
   { backend: "ROCM_AITER_FA", layout: "halves", roundsFp8: true },
   { backend: "ROCM_AITER_FA_SHUFFLED", layout: "shuffled", roundsFp8: true },
