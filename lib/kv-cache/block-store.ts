@@ -1,14 +1,14 @@
 import { checkInstance, checkInteger, checkOptions, isArray, PackageObject } from "../arguments.js";
 import type { DeviceWithStreams, Stream } from "../device/stream.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
-import { type BlockCopy, type Blocks, enqueueBlockCopies, type Region } from "./block-copies.js";
+import { type BlockCopy, enqueueBlockCopies, type Region } from "./block-copies.js";
 import type { CacheLayout } from "./layouts.js";
 
 /** Parts of a layer begin at multiples of this. */
 const ALIGNMENT_BYTES = 64;
 
 /** The blocks of all layers of a model's cache in one allocation, on the device or on the host. */
-export abstract class BlockStore extends PackageObject implements Blocks {
+export abstract class BlockStore extends PackageObject {
   readonly numBlocks: number;
   readonly layout: CacheLayout;
   readonly layers: number;
