@@ -29,12 +29,15 @@ export class FlexValue {
     return this.node.type;
   }
 
+  /** The sum. */
   add(other: FlexOperand): FlexValue {
     return arithmetic("add", this, other);
   }
+  /** The difference. */
   sub(other: FlexOperand): FlexValue {
     return arithmetic("sub", this, other);
   }
+  /** The product. */
   mul(other: FlexOperand): FlexValue {
     return arithmetic("mul", this, other);
   }
@@ -54,9 +57,11 @@ export class FlexValue {
   max(other: FlexOperand): FlexValue {
     return arithmetic("max", this, other);
   }
+  /** The absolute value. */
   abs(): FlexValue {
     return this.type === "int32" ? apply("abs_i32", this) : apply("abs_f32", floatOf(this, "abs"));
   }
+  /** e to the power of this. */
   exp(): FlexValue {
     return apply("exp_f32", floatOf(this, "exp"));
   }
@@ -64,35 +69,45 @@ export class FlexValue {
   log(): FlexValue {
     return apply("log_f32", floatOf(this, "log"));
   }
+  /** The hyperbolic tangent. */
   tanh(): FlexValue {
     return apply("tanh_f32", floatOf(this, "tanh"));
   }
 
+  /** Whether the two are equal. */
   eq(other: FlexOperand): FlexValue {
     return arithmetic("eq", this, other);
   }
+  /** Whether the two differ. */
   ne(other: FlexOperand): FlexValue {
     return this.eq(other).not();
   }
+  /** Whether this is less. */
   lt(other: FlexOperand): FlexValue {
     return arithmetic("lt", this, other);
   }
+  /** Whether this is less or equal. */
   le(other: FlexOperand): FlexValue {
     return arithmetic("le", this, other);
   }
+  /** Whether this is greater. */
   gt(other: FlexOperand): FlexValue {
     return arithmetic("lt", operandOf(other, this, "gt"), this);
   }
+  /** Whether this is greater or equal. */
   ge(other: FlexOperand): FlexValue {
     return arithmetic("le", operandOf(other, this, "ge"), this);
   }
 
+  /** Whether both hold. */
   and(other: FlexValue | boolean): FlexValue {
     return apply("and", boolOf(this, "and"), boolOf(other, "and"));
   }
+  /** Whether one of the two holds. */
   or(other: FlexValue | boolean): FlexValue {
     return apply("or", boolOf(this, "or"), boolOf(other, "or"));
   }
+  /** Whether this does not hold. */
   not(): FlexValue {
     return apply("not", boolOf(this, "not"));
   }
