@@ -121,6 +121,7 @@ export class FlexValue {
     return apply(a.type === "int32" ? "select_i32" : "select_f32", condition, a, b);
   }
 
+  /** This as float32. */
   toFloat32(): FlexValue {
     return floatOf(this, "toFloat32");
   }
