@@ -4,7 +4,7 @@
 // bits.
 #pragma once
 
-#include "flex_sequence.h"
+#include "sequence.h"
 
 // Float operations are rounded one by one, as on the host: none is joined with another.
 #pragma clang fp contract(off)

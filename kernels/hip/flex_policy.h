@@ -2,8 +2,8 @@
 // their scores. POLICY names the one that is compiled.
 #pragma once
 
-#include "flex_matrix.h"
 #include "flex_rows.h"
+#include "matrix.h"
 
 // Causal masks and windows, soft caps and ALiBi.
 class NativePolicy {

@@ -4,47 +4,29 @@
 
 #include "float8.h"
 #include "matrix.h"
-
-// A memory that no kernel changes while it is read: what all lanes read alike comes through the scalar cache.
-template <typename T>
-using Constant = const T __attribute__((address_space(4)));
-template <typename T>
-static inline __device__ Constant<T>* constant(const T* pointer) {
-  return (Constant<T>*)pointer;
-}
-
-constexpr float kLog2E = 1.44269504f;
-// Below every score, and finite: the difference of two of them is 0, not NaN.
-constexpr float kLowest = -1e30f;
+#include "sequence.h"
 
 // Keys of a piece, whose slots follow each other in one block: a block is a whole number of them.
 constexpr int kSlots = 16;
 
-// One sequence of a step. Its last `query_len` tokens are queries.
-struct Sequence {
-  int first_query;  // among the queries of all sequences
-  int query_len;
-  int seq_len;
+// The segments of a sequence, of which workgroups take one each.
+struct Segments {
+  Sequence of;
+  int window;
+  int tokens;  // keys of one, before they are made even
 
   // The key at which the first segment begins: that of the piece with the first that the first query sees.
-  __device__ int first_key(int window) const {
-    return max(0, seq_len - query_len - window + 1) / kSlots * kSlots;
+  __device__ int first_key() const {
+    return max(0, of.seq_len - of.query_len - window + 1) / kSlots * kSlots;
   }
-  __device__ int segments(int window, int segment_tokens) const {
-    return (seq_len - first_key(window) + segment_tokens - 1) / segment_tokens;
-  }
+  __device__ int count() const { return (of.seq_len - first_key() + tokens - 1) / tokens; }
   // The key at which a segment begins: they differ by a piece at most.
-  __device__ int segment_begin(uint32_t segment, uint32_t segments, int window) const {
-    const int first = first_key(window);
-    const uint32_t pieces = (seq_len - first + kSlots - 1) / kSlots;
-    return first + segment * pieces / segments * kSlots;
+  __device__ int begin(uint32_t segment, uint32_t count) const {
+    const int first = first_key();
+    const uint32_t pieces = (of.seq_len - first + kSlots - 1) / kSlots;
+    return first + segment * pieces / count * kSlots;
   }
 };
-
-static inline __device__ Sequence sequence_at(const int* query_start_loc, const int* seq_lens, int index) {
-  const int first = constant(query_start_loc)[index];
-  return {first, constant(query_start_loc)[index + 1] - first, constant(seq_lens)[index]};
-}
 
 // Where results go.
 struct Output {

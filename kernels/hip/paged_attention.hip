@@ -194,10 +194,11 @@ extern "C" __global__ __launch_bounds__(kWaves* kWave,
   const Sequence sequence = sequence_at(of.query_start_loc, of.seq_lens, index);
   const int rows = sequence.query_len * of.group;
   if (sequence.query_len > of.query_tokens || first_row >= rows) return;
-  const int segments = sequence.segments(of.window, of.segment_tokens);
+  const Segments divided = {sequence, of.window, of.segment_tokens};
+  const int segments = divided.count();
   if (segment >= segments) return;
-  const int begin = sequence.segment_begin(segment, segments, of.window);
-  const int end = min(sequence.segment_begin(segment + 1, segments, of.window), sequence.seq_len);
+  const int begin = divided.begin(segment, segments);
+  const int end = min(divided.begin(segment + 1, segments), sequence.seq_len);
 
   const int wave = __builtin_amdgcn_readfirstlane(threadIdx.x / kWave);
   const int lane = threadIdx.x % kWave;

@@ -45,7 +45,7 @@ extern "C" __global__ __launch_bounds__(kWave) void paged_attention_reduce(Kerne
   const int lane = threadIdx.x;
   const Sequence sequence = sequence_at(of.query_start_loc, of.seq_lens, index);
   if (sequence.query_len > of.query_tokens || token >= sequence.query_len) return;
-  const int segments = sequence.segments(of.window, of.segment_tokens);
+  const int segments = Segments{sequence, of.window, of.segment_tokens}.count();
   if (segments == 1) return;
   const int64_t first = (static_cast<int64_t>(blockIdx.x) * of.num_heads + head) * of.max_segments;
   const float* maxima = of.partial_max + first;
