@@ -2,6 +2,7 @@ import fc from "fast-check";
 import type { FlexPosition } from "../../lib/flex/trace.js";
 import type { FlexValue } from "../../lib/flex/value.js";
 import type { DType } from "../../lib/index.js";
+import type { ScorePosition } from "./reference.js";
 
 /** A random expression: `trace` makes it of traced values, `compute` of numbers, each in its own way. */
 export interface Expression {
@@ -24,13 +25,7 @@ export interface Traced extends FlexPosition {
   readonly tensors: readonly { at(...indices: readonly FlexValue[]): FlexValue }[];
 }
 
-export interface Numbers {
-  readonly row: number;
-  readonly head: number;
-  readonly kvHead: number;
-  readonly contextLength: number;
-  readonly query: number;
-  readonly key: number;
+export interface Numbers extends ScorePosition {
   readonly score: number;
 }
 

@@ -14,8 +14,8 @@ import { installedKernels } from "../../lib/kernels/store.js";
 import { batchInput } from "./paged-data.js";
 import {
   attend,
-  BOUNDS,
   type Expected,
+  isAccurate,
   type Lengths,
   Random,
   type RowErrors,
@@ -33,11 +33,10 @@ export const MLA_BACKENDS = installedKernels(["gfx942"]).kernels.some(({ id }) =
 
 /** Whether a result of latent attention is within its bounds (docs/numbers.md). */
 export function isMlaAccurate(
-  { rms, max }: RowErrors,
+  errors: RowErrors,
   { dtype, peak = 1 }: Pick<MlaCaseOptions, "dtype" | "peak">,
 ): boolean {
-  const bound = (peak > 1 ? 4 : 2) * BOUNDS[dtype];
-  return rms <= bound && max <= 8 * bound;
+  return isAccurate(errors, dtype, peak > 1 ? 4 : 2);
 }
 
 export interface MlaCaseOptions {

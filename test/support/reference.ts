@@ -187,14 +187,18 @@ export function rowErrors(
   return { rms, max };
 }
 
-/** Whether a result is within the bounds of its dtype. */
-export function isAccurate({ rms, max }: RowErrors, dtype: keyof typeof BOUNDS): boolean {
-  return rms <= BOUNDS[dtype] && max <= 8 * BOUNDS[dtype];
+/** Whether a result is within the bounds of its dtype, or so many times them (docs/numbers.md says where and why). */
+export function isAccurate(errors: RowErrors, dtype: keyof typeof BOUNDS, times = 1): boolean {
+  return isWithin(errors, times * BOUNDS[dtype]);
 }
 
 /** The same of products that are quantised beyond the cache, against a reference over the same quantised operands. */
-export function isQuantisedAccurate({ rms, max }: RowErrors): boolean {
-  return rms <= QUANTISED_BOUND && max <= 8 * QUANTISED_BOUND;
+export function isQuantisedAccurate(errors: RowErrors): boolean {
+  return isWithin(errors, QUANTISED_BOUND);
+}
+
+function isWithin({ rms, max }: RowErrors, bound: number): boolean {
+  return rms <= bound && max <= 8 * bound;
 }
 
 const QUANTISED_BOUND = 3e-2;

@@ -19,8 +19,7 @@ async function check(options: CaseOptions): Promise<void> {
   const errors = paged.errors(output);
   const { under, features } = options;
   const isRounded = under?.roundsLoneWeights && (features?.sinks || features?.slidingWindow !== undefined);
-  const times = isRounded ? 2 : 1; // docs/numbers.md
-  if (!isAccurate({ rms: errors.rms / times, max: errors.max / times }, options.dtype))
+  if (!isAccurate(errors, options.dtype, isRounded ? 2 : 1))
     throw new Error(`inaccurate: ${JSON.stringify(errors)}`);
   expect(paged.lseError(lse)).toBeLessThan(5e-3);
 }
