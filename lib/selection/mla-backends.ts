@@ -18,75 +18,69 @@ const AITER_MLA_DECODE = launches(
   "triton:mla_value_product",
 );
 
-export const ROCM_AITER_MLA: Capabilities = {
-  summary: "AITER's latent attention in assembly, for DeepSeek models.",
+/** What latent attention is, and is not, whatever runs it. */
+const LATENT = {
   kind: "mla",
-  targets: CDNA,
-  dtypes: ["bfloat16"],
-  kvCacheDtypes: ["auto", "bfloat16"],
   headSizes: { oneOf: [576] },
-  numHeads: { oneOf: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 32, 48, 64, 128] },
   queriesPerKv: {},
-  blockSizes: {},
   attentionTypes: ["decoder"],
   slidingWindow: false,
   alibi: false,
   logitsSoftCap: false,
   sinks: false,
   flex: false,
-  batchInvariant: false,
   kvCacheLayouts: ["latent"],
   lse: true,
   fp8Output: false,
   graphs: "decode",
+  cacheWrite: [{ launches: launches("triton:concat_and_cache_mla") }],
+} as const satisfies Partial<Capabilities>;
+
+/** A difference of both from vLLM's. */
+const PRODUCTS =
+  "vLLM takes products with W_UK and W_UV in fp8 where VLLM_ROCM_USE_AITER is on. Here they are in the dtype of the queries.";
+
+export const ROCM_AITER_MLA: Capabilities = {
+  ...LATENT,
+  summary: "AITER's latent attention in assembly, for DeepSeek models.",
+  targets: CDNA,
+  dtypes: ["bfloat16"],
+  kvCacheDtypes: ["auto", "bfloat16"],
+  numHeads: { oneOf: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 32, 48, 64, 128] },
+  blockSizes: {},
+  batchInvariant: false,
   aiter: [launches("aiter:mla_decode")],
   prefill: [{ launches: MLA_PREFILL }],
   decode: [{ launches: AITER_MLA_DECODE }],
   mixed: [{ launches: [...AITER_MLA_DECODE, ...MLA_PREFILL] }],
-  cacheWrite: [{ launches: launches("triton:concat_and_cache_mla") }],
   differences: {
     dtypes: "vLLM declares float16 too, for which AITER has no kernel.",
     kvCacheDtypes: "vLLM takes fp8 too.",
     numHeads:
       "vLLM takes 16 or 128. Here fewer than 16 are padded to 16, and 32, 48 and 64 attend in groups of 16.",
     lse: "vLLM's does not give it.",
-    decode:
-      "vLLM takes products with W_UK and W_UV in fp8 where VLLM_ROCM_USE_AITER is on. Here they are in the dtype of the queries.",
+    decode: PRODUCTS,
     prefill: "vLLM runs Composable Kernel. Here Triton makes keys and values of latents and attends to them.",
     blockSizes: "As in vLLM: the block table is expanded to blocks of one token.",
   },
 };
 
 export const TRITON_MLA: Capabilities = {
+  ...LATENT,
   summary: "Latent attention in Triton, for DeepSeek models on any GPU.",
-  kind: "mla",
   targets: ALL_TARGETS,
   dtypes: ["float16", "bfloat16"],
   kvCacheDtypes: ["auto", "bfloat16", "fp8", "fp8_e4m3"],
-  headSizes: { oneOf: [576] },
   numHeads: {},
-  queriesPerKv: {},
   blockSizes: { min: 16 },
-  attentionTypes: ["decoder"],
-  slidingWindow: false,
-  alibi: false,
-  logitsSoftCap: false,
-  sinks: false,
-  flex: false,
   batchInvariant: true,
-  kvCacheLayouts: ["latent"],
-  lse: true,
-  fp8Output: false,
-  graphs: "decode",
   prefill: [{ launches: MLA_PREFILL }],
   decode: [{ launches: MLA_DECODE }],
   mixed: [{ launches: [...MLA_DECODE, ...MLA_PREFILL] }],
-  cacheWrite: [{ launches: launches("triton:concat_and_cache_mla") }],
   differences: {
     blockSizes: "vLLM's documentation asks for 16 or more, its code refuses 1 alone.",
     kvCacheDtypes: "vLLM's takes no fp8.",
-    decode:
-      "vLLM takes products with W_UK and W_UV in fp8 where VLLM_ROCM_USE_AITER is on. Here they are in the dtype of the queries.",
+    decode: PRODUCTS,
     graphs: "vLLM's cannot be captured. Here steps can in which no sequence has more than 8 new tokens.",
   },
 };
