@@ -37,14 +37,14 @@ export class Gather {
   ) {
     plan.set({ head_size: config.headSize, block_size: config.blockSize });
     this.#bind = bindCache(plan);
-    this.#ranges = {
-      blockTable: plan.setter("block_table"),
-      strideTable: plan.setter("stride_table"),
-      starts: plan.setter("starts"),
-      rowStarts: plan.setter("row_starts"),
-      sequences: plan.setter("num_sequences"),
-      rows: plan.setter("num_rows"),
-    };
+    this.#ranges = [
+      ["blockTable", plan.setter("block_table")],
+      ["strideTable", plan.setter("stride_table")],
+      ["starts", plan.setter("starts")],
+      ["rowStarts", plan.setter("row_starts")],
+      ["sequences", plan.setter("num_sequences")],
+      ["rows", plan.setter("num_rows")],
+    ] as const;
     this.#tokens = plan.row.tile.tokens!;
     plan.complete();
   }
@@ -52,7 +52,7 @@ export class Gather {
   /** Writes to `access.key` and `access.value`. */
   launch(access: CacheAccess, ranges: GatherRanges, stream: Stream): void {
     this.#bind(access);
-    for (const [name, set] of Object.entries(this.#ranges)) set(ranges[name as keyof GatherRanges]);
+    for (const [name, set] of this.#ranges) set(ranges[name]);
     this.plan.launch(stream, Math.ceil(ranges.rows / this.#tokens), this.config.numKvHeads);
   }
 }
