@@ -8,15 +8,14 @@ import { deriveAlibiSlopes } from "../ops/alibi-slopes.js";
 import type { DenseCall } from "../ops/arguments.js";
 import { CacheWrite } from "../ops/cache-write.js";
 import type { AttentionCall } from "../ops/call.js";
+import { MAX_DECODE_TOKENS, shortQueries } from "../ops/decodes.js";
 import { FmhaForward, FmhaPaged } from "../ops/fmha.js";
 import { Gather } from "../ops/gather.js";
 import type { GatherGroup } from "../ops/gather-groups.js";
 import { LongSequences, type SequenceLists } from "../ops/long-sequences.js";
-import { PagedDecode, type PagedStep, shortQueries } from "../ops/paged-decode.js";
+import { PagedDecode, type PagedStep } from "../ops/paged-decode.js";
 import type { AttentionBackend, BackendContext, RunContext } from "./backend.js";
 
-/** New tokens of a sequence that still make a decode: one, or what speculation proposes. */
-const MAX_DECODE_TOKENS = 8;
 /** Keys that are gathered at once, as in vLLM. CK-tile counts the distances of ALiBi in 16 bits: they stay below. */
 const MAX_GATHERED_KEYS = 32_768;
 
@@ -104,7 +103,7 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
 
   plan(shape: StepShape, step: StepView | null): Plan {
     const { sequences, tokens, maxQueryLen } = shape;
-    const { queryTokens, maxLen } = shortQueries(shape, step, MAX_DECODE_TOKENS);
+    const { queryTokens, maxLen } = shortQueries(shape, step);
     const decode = queryTokens === 0 ? null : this.#decode.plan(sequences, queryTokens, maxLen);
     const plan = { sequences, tokens, maxQueryLen, decode };
     if (maxQueryLen <= MAX_DECODE_TOKENS) {

@@ -5,14 +5,12 @@ import type { CacheLayout } from "../kv-cache/layouts.js";
 import { deriveAlibiSlopes } from "../ops/alibi-slopes.js";
 import { CacheWrite } from "../ops/cache-write.js";
 import type { AttentionCall } from "../ops/call.js";
-import { PagedDecode, type PagedStep, shortQueries } from "../ops/paged-decode.js";
+import { MAX_DECODE_TOKENS, shortQueries } from "../ops/decodes.js";
+import { PagedDecode, type PagedStep } from "../ops/paged-decode.js";
 import { longestDecode } from "../ops/split.js";
 import { SplitDecode, type SplitStep } from "../ops/split-decode.js";
 import { UnifiedAttention, type UnifiedStep } from "../ops/unified-attention.js";
 import type { AttentionBackend, BackendContext, RunContext } from "./backend.js";
-
-/** New tokens of a sequence that still make a decode: one, or what speculation proposes. */
-const MAX_DECODE_TOKENS = 8;
 
 /** Selection chooses one of them at most: products in fp8 where a variable asks for them. */
 const DECODES = ["hip:paged_attention_fp8", "hip:paged_attention"] as const;
@@ -70,7 +68,7 @@ export class RocmAttention implements AttentionBackend<AttentionCall, Plan, Deri
 
   plan(shape: StepShape, step: StepView | null): Plan {
     const { sequences, tokens, maxQueryLen } = shape;
-    const { queryTokens, maxLen } = shortQueries(shape, step, MAX_DECODE_TOKENS);
+    const { queryTokens, maxLen } = shortQueries(shape, step);
     const decode = queryTokens === 0 ? null : (this.#decode?.plan(sequences, queryTokens, maxLen) ?? null);
     const longest = longestDecode(shape, step);
     const split = shape.decodes === 0 ? null : (this.#split?.plan(sequences, longest) ?? null);

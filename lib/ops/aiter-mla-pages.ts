@@ -2,7 +2,8 @@ import type { Derived, DerivedSource } from "../batch/batch.js";
 import type { BatchLimits, StepView } from "../batch/step.js";
 import { invalidArgument } from "../errors.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
-import { MAX_DECODE_TOKENS, requestLimits } from "./mla-requests.js";
+import { MAX_DECODE_TOKENS } from "./decodes.js";
+import { requestLimits } from "./mla-requests.js";
 
 /** Addresses of the lists that AITER's decode takes, int32. */
 export interface Pages {

@@ -5,18 +5,13 @@ import type { Stream } from "../device/stream.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 import type { ChosenKernels } from "../kernels/chosen.js";
 import type { CacheLayout } from "../kv-cache/layouts.js";
+import { MAX_DECODE_TOKENS } from "./decodes.js";
 import { bindMlaArguments } from "./mla-arguments.js";
 import type { MlaCall } from "./mla-call.js";
 import type { MlaDecoder } from "./mla-decoder.js";
 import { MlaPrefill, type MlaPrefillStep } from "./mla-prefill.js";
 import { MlaProduct } from "./mla-products.js";
-import {
-  classRequests,
-  deriveRequests,
-  MAX_DECODE_TOKENS,
-  type RequestLists,
-  requestLimits,
-} from "./mla-requests.js";
+import { classRequests, deriveRequests, type RequestLists, requestLimits } from "./mla-requests.js";
 
 /** How a step runs. */
 export interface LatentPlan {

@@ -1,8 +1,6 @@
 import type { Derived, DerivedSource } from "../batch/batch.js";
 import type { BatchLimits, StepShape, StepView } from "../batch/step.js";
-
-/** New tokens of a sequence that still make a decode. */
-export const MAX_DECODE_TOKENS = 8;
+import { MAX_DECODE_TOKENS } from "./decodes.js";
 
 /** The requests of one step: decodes attend to latents, prefills to keys and values that are made of them. */
 export interface Requests {

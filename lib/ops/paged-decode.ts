@@ -1,5 +1,5 @@
 import type { Batch } from "../batch/batch.js";
-import type { BatchLimits, StepShape, StepView } from "../batch/step.js";
+import type { BatchLimits } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
 import type { DeviceInfo } from "../device/context.js";
 import type { Stream } from "../device/stream.js";
@@ -17,23 +17,6 @@ export interface PagedStep extends Split {
   readonly sequences: number;
   /** Of a sequence at most: those with more query tokens are left out. */
   readonly queryTokens: number;
-}
-
-/** The sequences of a step with 1 to `most` query tokens: their most query tokens (0: there are none), and their most keys. */
-export function shortQueries(
-  shape: StepShape,
-  step: StepView | null,
-  most: number,
-): { queryTokens: number; maxLen: number } {
-  if (step === null) return { queryTokens: Math.min(most, shape.maxQueryLen), maxLen: shape.maxSeqLen };
-  let [queryTokens, maxLen] = [0, 0];
-  for (let s = 0; s < shape.sequences; s++) {
-    const length = step.queryStartLoc[s + 1]! - step.queryStartLoc[s]!;
-    if (length < 1 || length > most) continue;
-    queryTokens = Math.max(queryTokens, length);
-    maxLen = Math.max(maxLen, step.seqLens[s]!);
-  }
-  return { queryTokens, maxLen };
 }
 
 /**
