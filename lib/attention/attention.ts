@@ -12,7 +12,7 @@ import type { AttentionCall } from "../ops/call.js";
 import { checkLse, checkOutput, checkRows, checkScale } from "../ops/operands.js";
 import { capabilitiesOf } from "../selection/registry.js";
 import { AttentionLifecycle, type Chosen, chooseBackend } from "./lifecycle.js";
-import { checkBatch, checkCache, checkNewRows, checkNoCache, checkSinks } from "./validate.js";
+import { checkBatch, checkCache, checkNewRows, checkNoCache, checkSinks, checkStep } from "./validate.js";
 
 /** The tensors of one layer in one step, and where they stand: in a cache, in a batch, on a stream. */
 export interface ForwardOptions {
@@ -90,10 +90,7 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
     const stream = this.device.streamOf(given.stream as Stream | undefined);
     const batch = checkBatch(given.batch, this.device, this.config);
     const { capture } = stream; // a native call: asked once
-    if (capture !== null && batch.step.version === 0) {
-      throw invalidArgument("batch", "an update() before a call with it is captured", "none");
-    }
-    const { tokens, keyTokens } = capture === null ? batch.step.shape : batch.largestShape;
+    const { tokens, keyTokens } = checkStep(batch, capture);
     const rows = { dtype, tokens, heads: numHeads, headSize };
     const query = checkRows(given.query, "query", batch, rows);
     const outputScale = checkScale(given.outputScale, "outputScale", batch, this.#takesOutputScale);

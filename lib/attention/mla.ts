@@ -11,7 +11,7 @@ import type { KvCacheLayer } from "../kv-cache/layer.js";
 import { checkWeights, type MlaCall, MlaWeights } from "../ops/mla-call.js";
 import { checkLse, checkOutput, checkRows, checkScale, checkTensor } from "../ops/operands.js";
 import { AttentionLifecycle, chooseBackend } from "./lifecycle.js";
-import { checkBatch, checkCache } from "./validate.js";
+import { checkBatch, checkCache, checkStep } from "./validate.js";
 
 /** The tensors of one layer of latent attention in one step. */
 export interface MlaForwardOptions {
@@ -92,10 +92,7 @@ export class MlaAttention extends AttentionLifecycle<MlaCall> {
     const stream = this.device.streamOf(given.stream as Stream | undefined);
     const batch = checkBatch(given.batch, this.device, this.config);
     const { capture } = stream; // a native call: asked once
-    if (capture !== null && batch.step.version === 0) {
-      throw invalidArgument("batch", "an update() before a call with it is captured", "none");
-    }
-    const tokens = capture === null ? batch.step.shape.tokens : batch.maxTokens;
+    const { tokens } = checkStep(batch, capture);
     const rows = (headSize: number) => ({ dtype, tokens, heads: numHeads, headSize });
     const queryNope = checkRows(given.queryNope, "queryNope", batch, rows(qkNopeHeadDim));
     const queryRope = checkRows(given.queryRope, "queryRope", batch, rows(qkRopeHeadDim));

@@ -1,6 +1,8 @@
 import { checkInstance } from "../arguments.js";
 import { Batch } from "../batch/batch.js";
+import type { StepShape } from "../batch/step.js";
 import { type AttentionType, type ResolvedConfig, usesCache } from "../config.js";
+import type { Capture } from "../device/capture.js";
 import type { Tensor } from "../device/tensor.js";
 import { invalidArgument } from "../errors.js";
 import { KvCacheLayer } from "../kv-cache/layer.js";
@@ -75,6 +77,13 @@ const BATCH_FOR: Readonly<Record<AttentionType, string>> = {
 
 function describeLimits({ limits: { maxBlocksPerSequence, maxKeyTokens } }: Batch): string {
   return `maxBlocksPerSequence ${maxBlocksPerSequence}, maxKeyTokens ${maxKeyTokens}`;
+}
+
+/** Checks that a call's step is announced. Returns the shape that its tensors must have: any step's, where it is captured. */
+export function checkStep(batch: Batch, capture: Capture | null): StepShape {
+  if (capture === null) return batch.step.shape;
+  if (batch.step.version > 0) return batch.largestShape;
+  throw invalidArgument("batch", "an update() before a call with it is captured", "none");
 }
 
 /** Checks that an encoder gets no cache. */
