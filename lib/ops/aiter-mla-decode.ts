@@ -66,8 +66,6 @@ export class AiterMlaDecode implements MlaDecoder<AiterMlaStep, Pages> {
     this.#merge = {
       ...bindParts(merge, config),
       latentOutput: merge.setter("latent_output"),
-      lse: merge.setter("lse"),
-      writeLse: merge.setter("write_lse"),
     };
     this.#begin = {
       plan: begin,
@@ -149,8 +147,6 @@ export class AiterMlaDecode implements MlaDecoder<AiterMlaStep, Pages> {
     requestStarts?.(pages.requestStarts);
     plan.launch(stream, 1, requests, splits);
     this.#merge.latentOutput(space.output);
-    this.#merge.lse(call.lse?.pointer ?? 0n);
-    this.#merge.writeLse(call.lse === null ? 0 : 1);
     this.#merge.plan.launch(stream, tokens, this.#numHeads);
   }
 }

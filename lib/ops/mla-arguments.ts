@@ -23,6 +23,8 @@ const SOURCES: Readonly<Record<string, Source>> = {
   output: ({ output }) => output.pointer,
   stride_output_token: ({ output }) => output.strides[0]!,
   stride_output_head: ({ output }) => output.strides[1]!,
+  lse: ({ lse }) => lse?.pointer ?? 0n,
+  write_lse: ({ lse }) => (lse === null ? 0 : 1),
   key_scale: ({ kScale }) => numberOf(kScale),
   key_scale_tensor: ({ kScale }) => pointerOf(kScale),
   latent_cache: ({ cache }) => cache.part("latent").pointer,

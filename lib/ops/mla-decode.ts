@@ -52,8 +52,6 @@ export class MlaDecode implements MlaDecoder<MlaDecodeStep, null> {
     this.#reduce = {
       ...bindParts(reduce, config),
       latentOutput: reduce.setter("latent_output"),
-      lse: reduce.setter("lse"),
-      writeLse: reduce.setter("write_lse"),
     };
     reduce.complete();
   }
@@ -109,8 +107,6 @@ export class MlaDecode implements MlaDecoder<MlaDecodeStep, null> {
       this.#tilesOf(step.queryTokens, step.tileRows),
     );
     this.#reduce.latentOutput(space.output);
-    this.#reduce.lse(call.lse?.pointer ?? 0n);
-    this.#reduce.writeLse(call.lse === null ? 0 : 1);
     this.#reduce.plan.launch(stream, step.tokens, numHeads);
   }
 
