@@ -10,7 +10,7 @@ import triton.language as tl
 
 from kernels.triton.float8 import chosen_scale
 from kernels.triton.mla_latent import PART, RANK, ROPE, part_rows
-from kernels.triton.unified_attention import LN_2, RAISED, rounded, tokens_and_heads
+from kernels.triton.unified_attention import LN_2, RAISED, add_segments, rounded, tokens_and_heads
 
 
 @triton.jit
@@ -134,12 +134,7 @@ def mla_reduce(latent_output_ptr, lse_ptr, partial_ptr, partial_max_ptr, partial
         part_max = tl.load(partial_max_ptr + first + segment, mask=exists, other=float("-inf"))
         part_sum = tl.load(partial_sum_ptr + first + segment, mask=exists, other=0.0)
         part = tl.load(partial_ptr + (first + segment)[:, None] * RANK + elements[None, :], mask=exists[:, None], other=0.0)
-        new_largest = tl.maximum(largest, tl.max(part_max, 0))
-        keep = tl.math.exp2(largest - new_largest)
-        weights = tl.math.exp2(part_max - new_largest)
-        total = total * keep + tl.sum(part_sum * weights, 0)
-        accumulated = accumulated * keep[:, None] + tl.sum(part * weights[:, None], 0)[None, :]
-        largest = new_largest
+        accumulated, largest, total = add_segments(accumulated, largest, total, part, part_max, part_sum)
     merged = rounded(accumulated * (1.0 / total)[:, None], latent_output_ptr.dtype.element_ty)
     tl.store(latent_output_ptr + row * RANK + elements[None, :], merged)
     if write_lse != 0:

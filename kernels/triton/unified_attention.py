@@ -210,6 +210,19 @@ def add_sink(accumulated, largest, total, sink):
 
 
 @triton.jit
+def add_segments(accumulated, largest, total, parts, maxima, sums):
+    """Merges segments of a row into those before them. `parts` [segments, elements], `maxima` in base 2 and `sums` [segments]; where
+    there is no segment -inf and 0."""
+    new_largest = tl.maximum(largest, tl.max(maxima, 0))
+    shift = tl.where(new_largest == float("-inf"), 0.0, new_largest)
+    keep = tl.math.exp2(largest - shift)
+    weights = tl.math.exp2(maxima - shift)
+    total = total * keep + tl.sum(sums * weights, 0)
+    accumulated = accumulated * keep[:, None] + tl.sum(parts * weights[:, None], 0)[None, :]
+    return accumulated, new_largest, total
+
+
+@triton.jit
 def store_rows(output_ptr, lse_ptr, write_lse, output_scale, output_scale_tensor_ptr, write_fp8,
                accumulated, largest, total, rows_valid, tokens, heads, num_heads, stride_output_token, stride_output_head,
                head_size, HEAD_PADDED: tl.constexpr, FP8: tl.constexpr):
@@ -449,13 +462,7 @@ def reduce_segments(output_ptr, lse_ptr, partial_ptr, partial_max_ptr, partial_s
         part_sum = tl.load(partial_sum_ptr + first + segment, mask=exists, other=0.0)
         part = tl.load(partial_ptr + (first + segment)[:, None] * head_size + elements[None, :],
                        mask=exists[:, None] & in_head[None, :], other=0.0)
-        new_largest = tl.maximum(largest, tl.max(part_max, 0))
-        shift = tl.where(new_largest == float("-inf"), 0.0, new_largest)
-        keep = tl.math.exp2(largest - shift)
-        weights = tl.math.exp2(part_max - shift)
-        total = total * keep + tl.sum(part_sum * weights, 0)
-        accumulated = accumulated * keep[:, None] + tl.sum(part * weights[:, None], 0)[None, :]
-        largest = new_largest
+        accumulated, largest, total = add_segments(accumulated, largest, total, part, part_max, part_sum)
     if sinks_ptr.to(tl.int64) != 0:
         sink = tl.load(sinks_ptr + head).to(tl.float32) * LOG2_E + tl.zeros([1], tl.float32)
         accumulated, largest, total = add_sink(accumulated, largest, total, sink)
