@@ -109,6 +109,14 @@ export interface MlaAttentionConfig extends CommonConfig {
   maxChunkTokens?: number | undefined;
 }
 
+/** The sizes of latent attention, in elements, as the options of their names. */
+export interface LatentSizes {
+  kvLoraRank: number;
+  qkNopeHeadDim: number;
+  qkRopeHeadDim: number;
+  vHeadDim: number;
+}
+
 interface ResolvedCommon {
   readonly numHeads: number;
   readonly dtype: ComputeDType;
@@ -138,13 +146,7 @@ interface ResolvedCommon {
 export type ResolvedConfig =
   | (ResolvedCommon & { readonly mla: null })
   | (ResolvedCommon & {
-      readonly mla: {
-        readonly kvLoraRank: number;
-        readonly qkNopeHeadDim: number;
-        readonly qkRopeHeadDim: number;
-        readonly vHeadDim: number;
-        readonly maxChunkTokens: number;
-      };
+      readonly mla: Readonly<LatentSizes> & { readonly maxChunkTokens: number };
     });
 
 /** Which kind of attention a configuration asks for. */

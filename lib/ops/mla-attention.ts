@@ -2,7 +2,7 @@ import type { Batch, Derived, DerivedSource } from "../batch/batch.js";
 import type { BatchLimits, StepShape, StepView } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
 import type { Stream } from "../device/stream.js";
-import { invalidArgument, RocmAttentionError } from "../errors.js";
+import { invalidArgument } from "../errors.js";
 import type { ChosenKernels } from "../kernels/chosen.js";
 import type { CacheLayout } from "../kv-cache/layouts.js";
 import { MAX_DECODE_TOKENS } from "./decodes.js";
@@ -52,7 +52,6 @@ export class LatentAttention {
     }: { config: ResolvedConfig; kernels: ChosenKernels; layout: CacheLayout | null },
     private readonly decoder: MlaDecoder,
   ) {
-    requireDeepSeekSizes(name, config);
     this.cacheLayout = layout!;
     this.#config = config;
     const [write] = kernels.load("triton:concat_and_cache_mla");
@@ -147,15 +146,4 @@ function divide<Name extends string>(
     bytes += Math.ceil(size / 256) * 256;
   }
   return { offsets: offsets as Record<Name, bigint>, bytes };
-}
-
-/** Refuses latent attention of other sizes than DeepSeek's, which kernels are compiled for. */
-function requireDeepSeekSizes(name: string, { mla }: ResolvedConfig): void {
-  const { kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = mla!;
-  const sizes = [kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim].join(", ");
-  if (sizes === "512, 128, 64, 128") return;
-  throw new RocmAttentionError(
-    "ERR_BACKEND_UNSUPPORTED",
-    `${name} takes kvLoraRank, qkNopeHeadDim, qkRopeHeadDim and vHeadDim of 512, 128, 64 and 128, not ${sizes}`,
-  );
 }

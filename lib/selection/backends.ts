@@ -24,22 +24,34 @@ export function isBuiltinBackend(name: string): name is BuiltinBackendName {
   return (BACKEND_NAMES as readonly string[]).includes(name);
 }
 
-/** Names that `VLLM_ATTENTION_BACKEND` takes in vLLM beside the seven, of backends that this package does not have. */
-export const OTHER_VLLM_BACKENDS: readonly string[] = [
-  "FLASH_ATTN",
-  "ROCM_AITER_TRITON_MLA",
-  "ROCM_AITER_MLA_SPARSE",
-  "TORCH_SDPA",
-  "FLASHINFER",
-  "FLASHINFER_MLA",
-  "CUTLASS_MLA",
-  "FLASHMLA",
-  "FLASHMLA_SPARSE",
-  "FLASH_ATTN_MLA",
-  "PALLAS",
-  "IPEX",
-  "NO_ATTENTION",
-  "TREE_ATTN",
-  "CPU_ATTN",
-  "CUSTOM",
-];
+/** Latent attention under other names of vLLM's, and what there is here in its place. */
+const OTHER_MLA: Readonly<Record<string, string>> = {
+  ROCM_AITER_TRITON_MLA:
+    "TRITON_MLA decodes with this package's Triton kernels, ROCM_AITER_MLA with AITER's.",
+  ROCM_AITER_MLA_SPARSE:
+    "It attends to the keys that an indexer picks (DeepSeek-V3.2), and nothing here does.",
+};
+
+/**
+ * Names that `VLLM_ATTENTION_BACKEND` takes in vLLM beside the seven, of backends that this package does not have, with a word on
+ * those that are near to one.
+ */
+export const OTHER_VLLM_BACKENDS: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(OTHER_MLA),
+  ...[
+    "FLASH_ATTN",
+    "TORCH_SDPA",
+    "FLASHINFER",
+    "FLASHINFER_MLA",
+    "CUTLASS_MLA",
+    "FLASHMLA",
+    "FLASHMLA_SPARSE",
+    "FLASH_ATTN_MLA",
+    "PALLAS",
+    "IPEX",
+    "NO_ATTENTION",
+    "TREE_ATTN",
+    "CPU_ATTN",
+    "CUSTOM",
+  ].map((name): [string, string] => [name, ""]),
+]);

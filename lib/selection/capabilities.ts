@@ -1,6 +1,6 @@
 import type { Launch } from "../catalog/choose.js";
 import type { Sizes } from "../catalog/sizes.js";
-import type { AttentionType, ComputeDType, KvCacheDType, ResolvedConfig } from "../config.js";
+import type { AttentionType, ComputeDType, KvCacheDType, LatentSizes, ResolvedConfig } from "../config.js";
 import type { FlagName, Flags } from "./variables.js";
 
 /** The things that a backend does: attend for new sequences, for one more token each, for both at once; store keys and values. */
@@ -17,6 +17,8 @@ export interface Limits {
   readonly kvCacheDtypes: readonly KvCacheDType[];
   /** Elements of a cached key; for MLA of latent and rotary part together. */
   readonly headSizes: Sizes;
+  /** The only sizes of latent attention; absent: any. */
+  readonly latentSizes?: Readonly<LatentSizes>;
   /** Query heads on this GPU. */
   readonly numHeads: Sizes;
   /** Query heads per key and value head. */

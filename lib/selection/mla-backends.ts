@@ -22,6 +22,7 @@ const AITER_MLA_DECODE = launches(
 const LATENT = {
   kind: "mla",
   headSizes: { oneOf: [576] },
+  latentSizes: { kvLoraRank: 512, qkNopeHeadDim: 128, qkRopeHeadDim: 64, vHeadDim: 128 },
   queriesPerKv: {},
   attentionTypes: ["decoder"],
   slidingWindow: false,

@@ -1,4 +1,4 @@
-import { checkOptions, checkPlain, isArray } from "../arguments.js";
+import { checkInteger, checkOptions, checkPlain, isArray } from "../arguments.js";
 import { PROVIDERS } from "../catalog/choose.js";
 import type { Sizes } from "../catalog/sizes.js";
 import { ATTENTION_TYPES, COMPUTE_DTYPES, KV_CACHE_DTYPES } from "../config.js";
@@ -52,6 +52,7 @@ const CHECKS: Readonly<Record<keyof Required<OwnCapabilities>, Check>> = {
   dtypes: listOf(oneOf(COMPUTE_DTYPES)),
   kvCacheDtypes: listOf(oneOf(KV_CACHE_DTYPES)),
   headSizes: sizes,
+  latentSizes,
   numHeads: sizes,
   queriesPerKv: sizes,
   blockSizes: sizes,
@@ -118,6 +119,13 @@ function kernelChoice(value: unknown, argument: string): void {
     text(operation, `${at}.operation`);
     if (variant !== undefined) text(variant, `${at}.variant`);
   })(launches, `${argument}.launches`);
+}
+
+/** { kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim } */
+function latentSizes(value: unknown, argument: string): void {
+  const names = ["kvLoraRank", "qkNopeHeadDim", "qkRopeHeadDim", "vHeadDim"];
+  const given = checkOptions(value, names, argument);
+  for (const name of names) checkInteger(given[name], `${argument}.${name}`, 1);
 }
 
 function sizes(value: unknown, argument: string): void {

@@ -107,11 +107,12 @@ export function listBackends(): BackendListing[] {
 export function invalidBackend(name: string, where: string, argument?: string): RocmAttentionError {
   const names = backendNames();
   const nearest = nearestName(name, names);
+  const other = OTHER_VLLM_BACKENDS.get(name);
   const hint =
     name === ""
       ? " An empty value is not the same as none: unset it to let selection choose."
-      : OTHER_VLLM_BACKENDS.includes(name)
-        ? ` vLLM has ${name}, this package has not.`
+      : other !== undefined
+        ? ` vLLM has ${name}, this package has not.${other && ` ${other}`}`
         : nearest === null
           ? ""
           : ` Did you mean ${nearest}?${nearest.toLowerCase() === name.trim().toLowerCase() ? " Names are written exactly so." : ""}`;

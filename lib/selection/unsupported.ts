@@ -1,7 +1,7 @@
 import { FEATURE_NAMES } from "../catalog/features.js";
 import { describeSizes, joinWithOr, matches, type Sizes } from "../catalog/sizes.js";
 import { FP8_TARGETS, fp8Encoding, isTargetOf } from "../catalog/targets.js";
-import { kindOf, type ResolvedConfig } from "../config.js";
+import { kindOf, type LatentSizes, type ResolvedConfig } from "../config.js";
 import type { Capability, Limits } from "./capabilities.js";
 import type { SelectionContext } from "./context.js";
 import type { Reason } from "./explanation.js";
@@ -44,6 +44,7 @@ export function unsupported(
   among("dtypes", limits.dtypes, config.dtype, "dtype");
   unsupportedCache(limits, config, target, deny);
   within("headSizes", limits.headSizes, config.headSize, "head size");
+  unsupportedLatents(limits, config, deny);
   within("numHeads", limits.numHeads, config.numHeads, "query heads per GPU");
   within(
     "queriesPerKv",
@@ -66,6 +67,20 @@ export function unsupported(
     deny("batchInvariant", "splits its work by the batch, so it cannot be batch-invariant");
   }
   return reasons;
+}
+
+/** Names every size that differs: kernels are compiled for the sizes of one family of models. */
+function unsupportedLatents(
+  { latentSizes }: Partial<Limits>,
+  { mla }: ResolvedConfig,
+  deny: (capability: Capability, message: string) => void,
+): void {
+  if (latentSizes === undefined || mla === null) return;
+  const names = Object.keys(latentSizes) as (keyof LatentSizes)[];
+  const wrong = names.filter((name) => mla[name] !== latentSizes[name]);
+  if (wrong.length === 0) return;
+  const say = (sizes: LatentSizes) => wrong.map((name) => `${name} ${sizes[name]}`).join(", ");
+  deny("latentSizes", `takes ${say(latentSizes)}, not ${say(mla)}`);
 }
 
 function unsupportedCache(

@@ -10,6 +10,7 @@ const entries = (sizes, layoutShapes) => [
   ["dtypes", "dtypes", list, ({ serves }) => serves.dtypes],
   ["kvCacheDtypes", "KV cache dtypes", list, ({ serves }) => serves.kvCacheDtypes],
   ["headSizes", "head sizes", sizes, ({ serves }) => serves.headSizes],
+  ["latentSizes", "sizes of latent attention", latentSizes],
   ["numHeads", "query heads per GPU", sizes],
   ["queriesPerKv", "query heads per key-value head", sizes],
   ["blockSizes", "block sizes", sizes, ({ serves }) => serves.blockSizes],
@@ -67,7 +68,8 @@ function backendSection(name, capabilities, catalog, entries, matches) {
     footnotes.push(`${mark}: ${text}`);
     return mark;
   };
-  const rows = entries.map(([entry, title, write, read]) => [
+  const own = entries.filter(([entry]) => capabilities[entry] !== undefined);
+  const rows = own.map(([entry, title, write, read]) => [
     title + note(entry),
     write(capabilities[entry]),
     ...(built.length === 0 ? [] : [today(capabilities[entry], write, read, built, matches)]),
@@ -180,6 +182,12 @@ function aiterText({ aiter }) {
     group.map(({ provider, operation }) => `${provider} \`${operation}\``).join(" or "),
   );
   return ` Counts as installed for a GPU target where ${groups.join(", and ")} ${groups.length > 1 ? "are" : "is"} there.`;
+}
+
+function latentSizes(value) {
+  return Object.entries(value)
+    .map(([name, size]) => `\`${name}\` ${size}`)
+    .join(", ");
 }
 
 function list(values) {

@@ -26,10 +26,15 @@ import {
 const [RANK, ROPE, NOPE, VALUE] = [512, 64, 128, 128];
 const WIDTH = RANK + ROPE;
 
-/** The backends of latent attention that this machine has kernels for. */
-export const MLA_BACKENDS = installedKernels(["gfx942"]).kernels.some(({ id }) => id.startsWith("aiter.mla"))
-  ? ["TRITON_MLA", "ROCM_AITER_MLA"]
-  : ["TRITON_MLA"];
+/** The backends of latent attention. */
+export const MLA_BACKENDS = ["TRITON_MLA", "ROCM_AITER_MLA"] as const;
+
+const hasAiterMla = installedKernels(["gfx942"]).kernels.some(({ id }) => id.startsWith("aiter.mla"));
+
+/** Why a backend's tests are skipped, and reported so, on this machine; null: they are not. */
+export function noMlaKernels(backend: string): string | null {
+  return backend === "ROCM_AITER_MLA" && !hasAiterMla ? "AITER's kernels were not built" : null;
+}
 
 /** Whether a result of latent attention is within its bounds (docs/numbers.md). */
 export function isMlaAccurate(

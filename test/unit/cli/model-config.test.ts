@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readModel } from "../../../lib/cli/explain/model.js";
-import { layerKinds } from "../../../lib/cli/explain/model-config.js";
+import { type LayerKind, layerKinds } from "../../../lib/cli/explain/model-config.js";
 import { MODEL_PRESETS } from "../../../lib/cli/explain/presets.js";
 import { RocmAttentionError } from "../../../lib/errors.js";
 import { explain } from "../../../lib/selection/explain.js";
@@ -37,6 +37,30 @@ describe("the presets", () => {
     expect(kind!.config).toMatchObject(expected);
     expect(kind!.config).not.toHaveProperty("slidingWindow");
   });
+
+  it.each(["DeepSeek-V3", "DeepSeek-R1", "DeepSeek-V2-Lite", "Kimi-K2-Instruct"])(
+    "%s ends in latent attention that this version has kernels for",
+    (model) => {
+      const name = Object.keys(MODEL_PRESETS).find((preset) => preset.endsWith(`/${model}`))!;
+      for (const tensorParallel of [1, 8, 16]) {
+        const [{ config }] = preset(name, tensorParallel) as [LayerKind];
+        for (const [arch, aiter] of [
+          ["gfx942", "1"],
+          ["gfx950", "1"],
+          ["gfx942", "0"],
+          ["gfx90a", "1"],
+        ] as const) {
+          const { backend, error, candidates } = explain(config, {
+            arch,
+            env: { VLLM_ROCM_USE_AITER: aiter },
+          });
+          expect(error).toBeNull();
+          expect(backend).toBe(aiter === "1" && arch !== "gfx90a" ? "ROCM_AITER_MLA" : "TRITON_MLA");
+          expect(candidates.find(({ chosen }) => chosen)!.kernels).toBe("available");
+        }
+      }
+    },
+  );
 
   it("DeepSeek's scale is YaRN's for 40 times the context", () => {
     const { scale } = preset("deepseek-ai/DeepSeek-V3")[0]!.config;

@@ -77,6 +77,29 @@ describe("a named backend that cannot run the configuration", () => {
   });
 });
 
+describe("latent attention of other sizes than DeepSeek's", () => {
+  it.each([
+    [
+      { kvLoraRank: 448, qkRopeHeadDim: 128 },
+      "takes kvLoraRank 512, qkRopeHeadDim 64, not kvLoraRank 448, qkRopeHeadDim 128",
+    ],
+    [{ qkNopeHeadDim: 192 }, "takes qkNopeHeadDim 128, not qkNopeHeadDim 192"],
+    [{ vHeadDim: 64 }, "takes vHeadDim 128, not vHeadDim 64"],
+    [{ kvLoraRank: 256 }, "takes head size 576, not 320; takes kvLoraRank 512, not kvLoraRank 256"],
+  ])("is refused by name and by itself: %j", (sizes, words) => {
+    for (const backend of ["TRITON_MLA", "ROCM_AITER_MLA"]) {
+      const error = failure({ ...DEEPSEEK, ...sizes, backend });
+      expect(error).toMatchObject({
+        code: "ERR_BACKEND_UNSUPPORTED",
+        message: expect.stringContaining(words),
+      });
+    }
+    const { code, message } = failure({ ...DEEPSEEK, ...sizes });
+    expect(code).toBe("ERR_NO_BACKEND");
+    expect(message).toContain(words);
+  });
+});
+
 describe("a name that no backend has", () => {
   const named = (value: string) => failure(LLAMA, { env: { VLLM_ATTENTION_BACKEND: value } });
 
@@ -87,7 +110,9 @@ describe("a name that no backend has", () => {
     ["ROCM-AITER-FA", "Did you mean ROCM_AITER_FA?"],
     ["ROCM_AITER", "Did you mean ROCM_AITER_FA?"],
     ["", "An empty value is not the same as none"],
-    ["FLASHINFER", "vLLM has FLASHINFER, this package has not."],
+    ["FLASHINFER", "vLLM has FLASHINFER, this package has not. Valid"],
+    ["ROCM_AITER_TRITON_MLA", "this package has not. TRITON_MLA decodes with this package's Triton kernels"],
+    ["ROCM_AITER_MLA_SPARSE", "this package has not. It attends to the keys that an indexer picks"],
   ])("%j: %s", (value, hint) => {
     const error = named(value);
     expect(error.code).toBe("ERR_INVALID_BACKEND");

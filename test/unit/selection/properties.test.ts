@@ -55,6 +55,7 @@ const latent: fc.Arbitrary<MlaAttentionConfig> = fc.record({
   numHeads: fc.integer({ min: 1, max: 130 }),
   kvLoraRank: fc.constantFrom(256, 512),
   qkRopeHeadDim: maybe(fc.constantFrom(32, 64)),
+  vHeadDim: maybe(fc.constantFrom(64, 128)),
 });
 
 const config = fc.oneof(standard, latent);
@@ -156,6 +157,10 @@ function outcome({ backend, phases }: Explanation) {
   return { backend, kernels: phases.map(({ kernels }) => kernels.map(({ launches }) => launches)) };
 }
 
+function sizesDiffer(some: object, all: object): boolean {
+  return Object.entries(some).some(([name, size]) => all[name as keyof typeof all] !== size);
+}
+
 /** The entries of a backend's table that deny a configuration, read anew from the table. */
 function denied(backend: BuiltinBackendName, { config, target }: Explanation): Set<Reason["capability"]> {
   const table = BUILTIN_BACKENDS[backend];
@@ -174,6 +179,7 @@ function denied(backend: BuiltinBackendName, { config, target }: Explanation): S
       (kvCacheDtype === "bfloat16" && dtype !== "bfloat16"),
   );
   is("headSizes", !isWithin(table.headSizes, config!.headSize));
+  is("latentSizes", config!.mla !== null && sizesDiffer(table.latentSizes ?? {}, config!.mla));
   is("numHeads", !isWithin(table.numHeads, config!.numHeads));
   is("queriesPerKv", !isWithin(table.queriesPerKv, config!.numHeads / config!.numKvHeads));
   is("blockSizes", !isWithin(table.blockSizes, config!.blockSize));
