@@ -9,6 +9,7 @@ const ENCODINGS = {
   float8_e4m3fnuz: { bias: 8, largest: 240, nan: 0x80 },
 } as const;
 
+/** The dtypes of 8-bit floats. */
 export type Float8 = keyof typeof ENCODINGS;
 
 function decode({ bias }: { bias: number }, bits: number): number {
@@ -32,7 +33,7 @@ const VALUES: Record<Float8, Float32Array> = {
   float8_e4m3fnuz: table("float8_e4m3fnuz"),
 };
 
-export function isFloat8(dtype: DType): dtype is Float8 {
+export function isFloat8(dtype: string): dtype is Float8 {
   return Object.hasOwn(ENCODINGS, dtype);
 }
 

@@ -55,6 +55,8 @@ export { type ErrorCode, type ErrorDetails, RocmAttentionError } from "./errors.
 export * as flex from "./flex/modifications.js";
 export type { FlexPosition, FlexTexts, MaskMod, ScoreMod } from "./flex/trace.js";
 export type { FlexOperand, FlexValue } from "./flex/value.js";
+export type { Float8 } from "./float8.js";
+export { bfloat16, float8, float16, type Numbers } from "./floats.js";
 export type { ChosenKernels } from "./kernels/chosen.js";
 export type { LaunchPlan } from "./kernels/launch-plan.js";
 export { type KernelLaunch, type LaunchListener, traceLaunches } from "./kernels/trace.js";

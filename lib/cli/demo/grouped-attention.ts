@@ -1,9 +1,9 @@
-import { createAttention, type Device, type Tensor } from "../../index.js";
+import { bfloat16, createAttention, type Device, type Tensor } from "../../index.js";
 import { attendOne, DEVIATION_BOUND, vector } from "../reference.js";
 import type { AttentionInputs, AttentionPart, OnDevice } from "./attention-part.js";
 import { linear, type Matrix, rotate } from "./linear.js";
 import type { Safetensors } from "./safetensors.js";
-import { roundToBfloat16, sideBySide, storedMatrix } from "./weights.js";
+import { sideBySide, storedMatrix } from "./weights.js";
 
 const HEAD_SIZE = 128;
 
@@ -38,7 +38,7 @@ export class GroupedAttention implements AttentionPart {
     rotate(query, positions, this.numHeads, HEAD_SIZE);
     rotate(key, positions, this.numKvHeads, HEAD_SIZE);
     const value = linear(normed, weights.value);
-    return { query: roundToBfloat16(query), key: roundToBfloat16(key), value: roundToBfloat16(value) };
+    return { query: bfloat16.encode(query), key: bfloat16.encode(key), value: bfloat16.encode(value) };
   }
 
   kept({ key, value }: AttentionInputs): Uint16Array {

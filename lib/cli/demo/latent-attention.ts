@@ -1,16 +1,9 @@
-import { createMlaAttention, type Device, type Tensor } from "../../index.js";
+import { bfloat16, createMlaAttention, type Device, type Tensor } from "../../index.js";
 import { attendOne, DEVIATION_BOUND, vector } from "../reference.js";
 import type { AttentionInputs, AttentionPart, OnDevice } from "./attention-part.js";
 import { linear, type Matrix, rmsNorm, rotate } from "./linear.js";
 import type { Safetensors } from "./safetensors.js";
-import {
-  columns,
-  roundToBfloat16,
-  sideBySide,
-  storedMatrix,
-  storedVector,
-  widenBfloat16,
-} from "./weights.js";
+import { columns, sideBySide, storedMatrix, storedVector } from "./weights.js";
 
 /** DeepSeek's sizes: of the latent, and of a head's query and key (with and without position) and value. */
 const [RANK, NOPE, ROPE, VALUE] = [512, 128, 64, 128];
@@ -39,7 +32,7 @@ export class LatentAttention implements AttentionPart {
         query: storedMatrix(file, name("q.weight")),
         latent: storedMatrix(file, name("kv_a.weight")),
         norm: storedVector(file, name("kv_norm.w")),
-        kvB: roundToBfloat16(storedMatrix(file, name("kv_b.weight")).values),
+        kvB: bfloat16.encode(storedMatrix(file, name("kv_b.weight")).values),
       };
     });
     this.layers = layers;
@@ -60,10 +53,10 @@ export class LatentAttention implements AttentionPart {
     rotate(queryRope, positions, this.numHeads, ROPE);
     rotate(keyRope, positions, 1, ROPE);
     return {
-      queryNope: roundToBfloat16(columns(query, NOPE + ROPE, 0, NOPE)),
-      queryRope: roundToBfloat16(queryRope),
-      latent: roundToBfloat16(rmsNorm(columns(cached, RANK + ROPE, 0, RANK), norm)),
-      keyRope: roundToBfloat16(keyRope),
+      queryNope: bfloat16.encode(columns(query, NOPE + ROPE, 0, NOPE)),
+      queryRope: bfloat16.encode(queryRope),
+      latent: bfloat16.encode(rmsNorm(columns(cached, RANK + ROPE, 0, RANK), norm)),
+      keyRope: bfloat16.encode(keyRope),
     };
   }
 
@@ -80,7 +73,7 @@ export class LatentAttention implements AttentionPart {
     past: Uint16Array,
   ): Float64Array {
     const at = token * this.numHeads + head;
-    const weights = widenBfloat16(
+    const weights = bfloat16.decode(
       this.#layers[layer]!.kvB.subarray(head * (NOPE + VALUE) * RANK, (head + 1) * (NOPE + VALUE) * RANK),
     );
     const nope = vector(queryNope!, at, NOPE);

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { invalidArgument, RocmAttentionError } from "../../errors.js";
+import { bfloat16 } from "../../index.js";
 import type { AttentionInputs, AttentionPart } from "./attention-part.js";
 import { GroupedAttention } from "./grouped-attention.js";
 import { LatentAttention } from "./latent-attention.js";
 import { add, linear, type Matrix, rmsNorm, swiGlu } from "./linear.js";
 import { parseSafetensors, type Safetensors } from "./safetensors.js";
-import { storedMatrix, storedVector, widenBfloat16 } from "./weights.js";
+import { storedMatrix, storedVector } from "./weights.js";
 
 /** The kinds of attention that models have, as their files name them. */
 const ATTENTIONS: Readonly<Record<string, new (file: Safetensors, layers: number) => AttentionPart>> = {
@@ -85,7 +86,7 @@ export class LanguageModel {
     for (const [index, layer] of this.#layers.entries()) {
       const normed = rmsNorm(hidden, layer.attentionNorm);
       const attended = await attend(index, this.attention.project(index, normed, step.positions));
-      add(hidden, linear(widenBfloat16(attended), layer.output));
+      add(hidden, linear(bfloat16.decode(attended), layer.output));
 
       const mlpInput = rmsNorm(hidden, layer.mlpNorm);
       add(hidden, linear(swiGlu(linear(mlpInput, layer.gate), linear(mlpInput, layer.up)), layer.down));

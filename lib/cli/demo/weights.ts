@@ -1,4 +1,3 @@
-import { toBfloat16 } from "../../dtype.js";
 import { invalidArgument } from "../../errors.js";
 import type { Matrix } from "./linear.js";
 import type { Safetensors } from "./safetensors.js";
@@ -35,16 +34,6 @@ function stored(file: Safetensors, name: string, dtype: string, dimensions: numb
     );
   }
   return tensor;
-}
-
-/** Rounds every element to bfloat16. */
-export function roundToBfloat16(values: Float32Array): Uint16Array {
-  return Uint16Array.from(values, toBfloat16);
-}
-
-/** The float32 values of bfloat16 elements. */
-export function widenBfloat16(elements: Uint16Array): Float32Array {
-  return new Float32Array(Uint32Array.from(elements, (element) => element << 16).buffer);
 }
 
 /** Elements [from, to) of each row of `width` elements. */
