@@ -20,7 +20,7 @@ export const kernelPackages = targets
         license,
         type: "module",
         exports: { "./manifest.json": "./manifest.json", "./package.json": "./package.json" },
-        files: ["manifest.json", "*.co", "LICENSE.*"],
+        files: ["manifest.json", "*.co", "sources", "LICENSE.*"],
       },
       null,
       2,

@@ -27,6 +27,7 @@ class Instance:
     names: dict = field(default_factory=dict)  # our names of arguments, where the kernel's own differ
     published: bool = True  # False: only tests run it
     verified: str | None = None  # how far, where not by the target's set
+    recipe: dict | None = None  # source and flags with which clang puts a program of the user's into the kernel
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ def row(provider, instance, made, target):
                                  "wavesPerSimd": waves_per_simd(kernel, lds_bytes, facts["workgroupSize"], target)}},
         "verified": verified(provider, instance, target),
         "compiler": provider.compiler(instance),
+        **({} if instance.recipe is None else {"recipe": instance.recipe}),
     }
 
 

@@ -9,13 +9,18 @@ TYPES = {"float": "float32", "int": "int32"}
 DTYPES = ("bfloat16", "float16", "float32")
 # Sizes that heads are padded to, and the smallest head that each is for.
 SIZES = {64: 8, 128: 72, 256: 136}
+SOURCE = "kernels/hip/flex_attention.hip"
 TILE = {"rows": 64, "keys": 32}
 
 
-def instance(operation, defines, serves, grid, variant=None, suffix=""):
+def defined(values):
+    return [f"-D{name}={value}" for name, value in values.items()]
+
+
+def instance(operation, defines, serves, grid, variant=None, suffix="", recipe=None):
     description = {"source": f"kernels/hip/{operation}.hip", "symbol": operation, "workgroupSize": 256,
-                   "flags": [*FLAGS, *(f"-D{name}={value}" for name, value in defines.items())], "types": TYPES}
-    return Instance(f"hip.{operation}{suffix}", operation, description, serves, grid, TILE, variant)
+                   "flags": [*FLAGS, *defined(defines)], "types": TYPES}
+    return Instance(f"hip.{operation}{suffix}", operation, description, serves, grid, TILE, variant, recipe=recipe)
 
 
 def attention(policy, dtype, padded):
@@ -23,8 +28,12 @@ def attention(policy, dtype, padded):
     features = dict.fromkeys(FEATURES, "runtime" if policy == "native" else "irrelevant")
     serves = {"dtypes": [dtype], "kvCacheDtypes": ["auto"], "layouts": ["paired", "halves"], "attentionTypes": ["decoder", "encoder_only"],
               "headSizes": {"min": SIZES[padded], "max": padded, "multipleOf": 8}, "features": {**features, "sinks": "runtime"}}
-    return instance("flex_attention", {"POLICY": policy, "DTYPE": dtype, "HEAD_SIZE": padded}, serves,
-                    "(numKvHeads, floor(numTokens * group / rows) + numSequences)", policy, f".{policy}.{dtype}.d{padded}")
+    shape = {"DTYPE": dtype, "HEAD_SIZE": padded}
+    # What interprets a program can have it compiled in as well.
+    recipe = {"source": SOURCE, "flags": [*clang.FLAGS, *defined({"POLICY": "generated", **shape})]}
+    return instance("flex_attention", {"POLICY": policy, **shape}, serves,
+                    "(numKvHeads, floor(numTokens * group / rows) + numSequences)", policy, f".{policy}.{dtype}.d{padded}",
+                    recipe if policy == "interpreted" else None)
 
 
 def instances(chosen):

@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { checkInstance, checkOptions, checkPlain } from "../arguments.js";
-import type { AttentionConfig, Environment, ResolvedConfig } from "../config.js";
+import type { Recipe } from "../catalog/manifest.js";
+import type { AttentionConfig, Environment } from "../config.js";
 import { Device } from "../device/device.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 import { nativeForm } from "../flex/native.js";
@@ -12,23 +13,18 @@ import { sourceOf } from "../flex/source.js";
 import { programOf } from "../flex/trace.js";
 import { ChosenKernels } from "../kernels/chosen.js";
 import { generatedPlace, generatedRow, storeGenerated } from "../kernels/generated.js";
+import { requireTrusted } from "../kernels/sources.js";
 import { kernelsForDevice, type LocatedRow } from "../kernels/store.js";
-import { packageRoot } from "../native.js";
 import { explain } from "../selection/explain.js";
 import { errorOf, kernelFailure } from "../selection/failure.js";
 
-/** The flags of kernels/builder/clang.py and kernels/hip/flex.py, but those for what they print. */
-const FLAGS = [
-  ...["-x", "hip", "--cuda-device-only", "-nogpuinc", "-nogpulib", "-std=c++20", "-O3", "-DNDEBUG"],
-  ...["--no-gpu-bundle-output", "-mcode-object-version=5", "-fuse-cuid=none", "-Ikernels/include"],
-];
 const MOST_TEXT = 4000;
 
 /**
  * Compiles the functions of a configuration of FLEX_ATTENTION into the kernel that would interpret them, with clang for AMD
- * GPUs (20 or newer; default: that of ROCM_PATH, else clang++-22), and keeps the result in the cache, where attentions of
- * equal functions find it. Nothing is done where it is there, or where functions amount to options. Needs the kernels'
- * sources, which a clone has. Errors: ERR_COMPILE with the compiler's text, those of `createAttention`.
+ * GPUs (20 or newer; default: that of ROCM_PATH or /opt/rocm, else clang++-22) and the sources beside that kernel, and keeps
+ * the result in the cache, where attentions of equal functions find it. Nothing is done where it is there, or where functions
+ * amount to options. Errors: ERR_COMPILE with the compiler's text, those of `createAttention`.
  */
 export async function compileFlex(
   device: Device,
@@ -52,40 +48,27 @@ export async function compileFlex(
   const launches = explanation.phases.flatMap(({ kernels }) => kernels.flatMap((kernel) => kernel.launches));
   const [row] = new ChosenKernels(device, catalog, launches).rows("hip:flex_attention:interpreted");
   if (row === undefined) throw errorOf(kernelFailure(explanation)!);
-  await compile(row, sourceOf(program), explanation.config!, env, compiler ?? clangOf(env));
+  await compile(row, sourceOf(program), env, compiler ?? clangOf(env));
 }
 
 function clangOf({ ROCM_PATH }: Environment): string {
-  return ROCM_PATH ? join(ROCM_PATH, "llvm", "bin", "clang++") : "clang++-22";
+  const rocm = join(ROCM_PATH || "/opt/rocm", "llvm", "bin", "clang++");
+  return ROCM_PATH || existsSync(rocm) ? rocm : "clang++-22";
 }
 
-async function compile(
-  row: LocatedRow,
-  source: string,
-  { dtype }: ResolvedConfig,
-  env: Environment,
-  compiler: string,
-): Promise<void> {
+async function compile(row: LocatedRow, source: string, env: Environment, compiler: string): Promise<void> {
   const place = generatedPlace(row, source, env);
   if (place === null) throw new RocmAttentionError("ERR_COMPILE", "there is no home folder to keep it in");
   if (generatedRow(row, source, env) !== null) return;
+  const { recipe, cwd } = recipeOf(row);
   const folder = mkdtempSync(join(tmpdir(), "rocm-attention-"));
   try {
     const program = join(folder, "program.h");
     writeFileSync(program, source);
-    const size = /\.d(\d+)$/.exec(row.id)![1]!;
-    const defines = { POLICY: "generated", DTYPE: dtype, HEAD_SIZE: size, FLEX_PROGRAM: `"${program}"` };
-    const words = Object.entries(defines).map(([name, value]) => `-D${name}=${value}`);
+    const own = [`-DFLEX_PROGRAM="${program}"`, `--offload-arch=${row.target}`, recipe.source];
     await storeGenerated(place, async (path) => {
-      const args = [
-        ...FLAGS,
-        ...words,
-        `--offload-arch=${row.target}`,
-        "kernels/hip/flex_attention.hip",
-        "-o",
-        path,
-      ];
-      await promisify(execFile)(compiler, args, { cwd: packageRoot, env: { ...process.env, ...env } });
+      const args = [...recipe.flags, ...own, "-o", path];
+      await promisify(execFile)(compiler, args, { cwd, env: { ...process.env, ...env } });
     });
   } catch (cause) {
     const { stderr, message } = cause as { stderr?: string; message: string };
@@ -96,4 +79,15 @@ async function compile(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** How a kernel is compiled, and the folder of its sources. */
+function recipeOf({ recipe, folder, source }: LocatedRow): { recipe: Recipe; cwd: string } {
+  const cwd = join(folder, "sources");
+  if (recipe === undefined || !existsSync(join(cwd, recipe.source))) {
+    const message = `the sources of kernels are not in ${folder}: build or install the kernels anew`;
+    throw new RocmAttentionError("ERR_COMPILE", message);
+  }
+  for (const name of readdirSync(cwd, { recursive: true })) requireTrusted(join(cwd, `${name}`), source);
+  return { recipe, cwd };
 }

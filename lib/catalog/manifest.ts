@@ -63,6 +63,14 @@ export interface KernelRow {
   readonly schedule?: string;
   readonly verified: Verified;
   readonly compiler: { readonly name: string; readonly version: string };
+  readonly recipe?: Recipe;
+}
+
+/** How clang makes the kernel with a program of the user's in it: run in the folder `sources` beside the manifest. */
+export interface Recipe {
+  /** "kernels/hip/flex_attention.hip" */
+  readonly source: string;
+  readonly flags: readonly string[];
 }
 
 /** The contents of a kernel folder. */
@@ -144,6 +152,16 @@ function checkRow(check: Checker, value: unknown, at: string, maxLdsBytes: numbe
   const compiler = check.object(row.compiler, `${at}.compiler`);
   check.string(compiler.name, `${at}.compiler.name`);
   check.string(compiler.version, `${at}.compiler.version`);
+  if (row.recipe !== undefined) checkRecipe(check, check.object(row.recipe, `${at}.recipe`), `${at}.recipe`);
+}
+
+function checkRecipe(check: Checker, { source, flags }: Record<string, unknown>, at: string): void {
+  if (!/^([A-Za-z0-9_-]+\/)*[A-Za-z0-9_-]+\.hip$/.test(check.string(source, `${at}.source`))) {
+    check.fail(`${at}.source`, "the path of a .hip file in the folder of sources", source);
+  }
+  for (const [index, flag] of check.array(flags, `${at}.flags`).entries()) {
+    check.string(flag, `${at}.flags[${index}]`);
+  }
 }
 
 function checkKernargs(check: Checker, row: Record<string, unknown>, at: string): void {

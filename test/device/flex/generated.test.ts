@@ -1,6 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RocmAttentionError } from "../../../lib/errors.js";
@@ -99,6 +102,31 @@ describe.skipIf(noCompiler !== null || noHipKernels !== null)("compiled function
     const before = readdirSync(folder).length;
     await compileFlex(device, { ...config, env: { ...env, PATH: "/nonexistent" } });
     expect(readdirSync(folder)).toHaveLength(before);
+  });
+
+  it("are compiled by kernels/build --flex, for attentions of equal functions", async () => {
+    const module = join(cache, "functions.mjs");
+    const options = JSON.stringify(CONFIG);
+    writeFileSync(
+      module,
+      `export default () => ({ ...${options}, maskMod: ({ key }) => key.rem(7).ne(3) });\n`,
+    );
+    const builder = fileURLToPath(new URL("../../../kernels/build", import.meta.url));
+    await promisify(execFile)(builder, ["--flex", module, "--target", "gfx942"], { env });
+    const attention = createAttention(device, { ...CONFIG, maskMod: ({ key }) => key.rem(7).ne(3), env });
+    expect(attention.explanation.notes.join()).toContain("are compiled");
+    attention.dispose();
+  });
+
+  it("that have no sources beside their kernels are an error", async () => {
+    const kernels = join(cache, "kernels");
+    cpSync(fileURLToPath(new URL("../../../build/kernels/gfx942", import.meta.url)), kernels, {
+      recursive: true,
+      filter: (path) => !path.endsWith("sources"),
+    });
+    const elsewhere = { ...env, ROCM_ATTENTION_KERNEL_PATH: kernels };
+    const config = { ...CONFIG, maskMod: flex.dilatedWindow(5, 3), env: elsewhere };
+    await expect(compileFlex(device, config)).rejects.toThrow(coded("ERR_COMPILE", "sources of kernels"));
   });
 
   it("are not needed where functions amount to options", async () => {
