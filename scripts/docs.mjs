@@ -1,5 +1,5 @@
-// Writes docs/backends.md and docs/environment.md from the tables that selection itself reads (as built in dist/).
-import { mkdirSync, writeFileSync } from "node:fs";
+// Writes docs/backends.md, docs/environment.md and the table at the top of README.md from the tables that selection itself reads (as built in dist/).
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as sizes from "../dist/catalog/sizes.js";
 import { LAYOUT_SHAPES } from "../dist/kv-cache/layouts.js";
@@ -8,11 +8,16 @@ import { PUBLISHED_CATALOG } from "../dist/selection/planned.js";
 import { VARIABLES } from "../dist/selection/variables.js";
 import { backendsPage } from "./docs/backends.mjs";
 import { environmentPage } from "./docs/environment.mjs";
+import { overviewTable, withOverview } from "./docs/overview.mjs";
 import { root } from "./setup/paths.mjs";
 
-mkdirSync(join(root, "docs"), { recursive: true });
 writeFileSync(
   join(root, "docs/backends.md"),
   backendsPage(BUILTIN_BACKENDS, PUBLISHED_CATALOG, sizes, LAYOUT_SHAPES),
 );
 writeFileSync(join(root, "docs/environment.md"), environmentPage(VARIABLES));
+const readme = join(root, "README.md");
+writeFileSync(
+  readme,
+  withOverview(readFileSync(readme, "utf8"), overviewTable(BUILTIN_BACKENDS, PUBLISHED_CATALOG)),
+);

@@ -121,7 +121,7 @@ function verification(built, entries) {
 }
 
 /** The kernels of the catalog that exist and belong to a backend; none where they attend to no phase by themselves. */
-function builtRows(capabilities, catalog) {
+export function builtRows(capabilities, catalog) {
   const [attending, others] = [
     ["prefill", "decode"],
     ["mixed", "cacheWrite"],
@@ -137,7 +137,7 @@ function builtRows(capabilities, catalog) {
   return attending.length === 0 ? [] : [...new Set([...attending, ...others])];
 }
 
-function isOf(row, launch) {
+export function isOf(row, launch) {
   return row.provider === launch.provider && row.operation === launch.operation;
 }
 

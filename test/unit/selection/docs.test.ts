@@ -7,6 +7,7 @@ import { PUBLISHED_CATALOG } from "../../../lib/selection/planned.js";
 import { VARIABLES } from "../../../lib/selection/variables.js";
 import { backendsPage } from "../../../scripts/docs/backends.mjs";
 import { environmentPage } from "../../../scripts/docs/environment.mjs";
+import { overviewTable } from "../../../scripts/docs/overview.mjs";
 
 function committed(name: string): string {
   return readFileSync(new URL(`../../../docs/${name}`, import.meta.url), "utf8");
@@ -20,5 +21,9 @@ describe("the generated documentation is what the tables say (node scripts/docs.
 
   it("docs/environment.md", () => {
     expect(committed("environment.md")).toBe(environmentPage(VARIABLES));
+  });
+
+  it("the table at the top of README.md", () => {
+    expect(committed("../README.md")).toContain(`\n${overviewTable(BUILTIN_BACKENDS, PUBLISHED_CATALOG)}\n`);
   });
 });
