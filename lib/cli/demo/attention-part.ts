@@ -1,4 +1,4 @@
-import type { Attention, Batch, Device, KvCacheLayer, MlaAttention, Tensor } from "../../index.js";
+import type { Attention, Batch, Device, KvCacheLayer, MlaAttention, Stream, Tensor } from "../../index.js";
 
 /** What a layer's attention gets of one step, bfloat16 by name, as `forward` calls it: each [tokens, ...its shape]. */
 export type AttentionInputs = Readonly<Record<string, Uint16Array>>;
@@ -35,6 +35,6 @@ export interface OnDevice {
   forward(
     layer: number,
     tensors: Readonly<Record<string, Tensor>>,
-    at: { output: Tensor; cache: KvCacheLayer; batch: Batch },
+    at: { output: Tensor; cache: KvCacheLayer; batch: Batch; stream?: Stream },
   ): void;
 }

@@ -53,7 +53,7 @@ async function writeTexts(device: Device, options: DemoOptions, signal: AbortSig
     maxTokens: MAX_TOKENS,
     maxLength: Math.max(...sequences.map(({ length }) => length)),
   };
-  const attention = await DeviceAttention.create(device, model.attention, limits, options.backend);
+  const attention = await DeviceAttention.create(device, model.attention, limits, options);
   const { backend, explanation } = attention.attention;
   const transcript = new Transcript(sequences, (text) => process.stdout.write(text), process.stdout.isTTY);
   const show = options.json ? () => {} : () => transcript.update();
@@ -80,6 +80,7 @@ async function writeTexts(device: Device, options: DemoOptions, signal: AbortSig
     reason: sourceText(explanation.source),
     device: { name, arch, emulated, computeUnits },
     kernels: attention.kernelTimes.uses,
+    enqueuing: attention.enqueueTimes.result,
     steps,
     sharedBytes: attention.sharedBytes,
     tokens,

@@ -1,6 +1,8 @@
 import { type Batch, BlockPool, createBatch, type Device, type KvCache, type Tensor } from "../../index.js";
 import type { AttentionPart, OnDevice } from "./attention-part.js";
+import { DecodeGraph, type EnqueueLayer } from "./decode-graph.js";
 import { DeviationProbe } from "./deviation.js";
+import { EnqueueTimes } from "./enqueue-times.js";
 import type { StepAttention } from "./generate.js";
 import { KernelTimes } from "./kernel-times.js";
 import type { Attend } from "./model.js";
@@ -20,34 +22,42 @@ export interface Limits {
 export class DeviceAttention implements StepAttention, PromptMemory {
   readonly probe: DeviationProbe;
   readonly kernelTimes = new KernelTimes();
+  readonly enqueueTimes = new EnqueueTimes();
+  readonly #maxBlocksPerSequence: number;
   readonly #pool: BlockPool;
   readonly #cache: KvCache;
   readonly #batch: Batch;
   /** Inputs by name and the output, each long enough for any step: [maxTokens, ...its shape]. */
   readonly #inputs: Readonly<Record<string, Tensor>>;
   readonly #output: Tensor;
+  /** By the number of sequences that decode. */
+  readonly #graphs = new Map<number, DecodeGraph>();
   #rows: readonly Row[] = [];
+  /** Of the current step, where it runs as one. */
+  #graph: DecodeGraph | null = null;
 
   static async create(
     device: Device,
     part: AttentionPart,
     limits: Limits,
-    backend?: string,
+    { backend, graphs }: { backend?: string | undefined; graphs: boolean },
   ): Promise<DeviceAttention> {
     const made = await part.onDevice(device, { backend, blockSize: BLOCK_SIZE });
-    return new DeviceAttention(device, part, limits, made);
+    return new DeviceAttention(device, part, limits, made, graphs);
   }
 
   private constructor(
-    device: Device,
-    part: AttentionPart,
+    private readonly device: Device,
+    private readonly part: AttentionPart,
     { maxSequences, maxTokens, maxLength }: Limits,
     private readonly made: OnDevice,
+    private readonly usesGraphs: boolean,
   ) {
     const { layers, numHeads, valueSize, inputShapes } = part;
     this.probe = new DeviationProbe(part);
     const maxBlocksPerSequence = Math.ceil(maxLength / BLOCK_SIZE);
     const numBlocks = maxSequences * maxBlocksPerSequence;
+    this.#maxBlocksPerSequence = maxBlocksPerSequence;
     this.#pool = new BlockPool({ numBlocks, blockSize: BLOCK_SIZE });
     this.#cache = this.attention.createKvCache({ numBlocks, layers });
     this.#batch = createBatch(device, { maxSequences, maxTokens, maxBlocksPerSequence });
@@ -81,8 +91,26 @@ export class DeviceAttention implements StepAttention, PromptMemory {
     const input = this.#pool.batch(
       rows.map(({ sequence, queryLength }) => ({ id: sequence.id, queryLength })),
     );
-    this.#batch.update(input);
+    this.#graph = rows.every(({ queryLength }) => queryLength === 1) ? this.#graphOf(rows.length) : null;
+    if (this.#graph === null) this.#batch.update(input);
+    else this.#graph.begin(input, this.part.layers, this.#enqueue);
   }
+
+  /** The graph for decodes of so many sequences. A number that comes up for the first time runs without, to be compared. */
+  #graphOf(sequences: number): DecodeGraph | null {
+    if (!this.usesGraphs) return null;
+    const known = this.#graphs.get(sequences);
+    if (known !== undefined) return known;
+    const limits = { sequences, maxBlocksPerSequence: this.#maxBlocksPerSequence };
+    this.#graphs.set(sequences, new DecodeGraph(this.device, this.attention, limits));
+    return null;
+  }
+
+  readonly #enqueue: EnqueueLayer = (layer, batch, stream) =>
+    this.made.forward(layer, this.#inputs, {
+      ...{ output: this.#output, cache: this.#cache.layer(layer), batch },
+      ...(stream && { stream }),
+    });
 
   readonly attend: Attend = async (layer, inputs) => {
     await Promise.all(
@@ -90,9 +118,13 @@ export class DeviceAttention implements StepAttention, PromptMemory {
         firstRows(this.#inputs[name]!, elements.length).write(elements),
       ),
     );
-    const [batch, cache] = [this.#batch, this.#cache.layer(layer)];
-    this.made.forward(layer, this.#inputs, { output: this.#output, cache, batch });
-    const { tokens } = batch.step.shape;
+    const graph = this.#graph;
+    if (graph === null) this.enqueueTimes.measure("without", () => this.#enqueue(layer, this.#batch));
+    else {
+      const replay = () => this.enqueueTimes.measure("withGraph", () => graph.launch(layer));
+      this.kernelTimes.traceGraph(this.device.defaultStream, replay);
+    }
+    const tokens = this.#rows.reduce((sum, { queryLength }) => sum + queryLength, 0);
     const output = firstRows(this.#output, tokens * this.#output.shape[1]! * this.#output.shape[2]!);
     const attended = (await output.read()) as Uint16Array;
     await this.kernelTimes.collect();

@@ -1,4 +1,4 @@
-import { type KernelLaunch, traceLaunches } from "../../index.js";
+import { type KernelLaunch, type Stream, traceLaunches } from "../../index.js";
 import type { KernelUse } from "./report.js";
 
 /** Counts and times the kernels that are launched between its making and `stop`. */
@@ -8,6 +8,13 @@ export class KernelTimes {
 
   constructor() {
     traceLaunches((launch) => this.#pending.push(launch));
+  }
+
+  /** Counts and times a graph as one kernel: what it launches is not heard of. */
+  traceGraph(stream: Stream, launch: () => void): void {
+    const start = stream.record();
+    launch();
+    this.#pending.push({ id: "decodes of a layer", provider: "graph", start, end: stream.record() });
   }
 
   /** Takes the times of what has been launched; to be called when it has run, so that nothing piles up. */

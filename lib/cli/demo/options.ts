@@ -10,6 +10,7 @@ export interface DemoOptions {
   readonly seed: number;
   readonly backend?: string;
   readonly device?: string;
+  readonly graphs: boolean;
   readonly json?: true;
 }
 
@@ -48,6 +49,7 @@ export function demoCommand(run: (options: DemoOptions) => Promise<void>): Comma
       "--device <device>",
       "a GPU's ordinal, or emulator:<arch> (default: the first GPU, or emulator:gfx942)",
     )
+    .option("--no-graphs", "enqueue every step anew, instead of decode steps as graphs")
     .option("--json", "print one JSON object instead of the text and the table")
     .action(run);
 }

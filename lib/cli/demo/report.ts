@@ -1,5 +1,6 @@
 import { table } from "../terminal.js";
 import type { Deviation } from "./deviation.js";
+import type { Enqueuing } from "./enqueue-times.js";
 
 /** The report of a run of the demo, as `--json` prints it. */
 export interface DemoReport {
@@ -16,6 +17,7 @@ export interface DemoReport {
     readonly computeUnits: number;
   };
   readonly kernels: readonly KernelUse[];
+  readonly enqueuing: Enqueuing;
   readonly steps: number;
   /** Bytes of prompts that were read once for several sequences, beyond the first. */
   readonly sharedBytes: number;
@@ -52,6 +54,7 @@ export function formatReport(report: DemoReport): string {
       "speed",
       `${report.tokensPerSecond.toFixed(1)} tokens/s${device.emulated ? " (emulated: says nothing about a GPU)" : ""}`,
     ],
+    ["graphs", formatEnqueuing(report.enqueuing)],
     ["deviation", formatDeviation(deviation)],
   ];
   const kernels = report.kernels.map(({ id, provider, launches, milliseconds }) => [
@@ -70,4 +73,10 @@ export function formatReport(report: DemoReport): string {
 function formatDeviation({ largest, bound, rows, calls }: Deviation): string {
   const verdict = largest <= bound ? "within" : "BEYOND";
   return `at most ${largest.toExponential(1)} from float64 in ${rows} rows of ${calls} attention calls (${verdict} ${bound})`;
+}
+
+function formatEnqueuing({ graphs, withGraph, without }: Enqueuing): string {
+  if (withGraph === null) return "none";
+  const eager = without === null ? "" : `, ${without.toFixed(0)} us without, where each kernel is timed`;
+  return `${graphs} decodes of a layer, each enqueued in ${withGraph.toFixed(0)} us${eager}`;
 }

@@ -37,9 +37,12 @@ describe("rocm-attention demo", () => {
       const arch = testDeviceName.replace("emulator:", "");
       expect(result.device).toMatchObject({ arch, emulated: true, computeUnits: 8 });
     }
-    // Every layer writes to the cache once per step.
-    const writes = result.kernels.find(({ id }) => id.includes("reshape_and_cache"));
-    expect(writes).toMatchObject({ provider: "triton", launches: 4 * result.steps });
+    // Every layer writes to the cache once per step, by itself or as a part of its graph.
+    const writes = result.kernels.find(({ id }) => id.includes("reshape_and_cache"))!;
+    const graphs = result.kernels.find(({ id }) => id === "decodes of a layer")!;
+    expect(writes.launches + graphs.launches).toBe(4 * result.steps);
+    expect(result.enqueuing).toMatchObject({ graphs: graphs.launches });
+    expect(graphs.launches).toBeGreaterThan(4 * 8); // all but prefill and the first decode
     expect(result.deviation.largest).toBeLessThan(4e-3);
   });
 
@@ -59,6 +62,15 @@ describe("rocm-attention demo", () => {
     expect(many.deviation.largest).toBeLessThan(many.deviation.bound);
   });
 
+  it("writes the same without graphs", () => {
+    const options = ["--prompt", "Emma was ", "--tokens", "12", "--temperature", "0"];
+    const without = report(...options, "--no-graphs");
+    expect(without.text).toBe(report(...options).text);
+    expect(without.enqueuing).toMatchObject({ graphs: 0, withGraph: null });
+    const writes = without.kernels.find(({ id }) => id.includes("reshape_and_cache"))!;
+    expect(writes.launches).toBe(4 * without.steps);
+  });
+
   it("draws the same text with the same seed and another with another", () => {
     const text = (seed: string) => report("--tokens", "20", "--seed", seed).text;
     const first = text("1");
@@ -75,8 +87,9 @@ describe("rocm-attention demo", () => {
     expect(text).toBe("Emma was a most e");
     expect(table).toMatch(/^device .*\nbackend +TRITON_ATTN: the default\n/);
     expect(table).toMatch(/\nshared +0 bytes of prompts/);
+    expect(table).toMatch(/\ngraphs +24 decodes of a layer, each enqueued in \d+ us, \d+ us without/);
     expect(table).toMatch(/deviation +at most .* \(within 0\.004\)/);
-    expect(kernels).toMatch(/^kernel +provider +launches +time\ntriton\./);
+    expect(kernels).toMatch(/^kernel +provider +launches +time\n(decodes of a layer +graph|triton\.)/);
   });
 
   it.each([

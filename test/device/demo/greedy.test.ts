@@ -8,6 +8,7 @@ import { austen, austenMla, greedySequences, textOf } from "../../support/austen
 import { BACKENDS } from "../../support/backends.js";
 import { openTestDevice } from "../../support/device.js";
 import { MLA_BACKENDS, noMlaKernels } from "../../support/mla-case.js";
+import { testsAll } from "../../support/tests-all.js";
 
 let device: Device;
 beforeAll(() => {
@@ -15,17 +16,22 @@ beforeAll(() => {
 });
 afterAll(() => device.close());
 
-for (const { backend, of } of [
+const runs = [
   ...BACKENDS.map(({ backend }) => ({ backend, of: austen })),
   ...MLA_BACKENDS.map((backend) => ({ backend, of: austenMla })),
-])
+].flatMap((run) => [
+  { ...run, graphs: true },
+  ...(testsAll || run.backend === "TRITON_ATTN" ? [{ ...run, graphs: false }] : []),
+]);
+
+for (const { backend, of, graphs } of runs)
   it.skipIf(noMlaKernels(backend))(
-    `${backend} writes the reference's greedy text, 200 bytes of all four prompts, as ragged batches`,
+    `${backend} writes the reference's greedy text, 200 bytes of all four prompts, as ragged batches, with graphs: ${graphs}`,
     async () => {
       const model = LanguageModel.load(of.model);
       const sequences = greedySequences(200, of);
       const limits = { maxSequences: 4, maxTokens: 32, maxLength: 300 };
-      const attention = await DeviceAttention.create(device, model.attention, limits, backend);
+      const attention = await DeviceAttention.create(device, model.attention, limits, { backend, graphs });
       const batches: string[] = [];
       const { begin } = attention;
       attention.begin = (rows) => {
