@@ -12,20 +12,23 @@ export interface Outcome {
 
 /**
  * Runs test/process/programs/<name> in a Node of its own, against dist/ as users get it. Programs find the code object
- * of runtime-kernels.cpp for gfx942 in KERNELS. One that does not end within `timeout` (60 s) is killed: status "SIGKILL".
+ * of runtime-kernels.cpp for gfx942 in KERNELS. `through` is a command that runs the command behind it. A program that does
+ * not end within `timeout` (60 s) is killed: status "SIGKILL".
  */
 export async function runProgram(
   name: string,
   {
     env = {},
     nodeOptions = [],
+    through = [],
     timeout = 60_000,
-  }: { env?: NodeJS.ProcessEnv; nodeOptions?: string[]; timeout?: number } = {},
+  }: { env?: NodeJS.ProcessEnv; nodeOptions?: string[]; through?: string[]; timeout?: number } = {},
 ): Promise<Outcome> {
   if (!typescript.isDone()) await typescript.perform(() => {});
   const file = fileURLToPath(new URL(`../process/programs/${name}`, import.meta.url));
   const kernels = noCompiler === null ? compiledFile("runtime-kernels.cpp", "gfx942") : "";
-  const child = spawn(process.execPath, [...nodeOptions, file], {
+  const [command, ...args] = [...through, process.execPath, ...nodeOptions, file];
+  const child = spawn(command!, args, {
     env: { ...process.env, KERNELS: kernels, ...env },
     stdio: ["ignore", "pipe", "pipe"],
     timeout,
