@@ -7,8 +7,9 @@ import { TARGETS } from "../dist/catalog/targets.js";
 import { Device } from "../dist/index.js";
 import { chart } from "./kernels/chart.mjs";
 import { contestants } from "./kernels/contestants.mjs";
-import { measure } from "./kernels/measure.mjs";
-import { formatShape, moved, summary } from "./kernels/report.mjs";
+import { measure, measureOperation } from "./kernels/measure.mjs";
+import { operations } from "./kernels/operations.mjs";
+import { formatOperations, formatShape, moved, summary } from "./kernels/report.mjs";
 import { leastMicroseconds, shapes } from "./kernels/shapes.mjs";
 
 const ARCH = "gfx942";
@@ -24,9 +25,11 @@ const { values: options } = parseArgs({
 });
 const wanted = shapes.filter(({ name }) => name.includes(options.shape));
 const taking = Object.entries(contestants).filter(([name]) => name.includes(options.kernel));
-if (wanted.length === 0 || taking.length === 0) {
+const isOperation = ({ name }) => options.kernel === "" && name.includes(options.shape);
+const wantedOperations = operations.filter(isOperation);
+if ((wanted.length === 0 || taking.length === 0) && wantedOperations.length === 0) {
   console.error("no shape or no kernel has that in its name; shapes are:");
-  for (const { name } of shapes) console.error(`  ${name}`);
+  for (const { name } of [...shapes, ...operations]) console.error(`  ${name}`);
   process.exit(2);
 }
 
@@ -49,8 +52,19 @@ for (const [index, shape] of wanted.entries()) {
   progress("");
   if (!options.json) console.log(formatShape(result));
 }
-if (options.json) console.log(JSON.stringify(results, null, 2));
-else console.log(summary(results));
+const measured = [];
+for (const { name, prepare } of wantedOperations) {
+  progress(name);
+  const device = Device.open({ emulate: ARCH });
+  measured.push({ name, ...(await measureOperation(device, prepare, limits.hbmTBs, { all: options.full })) });
+  await device.close();
+}
+progress("");
+if (options.json) console.log(JSON.stringify([...results, ...measured], null, 2));
+else {
+  if (measured.length > 0) console.log(formatOperations(measured));
+  if (results.length > 0) console.log(summary(results));
+}
 if (options.against !== undefined)
   console.error(moved(JSON.parse(readFileSync(options.against, "utf8")), results));
 if (options.chart !== undefined) writeFileSync(options.chart, chart(results));

@@ -1,4 +1,9 @@
-import { allocationLines, modelLaunch, sampleFactor } from "../../dist/catalog/performance-model.js";
+import {
+  allocationLines,
+  LAUNCH_MICROSECONDS,
+  modelLaunch,
+  sampleFactor,
+} from "../../dist/catalog/performance-model.js";
 import { setEmulatorOption, takeLaunchCounters } from "../../dist/index.js";
 import { cacheBytes } from "./shapes.mjs";
 
@@ -9,31 +14,48 @@ const INSTRUCTIONS = 3_000_000;
 
 /**
  * Counts what a contestant's launches do for a shape, on a sample of their workgroups (`all`: on all of them), and models
- * their time. A first sample says how much a workgroup executes, and so how many the second may have.
+ * their time.
  */
 export async function measure(device, shape, prepare, { all = false } = {}) {
   const contestant = await prepare(device, shape);
   try {
-    await device.defaultStream.synchronize();
-    const count = async (level) => {
-      takeLaunchCounters(device);
-      setEmulatorOption("COUNTERS", level);
-      contestant.enqueue();
-      setEmulatorOption("COUNTERS", "off");
-      await device.defaultStream.synchronize();
-      return takeLaunchCounters(device);
-    };
-    if (all) return summarise(await count("full"), device, shape, contestant);
-    const first = await count(`sample:${LEAST_SAMPLE}`);
-    const perWorkgroup = Math.max(
-      ...first.map((launch) => instructionsOf(launch.instructions) / launch.workgroups.length),
-    );
-    const sample = Math.floor(INSTRUCTIONS / perWorkgroup);
-    const launches = sample > LEAST_SAMPLE ? await count(`sample:${sample}`) : first;
-    return summarise(launches, device, shape, contestant);
+    return summarise(await countedLaunches(device, contestant.enqueue, all), device, shape, contestant);
   } finally {
     contestant.dispose();
   }
+}
+
+/** The same for an operation that shapes do not matter to; `least`: its bytes at the rate of device memory, and its launch. */
+export async function measureOperation(device, prepare, hbmTBs, { all = false } = {}) {
+  const { enqueue, bytes, owners } = await prepare(device);
+  try {
+    const counted = await countedLaunches(device, enqueue, all);
+    const launches = counted.map((launch) => summariseLaunch(launch, device, [], []));
+    const microseconds = launches.reduce((sum, { model }) => sum + model.total, 0);
+    return { least: LAUNCH_MICROSECONDS + bytes / hbmTBs / 1e6, bytes, microseconds, launches };
+  } finally {
+    for (const owner of owners) owner.dispose();
+  }
+}
+
+/** A first sample says how much a workgroup executes, and so how many the second may have. */
+async function countedLaunches(device, enqueue, all) {
+  await device.defaultStream.synchronize();
+  const count = async (level) => {
+    takeLaunchCounters(device);
+    setEmulatorOption("COUNTERS", level);
+    enqueue();
+    setEmulatorOption("COUNTERS", "off");
+    await device.defaultStream.synchronize();
+    return takeLaunchCounters(device);
+  };
+  if (all) return count("full");
+  const first = await count(`sample:${LEAST_SAMPLE}`);
+  const perWorkgroup = Math.max(
+    ...first.map((launch) => instructionsOf(launch.instructions) / launch.workgroups.length),
+  );
+  const sample = Math.floor(INSTRUCTIONS / perWorkgroup);
+  return sample > LEAST_SAMPLE ? count(`sample:${sample}`) : first;
 }
 
 /** @returns what the report shows of a contestant. */

@@ -11,7 +11,7 @@ const HEADER = [
   ...["kernel", "model us", "loaded", "of least", "limit", "K/V read", "partials", "lines", "XCDs/line"],
   ...["XCDs", "CUs", "in flight", "conflicts", "waves", "MFMA clocks", "instructions"],
 ];
-const TEXTS = ["kernel", "limit", "instructions"];
+const TEXTS = ["kernel", "operation", "limit", "instructions"];
 
 /** A shape's contestants, each with a line for all of its launches and, where there are several, one for each. */
 export function formatShape({ name, least, kernels }) {
@@ -63,6 +63,19 @@ function counts({ model, instructions, wavesPerSimd, ...launch }) {
   ];
 }
 
+const OPERATION_HEADER = ["operation", "model us", "of least", "limit", "bytes", "lines"];
+
+/** Operations that shapes do not matter to, each over its least time. */
+export function formatOperations(measured) {
+  const rows = measured.map(
+    ({ name, least, bytes: moved, microseconds, launches: [{ model, ...launch }] }) => [
+      ...[name, micro(microseconds), `${(microseconds / least).toFixed(2)} x`, model.bound],
+      ...[bytes(moved), launch.lineBytesPerByte.toFixed(2)],
+    ],
+  );
+  return ["cache operations", ...table([OPERATION_HEADER, ...rows]), ""].join("\n");
+}
+
 /** How often each contestant is the fastest, and where one of another project is ahead of all of ours. */
 export function summary(results) {
   const ours = (name) => !name.startsWith("AITER");
@@ -108,9 +121,10 @@ function ranking(kernels) {
 
 /** Columns under their names: texts to the left, numbers to the right. */
 function table(rows) {
-  const widths = HEADER.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const [header] = rows;
+  const widths = header.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   const cell = (text, column) =>
-    TEXTS.includes(HEADER[column]) ? text.padEnd(widths[column]) : text.padStart(widths[column]);
+    TEXTS.includes(header[column]) ? text.padEnd(widths[column]) : text.padStart(widths[column]);
   return rows.map((row) => `  ${row.map(cell).join("  ").trimEnd()}`);
 }
 

@@ -88,4 +88,20 @@ describe.skipIf(onGpu)("npm run bench:kernels", () => {
     expect(status).toBe(2);
     expect(stderr).toContain("prefill 4096, heads 32/8, bf16");
   });
+
+  it("models the cache operations, all at what their bytes take", () => {
+    const operations: (Kernel & { least: number })[] = JSON.parse(
+      bench("--json", "--shape", "split, ").stdout,
+    );
+    expect(operations.map(({ name }) => name)).toEqual([
+      ...["write to split, bf16", "gather from split, bf16", "write to split, fp8", "gather from split, fp8"],
+    ]);
+    for (const { name, microseconds, least } of operations) {
+      expect(microseconds / least, name).toBeGreaterThan(0.98);
+      expect(microseconds / least, name).toBeLessThan(1.05);
+    }
+    expect(bench("--shape", "copy blocks").stdout).toMatch(
+      /copy blocks of 4 layers +\d+\.\d +1\.00 x +memory/,
+    );
+  });
 });
