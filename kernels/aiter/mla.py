@@ -1,18 +1,16 @@
-"""AITER's decode of latent attention in assembly, as code objects of its wheel: a query token of 16 heads or of 128."""
+"""AITER's decode of latent attention in assembly, as code objects of its wheel: of query tokens of 16 heads or of 128."""
 
 from kernels.builder import wheel
 from kernels.builder.instance import Instance
 
 # Every argument has a slot of 16 bytes. Names in the objects are those of another kernel.
 ARGUMENTS = ("O:pointer Q:pointer K:pointer V:pointer BT:pointer CL:pointer KQ:pointer sclg:float32 mblk:int32 batch:int32 "
-             "Qs:int32 Bs:int32 Cs:int32")
+             "Qs:int32 Bs:int32 Cs:int32 QT:pointer ST:pointer RP:pointer DQ:pointer DK:pointer").split()
 NAMES = {"O": "partial", "Q": "partial_lse", "K": "query_latent", "V": "latent_cache", "BT": "page_starts", "CL": "pages",
          "KQ": "last_page_lens", "sclg": "softmax_scale", "mblk": "request_heads", "batch": "splits",
          "Qs": "stride_request_bytes", "Bs": "stride_page_bytes", "Cs": "log2_page_tokens", "QT": "request_starts"}
-# By heads of a request: the object, its arguments beyond those, and the heads of attentions that it serves, in requests
-# of so many or padded to them.
-OBJECTS = {16: ("mla_dec_stage1_bf16_a16w16_subQ16_mqa16", "", [*range(1, 17), 32, 48, 64]),
-           128: ("mla_dec_stage1_bf16_a16w16_subQ128_mqa128", " QT:pointer", [128])}
+# Heads of attentions that are served in requests of 16, or padded to them: where a request has one token, and where it has more.
+ONE, SEVERAL = [*range(1, 17), 32, 48, 64], [*range(1, 17)]
 # What 32-bit offsets reach.
 REACH_BYTES = 2**32 - 1
 
@@ -20,13 +18,33 @@ REACH_BYTES = 2**32 - 1
 def instances(target, chosen):
     if target not in ("gfx942", "gfx950") or chosen not in ("smoke", "all"):
         return []
-    return [instance(target, heads, *of) for heads, of in OBJECTS.items()]
+    # An object takes as many of the arguments as its size says.
+    with_splits = 15 if target == "gfx942" else 14
+    return [splits(target, "mla_dec_stage1_bf16_a16w16_subQ16_mqa16", 13, 16, 1, ONE),
+            splits(target, "mla_a16w16_qh16_m16x4_n16x1_coex0_mask1", with_splits, 16, 4, SEVERAL),
+            splits(target, "mla_a16w16_qh16_m32x4_n16x1_coex0_mask1", 14, 16, 8, SEVERAL),
+            splits(target, "mla_dec_stage1_bf16_a16w16_subQ128_mqa128", 14, 128, 1, [128]),
+            work(target, "mla_a16w8_qh16_m16x4_n16x1_coex0_mask1_ps")]
 
 
-def instance(target, heads, name, more, served):
-    serves = {"dtypes": ["bfloat16"], "kvCacheDtypes": ["auto"], "headSizes": {"oneOf": [576]}, "queriesPerKv": {"oneOf": served},
+def splits(target, name, arguments, heads, tokens, served):
+    """Every request is divided alike among workgroups."""
+    suffix = f".q{tokens}" if tokens > 1 else ""
+    return instance(target, name, "mla_decode", arguments, {**NAMES, "ST": "split_starts"}, "auto", served, "(1, requests, splits)",
+                    f"h{heads}{suffix}", {"heads": heads, "tokens": tokens})
+
+
+def work(target, name):
+    """Every workgroup has a list of parts of requests. Where one has a single part, its result goes to `latent_output`."""
+    names = {**NAMES, "ST": "work_lists", "RP": "latent_output", "DQ": "query_scale", "DK": "cache_scale"}
+    return instance(target, name, "mla_decode_work", 18, names, "fp8", [*ONE, 128], "(computeUnits)", "fp8.h16.q4", {"heads": 16, "tokens": 4})
+
+
+def instance(target, name, operation, arguments, names, cache, served, grid, suffix, tile):
+    # Loads of pages' numbers are not waited for, so these are right where memory is quick alone.
+    schedule = "early" if tile["tokens"] > 1 else None
+    serves = {"dtypes": ["bfloat16"], "kvCacheDtypes": [cache], "headSizes": {"oneOf": [576]}, "queriesPerKv": {"oneOf": served},
               "layouts": ["latent"], "attentionTypes": ["decoder"], "maxPartBytes": REACH_BYTES, "features": {}}
     description = {"object": wheel.path(f"aiter_meta/hsa/{target}/mla/{name}.co"), "symbol": f"_ZN5aiter{len(name)}{name}E",
-                   "workgroupSize": 256, "arguments": ARGUMENTS + more}
-    return Instance(f"aiter.mla_decode.bfloat16.h{heads}", "mla_decode", description, serves, "(1, requests, splits)",
-                    {"heads": heads}, "asm", NAMES)
+                   "workgroupSize": 256, "arguments": " ".join(ARGUMENTS[:arguments])}
+    return Instance(f"aiter.{operation}.bfloat16.{suffix}", operation, description, serves, grid, tile, "asm", names, schedule=schedule)

@@ -28,6 +28,7 @@ class Instance:
     published: bool = True  # False: only tests run it
     verified: str | None = None  # how far, where not by the target's set
     recipe: dict | None = None  # source and flags with which clang puts a program of the user's into the kernel
+    schedule: str | None = None  # the one wave schedule under which a vendor's object is right
 
 
 @dataclass(frozen=True)

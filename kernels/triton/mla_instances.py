@@ -58,19 +58,22 @@ def over_cache(make, target, dtype, cache):
                "(256 / columns, numHeads, sequences * ceil(chunkTokens / rows))", name, (), {"rows": 64, "columns": 64})
 
 
-def around_pages(make):
-    """The kernels beside AITER's decode, which takes bfloat16 and pages of one token."""
+def around_pages(make, target):
+    """The kernels beside AITER's decode, which takes bfloat16 and pages of one token, and work on a list where the cache is in fp8."""
     serves = {"dtypes": ["bfloat16"], "headSizes": {"oneOf": [576]}, "features": {}, "layouts": ["latent"]}
     for operation, constants, grid, tile in (
             ("mla_expand_pages", {"BLOCK": 256}, "(requests, ceil(maxKeys / keys))", {"keys": 256}),
             ("mla_begin_splits", {"BLOCK": 256}, "(ceil(requests * splits * heads / rows))", {"rows": 256}),
-            ("mla_merge_splits", {"CHUNK": 4}, "(decodeTokens, numHeads)", {})):
+            ("mla_merge_splits", {"CHUNK": 4}, "(decodeTokens, numHeads)", {}),
+            ("mla_merge_work", {"CHUNK": 4}, "(decodeTokens, numHeads)", {})):
         yield make(operation, "mla_pages", ("bfloat16", "bfloat16"), constants, {"num_warps": 1, "num_stages": 1}, serves, grid, (), (), tile)
+    yield make("mla_begin_work", "mla_pages", ("bfloat16", TARGETS[target]["fp8"]), {}, {"num_warps": 1, "num_stages": 1},
+               {**serves, "kvCacheDtypes": ["fp8"]}, "(1)", ("fp8",))
 
 
 def instances(make, target, dtypes):
     """All kernels of latent attention in these dtypes; `make` makes an instance."""
     made = [each for dtype in dtypes for each in of_dtype(make, dtype)]
     if target in AITER_TARGETS:
-        made += around_pages(make)
+        made += around_pages(make, target)
     return made + [each for dtype, cache in kinds(target, dtypes) for each in over_cache(make, target, dtype, cache)]

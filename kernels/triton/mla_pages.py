@@ -3,8 +3,9 @@
 import triton
 import triton.language as tl
 
+from kernels.triton.float8 import chosen_scale
 from kernels.triton.mla_latent import RANK, ROPE
-from kernels.triton.unified_attention import rounded
+from kernels.triton.unified_attention import LN_2, LOG2_E, add_segments, rounded
 
 # The bits of the LSE of a split that is not written: a NaN.
 UNWRITTEN = tl.constexpr(-1)
@@ -37,22 +38,59 @@ def finite(place, elements):
 
 
 @triton.jit
-def mla_begin_splits(partial_lse_ptr, latent_cache_ptr, count, BLOCK: tl.constexpr):
-    """Marks the splits of `count` LSEs as unwritten, and makes the first token of the cache finite: AITER's kernels load it in place
-    of tokens behind a sequence's end and multiply it by 0. What is not finite there belongs to no sequence. Grid: (tiles of LSEs)."""
+def make_first_token_finite(latent_cache_ptr):
+    """Makes the first token of the cache finite: AITER's kernels load it in place of tokens behind a sequence's end and multiply it by
+    0. What is not finite there belongs to no sequence."""
+    finite(latent_cache_ptr, tl.arange(0, RANK))
+    finite(latent_cache_ptr + RANK, tl.arange(0, ROPE))
+
+
+@triton.jit
+def mla_begin_splits(partial_lse_ptr, split_starts_ptr, latent_cache_ptr, count, requests, splits, BLOCK: tl.constexpr):
+    """Marks the splits of `count` LSEs as unwritten, lists where each of fewer requests begins among all splits, [requests + 1], and
+    makes the first token finite. Grid: (tiles of LSEs)."""
     place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     tl.store(partial_lse_ptr.to(tl.pointer_type(tl.int32), bitcast=True) + place, tl.full([BLOCK], UNWRITTEN, tl.int32), mask=place < count)
+    tl.store(split_starts_ptr + place, place * splits, mask=place <= requests)
     if tl.program_id(0) == 0:
-        finite(latent_cache_ptr, tl.arange(0, RANK))
-        finite(latent_cache_ptr + RANK, tl.arange(0, ROPE))
+        make_first_token_finite(latent_cache_ptr)
+
+
+@triton.jit
+def mla_begin_work(work_lists_ptr, cache_scale_ptr, work_starts_ptr, works_ptr, latent_cache_ptr, key_scale_tensor_ptr, key_scale):
+    """Puts the addresses of the two lists of work side by side, int64 [2], and the cache's scale into memory, float32 [1]; makes the
+    first token finite. Grid: (1)."""
+    tl.store(work_lists_ptr, work_starts_ptr.to(tl.int64))
+    tl.store(work_lists_ptr + 1, works_ptr.to(tl.int64))
+    tl.store(cache_scale_ptr, chosen_scale(key_scale, key_scale_tensor_ptr))
+    make_first_token_finite(latent_cache_ptr)
+
+
+@triton.jit
+def add_parts(accumulated, largest, total, partial_ptr, partial_lse_ptr, rows, exists):
+    """Merges the rows of normalised results, [rows, 512] with an LSE each, that exist and are written."""
+    lse = tl.load(partial_lse_ptr + rows, mask=exists, other=float("-inf"))
+    written = exists & (lse.to(tl.int32, bitcast=True) != UNWRITTEN)
+    part = tl.load(partial_ptr + rows[:, None] * RANK + tl.arange(0, RANK)[None, :], mask=written[:, None], other=0.0)
+    maxima = tl.where(written, lse * LOG2_E, float("-inf"))
+    return add_segments(accumulated, largest, total, part, maxima, tl.where(written, 1.0, 0.0))
+
+
+@triton.jit
+def store_merged(latent_output_ptr, lse_ptr, accumulated, largest, total, decode, token, head, num_heads, write_lse):
+    """Writes a row of [decode tokens, heads, 512] and, where write_lse is not 0, its LSE to [tokens, heads]."""
+    merged = rounded(accumulated * (1.0 / total)[:, None], latent_output_ptr.dtype.element_ty)
+    place = (decode.to(tl.int64) * num_heads + head) * RANK + tl.arange(0, RANK)
+    tl.store(latent_output_ptr + place[None, :], merged)
+    if write_lse != 0:
+        tl.store(lse_ptr + token.to(tl.int64) * num_heads + head + tl.zeros([1], tl.int64), (largest + tl.math.log2(total)) * LN_2)
 
 
 @triton.jit
 def mla_merge_splits(latent_output_ptr, lse_ptr, partial_ptr, partial_lse_ptr, decode_tokens_ptr, write_lse, splits, request_heads,
                      requests_per_token, num_heads, CHUNK: tl.constexpr):
-    """Merges normalised results [requests, splits, request_heads, 512] by their LSEs [requests, splits, request_heads]; of a split
-    without keys, which is not written, that is UNWRITTEN. Grid: (decode tokens, heads). Writes [decode tokens, heads, 512] and, where
-    write_lse is not 0, the LSE [tokens, heads]."""
+    """Merges normalised results [decode tokens, requests_per_token, splits, request_heads, 512] by their LSEs; of a split without keys,
+    which is not written, that is UNWRITTEN. Grid: (decode tokens, heads)."""
     decode = tl.program_id(0)
     head = tl.program_id(1)
     token = tl.load(decode_tokens_ptr + decode)
@@ -60,26 +98,35 @@ def mla_merge_splits(latent_output_ptr, lse_ptr, partial_ptr, partial_lse_ptr, d
         return
     request = decode.to(tl.int64) * requests_per_token + head // request_heads
     first = request * splits * request_heads + head % request_heads
-    elements = tl.arange(0, RANK)
     largest = tl.full([1], float("-inf"), tl.float32)
     total = tl.zeros([1], tl.float32)
     accumulated = tl.zeros([1, RANK], tl.float32)
     for chunk in range(0, splits, CHUNK):
         split = chunk + tl.arange(0, CHUNK)
         rows = first + split * request_heads
-        lse = tl.load(partial_lse_ptr + rows, mask=split < splits, other=float("-inf"))
-        written = (split < splits) & (lse.to(tl.int32, bitcast=True) != UNWRITTEN)
-        lse = tl.where(written, lse, float("-inf"))
-        part = tl.load(partial_ptr + rows[:, None] * RANK + elements[None, :], mask=written[:, None], other=0.0)
-        new_largest = tl.maximum(largest, tl.max(lse, 0))
-        shift = tl.where(new_largest == float("-inf"), 0.0, new_largest)
-        keep = tl.exp(largest - shift)
-        weights = tl.exp(lse - shift)
-        total = total * keep + tl.sum(weights, 0)
-        accumulated = accumulated * keep[:, None] + tl.sum(part * weights[:, None], 0)[None, :]
-        largest = new_largest
-    merged = rounded(accumulated * (1.0 / total)[:, None], latent_output_ptr.dtype.element_ty)
-    tl.store(latent_output_ptr + (decode.to(tl.int64) * num_heads + head) * RANK + elements[None, :], merged)
-    if write_lse != 0:
-        place = token.to(tl.int64) * num_heads + head + tl.zeros([1], tl.int64)
-        tl.store(lse_ptr + place, largest + tl.log(total))
+        accumulated, largest, total = add_parts(accumulated, largest, total, partial_ptr, partial_lse_ptr, rows, split < splits)
+    store_merged(latent_output_ptr, lse_ptr, accumulated, largest, total, decode, token, head, num_heads, write_lse)
+
+
+@triton.jit
+def mla_merge_work(latent_output_ptr, lse_ptr, partial_ptr, partial_lse_ptr, part_starts_ptr, parts_ptr, decode_tokens_ptr, write_lse,
+                   request_heads, requests_per_token, num_heads, CHUNK: tl.constexpr):
+    """Merges normalised results [parts, request_heads, 512] by their LSEs: those of a decode token's request are the ones that `parts`
+    lists from part_starts on. Grid: (decode tokens, heads)."""
+    decode = tl.program_id(0)
+    head = tl.program_id(1)
+    token = tl.load(decode_tokens_ptr + decode)
+    if token < 0:
+        return
+    request = decode * requests_per_token + head // request_heads
+    first = tl.load(part_starts_ptr + request)
+    count = tl.load(part_starts_ptr + request + 1) - first
+    largest = tl.full([1], float("-inf"), tl.float32)
+    total = tl.zeros([1], tl.float32)
+    accumulated = tl.zeros([1, RANK], tl.float32)
+    for chunk in range(0, count, CHUNK):
+        place = chunk + tl.arange(0, CHUNK)
+        parts = tl.load(parts_ptr + first + place, mask=place < count, other=0)
+        rows = parts.to(tl.int64) * request_heads + head % request_heads
+        accumulated, largest, total = add_parts(accumulated, largest, total, partial_ptr, partial_lse_ptr, rows, place < count)
+    store_merged(latent_output_ptr, lse_ptr, accumulated, largest, total, decode, token, head, num_heads, write_lse)

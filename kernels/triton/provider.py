@@ -20,7 +20,9 @@ POINTER_DTYPES = {"block_table": "int32", "seq_lens": "int32", "query_start_loc"
                   "alibi_slopes": "float32", "key_scale_tensor": "float32", "value_scale_tensor": "float32",
                   "output_scale_tensor": "float32", "decode_sequences": "int32", "decode_starts": "int32",
                   "decode_tokens": "int32", "decode_keys": "int32", "prefill_sequences": "int32",
-                  "pages": "int32", "page_starts": "int32", "request_sequences": "int32", "partial_lse": "float32"}
+                  "pages": "int32", "page_starts": "int32", "request_sequences": "int32", "partial_lse": "float32",
+                  "split_starts": "int32", "work_lists": "int64", "work_starts": "int32", "works": "int32", "part_starts": "int32",
+                  "parts": "int32", "cache_scale": "float32"}
 # Pointers that need not be multiples of 16.
 ANY_ALIGNMENT = {"lse_ptr", "sinks_ptr", "key_scale_tensor_ptr", "value_scale_tensor_ptr", "output_scale_tensor_ptr"}
 # What head sizes can be divided by.

@@ -1,6 +1,8 @@
 import { AiterMlaDecode } from "../ops/aiter-mla-decode.js";
+import { AiterMlaWorkDecode } from "../ops/aiter-mla-work-decode.js";
 import { LatentAttention, type LatentMetadata, type LatentPlan } from "../ops/mla-attention.js";
 import type { MlaCall } from "../ops/mla-call.js";
+import type { MlaDecoder } from "../ops/mla-decoder.js";
 import type { AttentionBackend, BackendContext } from "./backend.js";
 
 /** ROCM_AITER_MLA: latent attention whose decode is AITER's assembly, with prefill and products in Triton. */
@@ -9,12 +11,22 @@ export class RocmAiterMla
   implements AttentionBackend<MlaCall, LatentPlan, LatentMetadata>
 {
   constructor(context: BackendContext) {
-    const { device, config, kernels } = context;
-    const [attend] = kernels.load("aiter:mla_decode");
-    const [begin] = kernels.load("triton:mla_begin_splits");
-    const [merge] = kernels.load("triton:mla_merge_splits");
-    const [expand] = kernels.load("triton:mla_expand_pages");
-    const decoder = new AiterMlaDecode(attend, begin, merge, expand, config, device.info.computeUnits);
-    super("ROCM_AITER_MLA", context, decoder);
+    super("ROCM_AITER_MLA", context, decoderOf(context));
   }
+}
+
+/** Caches in the queries' dtype are divided alike among workgroups; those in fp8 have kernels that work on lists. */
+function decoderOf({ device, config, kernels }: BackendContext): MlaDecoder {
+  const { computeUnits } = device.info;
+  const [expand] = kernels.load("triton:mla_expand_pages");
+  if (kernels.has("aiter:mla_decode_work")) {
+    const [attend] = kernels.load("aiter:mla_decode_work");
+    const [begin] = kernels.load("triton:mla_begin_work");
+    const [merge] = kernels.load("triton:mla_merge_work");
+    return new AiterMlaWorkDecode(attend, begin, merge, expand, config, computeUnits);
+  }
+  const attend = kernels.load("aiter:mla_decode");
+  const [begin] = kernels.load("triton:mla_begin_splits");
+  const [merge] = kernels.load("triton:mla_merge_splits");
+  return new AiterMlaDecode(attend, begin, merge, expand, config, computeUnits);
 }

@@ -59,7 +59,10 @@ export interface KernelRow {
       readonly wavesPerSimd: number;
     };
   };
-  /** The one wave schedule under which an object of a vendor is right. */
+  /**
+   * The one wave schedule under which an object of a vendor is right; "early": under any, where loads take effect at once, since
+   * it does not wait for all of them.
+   */
   readonly schedule?: string;
   readonly verified: Verified;
   readonly compiler: { readonly name: string; readonly version: string };

@@ -2,9 +2,9 @@ import type { Batch, Derived, DerivedSource } from "../batch/batch.js";
 import type { BatchLimits } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
 import type { Stream } from "../device/stream.js";
-import { RocmAttentionError } from "../errors.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
-import { derivePages, type Pages } from "./aiter-mla-pages.js";
+import { checkAiterMlaCache } from "./aiter-mla-cache.js";
+import { derivePages, type Grouping, type Pages, requestsOf } from "./aiter-mla-pages.js";
 import { aiterMlaSplits, MAX_SPLITS } from "./aiter-mla-splits.js";
 import { bindMlaArguments } from "./mla-arguments.js";
 import type { MlaCall } from "./mla-call.js";
@@ -15,29 +15,34 @@ import { type RequestLists, type Requests, requestLimits } from "./mla-requests.
 const [RANK, WIDTH] = [512, 576] as const;
 const ITEM_BYTES = 2;
 
-/** The decodes of a step: each token is a request, or several of 16 heads. */
+/** The decodes of a step. */
 export interface AiterMlaStep {
   readonly tokens: number;
   readonly requests: number;
   readonly splits: number;
+  /** Query tokens of a request at most. */
+  readonly queryTokens: number;
 }
 
 /**
- * mla_decode of AITER and mla_merge_splits: one query token of 16 or 128 heads attends to a list of pages of one token. Every
- * query token is a request of its own, since AITER's kernels for several tokens mask causally by what they take for heads.
+ * mla_decode of AITER and mla_merge_splits: query tokens attend to a list of pages of one token. Up to 16 heads, padded to them, make
+ * a request of a sequence's tokens. Of more heads every token is a request of its own, or one for each 16 heads: the kernels for
+ * several tokens mask causally by what they take for a token.
  */
 export class AiterMlaDecode implements MlaDecoder<AiterMlaStep, Pages> {
   readonly query: LatentQuery;
-  readonly #attend;
+  /** By query tokens of a request, the least first. */
+  readonly #tiles;
   readonly #begin;
   readonly #merge;
   readonly #numHeads: number;
   /** Heads of a request, and requests of a token. */
   readonly #requestHeads: number;
   readonly #perToken: number;
+  readonly #grouping: Grouping;
 
   constructor(
-    attend: LaunchPlan,
+    attend: readonly LaunchPlan[],
     begin: LaunchPlan,
     merge: LaunchPlan,
     private readonly expand: LaunchPlan,
@@ -46,106 +51,109 @@ export class AiterMlaDecode implements MlaDecoder<AiterMlaStep, Pages> {
   ) {
     const { numHeads, scale } = config;
     this.#numHeads = numHeads;
-    this.#requestHeads = attend.row.tile.heads!;
+    this.#requestHeads = attend[0]!.row.tile.heads!;
     this.#perToken = Math.ceil(numHeads / this.#requestHeads);
+    this.#grouping = attend.length > 1 ? "sequences" : { perToken: this.#perToken };
     this.query = { heads: this.#perToken * this.#requestHeads, width: WIDTH };
     const stride = WIDTH * ITEM_BYTES;
-    attend.set({
-      softmax_scale: scale,
-      request_heads: this.#requestHeads,
-      stride_request_bytes: this.#requestHeads * stride,
-      stride_page_bytes: stride,
-      log2_page_tokens: 0,
+    this.#tiles = attend.map((plan) => {
+      plan.set({
+        softmax_scale: scale,
+        request_heads: this.#requestHeads * plan.row.tile.tokens!,
+        stride_request_bytes: this.#requestHeads * stride,
+        stride_page_bytes: stride,
+        log2_page_tokens: 0,
+      });
+      return {
+        ...bindParts(plan, config),
+        queryLatent: plan.setter("query_latent"),
+        ...pageSetters(plan),
+        queryTokens: plan.row.tile.tokens!,
+      };
     });
+    this.#tiles.sort((one, other) => one.queryTokens - other.queryTokens);
     merge.set({ request_heads: this.#requestHeads, requests_per_token: this.#perToken });
-    this.#attend = {
-      ...bindParts(attend, config),
-      queryLatent: attend.setter("query_latent"),
-      ...pageSetters(attend),
-    };
-    this.#merge = {
-      ...bindParts(merge, config),
-      latentOutput: merge.setter("latent_output"),
-    };
+    this.#merge = { ...bindParts(merge, config), latentOutput: merge.setter("latent_output") };
     this.#begin = {
       plan: begin,
       bind: bindMlaArguments(begin, config),
       partialLse: begin.setter("partial_lse"),
+      splitStarts: begin.setter("split_starts"),
       count: begin.setter("count"),
+      requests: begin.setter("requests"),
+      splits: begin.setter("splits"),
     };
-    for (const plan of [attend, begin, merge]) plan.complete();
+    for (const plan of [...attend, begin, merge]) plan.complete();
   }
 
-  plan({ decodes, decodeTokens, decodeKeys }: Requests): AiterMlaStep | null {
+  plan({ decodes, decodeTokens, decodeKeys, queryTokens }: Requests): AiterMlaStep | null {
     if (decodes === 0) return null;
-    const requests = decodeTokens * this.#perToken;
-    return { tokens: decodeTokens, requests, splits: this.#splits(requests, decodeKeys / decodeTokens) };
-  }
-
-  /** The kernel of 128 heads writes no LSE where there is but one split. */
-  #splits(requests: number, keys: number): number {
-    const splits = aiterMlaSplits(requests, keys, this.computeUnits);
-    return this.#requestHeads === 128 ? Math.max(2, splits) : splits;
+    const bySequence = this.#grouping === "sequences";
+    const requests = bySequence ? decodes : decodeTokens * this.#perToken;
+    const ofRequest = bySequence ? queryTokens : 1;
+    const splits = aiterMlaSplits(requests, decodeKeys / decodeTokens, this.computeUnits);
+    // Kernels of more than 16 rows write no LSE where there is but one split.
+    const isSmall = ofRequest === 1 && this.#requestHeads === 16;
+    return {
+      tokens: decodeTokens,
+      requests,
+      splits: isSmall ? splits : Math.max(2, splits),
+      queryTokens: ofRequest,
+    };
   }
 
   workspaceBytes(limits: Required<BatchLimits>): number {
-    const most = requestLimits(limits).decodeTokens * this.#perToken;
+    const { decodeTokens, queryTokens } = requestLimits(limits);
+    const most = decodeTokens * this.#perToken;
     // Requests that leave compute units idle are split until these are at work.
-    const parts = Math.max(2 * most, Math.min(most * MAX_SPLITS, 2 * this.computeUnits));
-    return parts * this.#requestHeads * 4 * (RANK + 1);
+    const idle = 2 * this.computeUnits * (this.#grouping === "sequences" ? queryTokens : 1);
+    const parts = Math.max(2 * most, Math.min(most * MAX_SPLITS, idle));
+    const starts = 4 * (requestsOf(limits, this.#grouping) + 1);
+    return parts * this.#requestHeads * 4 * (RANK + 1) + starts;
   }
 
   prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived): Pages {
-    return derivePages(limits, this.#perToken, this.expand, derive);
+    return derivePages(limits, this.#grouping, this.expand, derive);
   }
 
   check({ cache }: MlaCall): void {
-    const { blockStride, strides } = cache.part("latent");
-    const { blockSize, bytesPerBlock } = cache.layout;
-    const reach = this.#attend.plan.row.serves.maxPartBytes!;
-    if (cache.maxPartBytes > reach) {
-      throw new RocmAttentionError(
-        "ERR_BACKEND_UNSUPPORTED",
-        `ROCM_AITER_MLA's kernels reach ${Math.floor(reach / bytesPerBlock)} blocks of this cache, not ${cache.numBlocks}: TRITON_MLA has no such limit`,
-        { argument: "cache" },
-      );
-    }
-    if (blockStride === blockSize * strides[0]!) return;
-    throw new RocmAttentionError(
-      "ERR_BACKEND_UNSUPPORTED",
-      `ROCM_AITER_MLA takes caches whose blocks follow each other without gaps, not ${blockStride} elements apart`,
-      { argument: "cache" },
-    );
+    checkAiterMlaCache(cache, this.#tiles[0]!.plan.row.serves.maxPartBytes!);
   }
 
   launch(
     call: MlaCall,
     batch: Batch,
     lists: RequestLists,
-    { tokens, requests, splits }: AiterMlaStep,
+    { tokens, requests, splits, queryTokens }: AiterMlaStep,
     space: LatentSpace,
     pages: Pages,
     stream: Stream,
   ): void {
-    const rows = requests * splits * this.#requestHeads;
+    const rows = tokens * this.#perToken * splits * this.#requestHeads;
     const lse = space.partials + BigInt(4 * rows * RANK);
-    this.#begin.bind(call, batch, lists);
-    this.#begin.partialLse(lse);
-    this.#begin.count(rows);
-    this.#begin.plan.launch(stream, Math.ceil(rows / this.#begin.plan.row.tile.rows!));
-    for (const part of [this.#attend, this.#merge]) {
+    const splitStarts = lse + BigInt(4 * rows);
+    const begin = this.#begin;
+    begin.bind(call, batch, lists);
+    begin.partialLse(lse);
+    begin.splitStarts(splitStarts);
+    begin.count(rows);
+    begin.requests(requests);
+    begin.splits(splits);
+    begin.plan.launch(stream, Math.ceil(rows / begin.plan.row.tile.rows!));
+    const attend = this.#tiles.find((tile) => tile.queryTokens >= queryTokens)!;
+    for (const part of [attend, this.#merge]) {
       part.bind(call, batch, lists);
       part.partial(space.partials);
       part.partialLse(lse);
       part.splits(splits);
     }
-    const { plan, queryLatent, starts, list, lastLengths, requestStarts } = this.#attend;
-    queryLatent(space.query);
-    starts(pages.starts);
-    list(pages.list);
-    lastLengths(pages.lastLengths);
-    requestStarts?.(pages.requestStarts);
-    plan.launch(stream, 1, requests, splits);
+    attend.queryLatent(space.query);
+    attend.starts(pages.starts);
+    attend.list(pages.list);
+    attend.lastLengths(pages.lastLengths);
+    attend.requestStarts?.(pages.requestStarts);
+    attend.splitStarts?.(splitStarts);
+    attend.plan.launch(stream, 1, requests, splits);
     this.#merge.latentOutput(space.output);
     this.#merge.plan.launch(stream, tokens, this.#numHeads);
   }
@@ -158,10 +166,12 @@ function bindParts(plan: LaunchPlan, config: ResolvedConfig) {
 }
 
 function pageSetters(plan: LaunchPlan) {
+  const optional = (name: string) => (plan.argumentNames.includes(name) ? plan.setter(name) : undefined);
   return {
     starts: plan.setter("page_starts"),
     list: plan.setter("pages"),
     lastLengths: plan.setter("last_page_lens"),
-    requestStarts: plan.argumentNames.includes("request_starts") ? plan.setter("request_starts") : undefined,
+    requestStarts: optional("request_starts"),
+    splitStarts: optional("split_starts"),
   };
 }

@@ -9,7 +9,7 @@ const MLA_DECODE = launches(
   "triton:mla_value_product",
 );
 const MLA_PREFILL = launches("triton:mla_context_product", "triton:mla_prefill");
-const AITER_MLA_DECODE = launches(
+const AITER_MLA_SPLITS = launches(
   "triton:mla_query_product",
   "triton:mla_expand_pages",
   "triton:mla_begin_splits",
@@ -17,6 +17,16 @@ const AITER_MLA_DECODE = launches(
   "triton:mla_merge_splits",
   "triton:mla_value_product",
 );
+const AITER_MLA_WORK = launches(
+  "triton:mla_query_product",
+  "triton:mla_expand_pages",
+  "triton:mla_begin_work",
+  "aiter:mla_decode_work",
+  "triton:mla_merge_work",
+  "triton:mla_value_product",
+);
+/** Where the cache is in the dtype of the queries. */
+const UNQUANTISED = { kvCacheDtypes: ["auto", "bfloat16"] } as const;
 
 /** What latent attention is, and is not, whatever runs it. */
 const LATENT = {
@@ -46,17 +56,20 @@ export const ROCM_AITER_MLA: Capabilities = {
   summary: "AITER's latent attention in assembly, for DeepSeek models.",
   targets: CDNA,
   dtypes: ["bfloat16"],
-  kvCacheDtypes: ["auto", "bfloat16"],
+  kvCacheDtypes: ["auto", "bfloat16", "fp8", "fp8_e4m3"],
   numHeads: { oneOf: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 32, 48, 64, 128] },
   blockSizes: {},
   batchInvariant: false,
-  aiter: [launches("aiter:mla_decode")],
+  aiter: [launches("aiter:mla_decode", "aiter:mla_decode_work")],
   prefill: [{ launches: MLA_PREFILL }],
-  decode: [{ launches: AITER_MLA_DECODE }],
-  mixed: [{ launches: [...AITER_MLA_DECODE, ...MLA_PREFILL] }],
+  decode: [{ launches: AITER_MLA_SPLITS, limits: UNQUANTISED }, { launches: AITER_MLA_WORK }],
+  mixed: [
+    { launches: [...AITER_MLA_SPLITS, ...MLA_PREFILL], limits: UNQUANTISED },
+    { launches: [...AITER_MLA_WORK, ...MLA_PREFILL] },
+  ],
   differences: {
     dtypes: "vLLM declares float16 too, for which AITER has no kernel.",
-    kvCacheDtypes: "vLLM takes fp8 too.",
+    kvCacheDtypes: "vLLM quantises queries too where the cache is in fp8. Here they are not.",
     numHeads:
       "vLLM takes 16 or 128. Here fewer than 16 are padded to 16, and 32, 48 and 64 attend in groups of 16.",
     lse: "vLLM's does not give it.",

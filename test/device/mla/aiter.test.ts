@@ -33,6 +33,50 @@ describe.skipIf(noAiter || onGpu)("ROCM_AITER_MLA", () => {
     });
   });
 
+  it.each([1, 4, 8])(
+    "takes up to %i new tokens of a sequence, ragged, without new ones and split",
+    async (most) => {
+      const tokens = (n: number) => Math.min(most, n);
+      await check({
+        numHeads: 5,
+        lengths: [
+          [70, tokens(8)],
+          [0, 0],
+          [9, tokens(3)],
+          [0, tokens(2)],
+          [400, tokens(1)],
+          [17, tokens(5)],
+        ],
+        peak: 4,
+      });
+    },
+  );
+
+  it.each<[number, Lengths]>([
+    [
+      1,
+      [
+        [150, 1],
+        [0, 0],
+        [9, 7],
+        [20, 12],
+        [700, 3],
+        [0, 1],
+      ],
+    ],
+    [
+      16,
+      [
+        [90, 5],
+        [0, 1],
+      ],
+    ],
+    [48, [[40, 2]]],
+    [128, [[20, 1]]],
+  ])("takes an fp8 cache with %i heads", async (numHeads, lengths) => {
+    await check({ numHeads, kScale: { value: 0.03, as: numHeads === 16 ? "number" : "tensor" }, lengths });
+  });
+
   it("takes blocks of any size", async () => {
     for (const blockSize of [1, 7, 64])
       await check({

@@ -30,15 +30,21 @@ class Captured {
     keyRope: device.empty([LIMITS.maxTokens, 64], DTYPE),
   };
 
-  constructor(backend: string) {
-    this.attention = createMlaAttention(device, { numHeads: HEADS, kvLoraRank: 512, dtype: DTYPE, backend });
+  constructor(
+    readonly backend: string,
+    /** Of an fp8 cache. */
+    readonly kScale: number | undefined,
+  ) {
+    const kvCacheDtype = kScale === undefined ? "auto" : "fp8";
+    const shape = { numHeads: HEADS, kvLoraRank: 512, dtype: DTYPE } as const;
+    this.attention = createMlaAttention(device, { ...shape, kvCacheDtype, backend });
     this.cache = this.attention.createKvCache({ numBlocks: NUM_BLOCKS });
     this.weights = this.attention.prepareKvB(this.kvB);
   }
 
   forward(): void {
-    const { attention, weights, output, lse, inputs, cache, batch, stream } = this;
-    attention.forward({ ...inputs, weights, output, lse, cache: cache.layer(0), batch, stream });
+    const { attention, weights, output, lse, inputs, cache, batch, stream, kScale } = this;
+    attention.forward({ ...inputs, kScale, weights, output, lse, cache: cache.layer(0), batch, stream });
   }
 
   capture(): Graph {
@@ -53,7 +59,8 @@ class Captured {
   /** Sets up a step, lets `run` enqueue the attention and compares its rows; all others must stay as they were. */
   async step(lengths: Lengths, seed: number, run: () => void): Promise<void> {
     const { stream, weights, inputs, cache, batch, output, lse } = this;
-    const options = { numHeads: HEADS, blockSize: 16, dtype: DTYPE, lengths, seed };
+    const kScale = this.kScale === undefined ? undefined : ({ value: this.kScale, as: "number" } as const);
+    const options = { numHeads: HEADS, blockSize: 16, dtype: DTYPE, lengths, seed, kScale };
     const data = mlaData(device.info.arch, options, NUM_BLOCKS);
     const write = (tensor: typeof output, values: Float64Array) => {
       const bits = new Uint16Array(tensor.byteLength / 2).fill(0x7fff); // NaN
@@ -98,10 +105,13 @@ const steps = fc
   .array(fc.tuple(fc.nat(260), fc.constantFrom(1, 1, 0, 2, 8)), { maxLength: 4 })
   .filter((lengths) => lengths.reduce((sum, [, query]) => sum + query, 0) <= LIMITS.maxTokens);
 
-for (const backend of MLA_BACKENDS)
-  describe.skipIf(noMlaKernels(backend))(`a captured forward of ${backend}`, () => {
+for (const [backend, kScale] of [
+  ...MLA_BACKENDS.map((name) => [name] as const),
+  ["ROCM_AITER_MLA", 0.03] as const,
+]) {
+  describe.skipIf(noMlaKernels(backend))(`a captured forward of ${backend}${kScale ? " in fp8" : ""}`, () => {
     it("serves every step of decodes that its batch admits", async () => {
-      const captured = new Captured(backend);
+      const captured = new Captured(backend, kScale);
       const graph = captured.capture();
       await fc.assert(
         fc.asyncProperty(steps, fc.nat(2 ** 31), (lengths, seed) =>
@@ -113,7 +123,7 @@ for (const backend of MLA_BACKENDS)
     });
 
     it("is of decodes alone", () => {
-      const captured = new Captured(backend);
+      const captured = new Captured(backend, kScale);
       const batch = createBatch(device, { ...LIMITS, maxQueryLen: 9 });
       const { attention, stream, inputs, weights, output, cache } = captured;
       attention.prepare(batch, { stream });
@@ -125,3 +135,4 @@ for (const backend of MLA_BACKENDS)
       stream.endCapture().dispose();
     });
   });
+}

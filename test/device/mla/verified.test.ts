@@ -41,9 +41,11 @@ describe.each(EMULATED_ARCHS)("the kernels of latent attention for %s", (arch) =
       const kScale = isFp8 ? ({ value: 0.03, as: "tensor" } as const) : undefined;
       for (const lengths of BATCHES) await check({ ...common, dtype, lengths, kScale });
     }
-    for (const { tile } of marked.filter(({ provider }) => provider === "aiter")) {
+    for (const { tile, serves } of marked.filter(({ provider }) => provider === "aiter")) {
       const of = { backend: "ROCM_AITER_MLA", dtype: "bfloat16", numHeads: tile.heads! } as const;
-      await check({ ...common, ...of, lengths: [[9, 2]] });
+      const isFp8 = serves.kvCacheDtypes!.includes("fp8");
+      const kScale = isFp8 ? ({ value: 0.03, as: "number" } as const) : undefined;
+      await check({ ...common, ...of, kScale, lengths: [[9, tile.tokens!]] });
     }
     traceLaunches(null);
     expect([...launched].sort()).toEqual(marked.map(({ id }) => id).sort());
