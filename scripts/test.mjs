@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { check, runVitest } from "./checks.mjs";
 import { verificationPage } from "./docs/verification.mjs";
 import { aiter, everyAiterKernel } from "./setup/aiter.mjs";
+import { browser } from "./setup/browser.mjs";
 import { gpuTarget } from "./setup/gpu.mjs";
 import { jest } from "./setup/jest.mjs";
 import { kernels, testKernels } from "./setup/kernels.mjs";
@@ -30,6 +31,7 @@ process.on("exit", () => console.log(verdict));
 await performSteps([
   packages,
   jest,
+  browser,
   typescript,
   kernelPython,
   lintPython,
@@ -54,6 +56,7 @@ const checks = [
     ".",
   ]),
   check("types of the tests", process.execPath, ["node_modules/typescript/bin/tsc", "-p", "test"]),
+  check("types of the examples", process.execPath, ["node_modules/typescript/bin/tsc", "-p", "examples"]),
   check("clang-format", join(lintPython.bin, "clang-format"), ["--dry-run", "-Werror", ...cppSources]),
 ];
 const passedChecks = checks.filter((ok) => ok).length;
@@ -91,7 +94,7 @@ process.exitCode = count("failed") === 0 ? 0 : 1;
  * @returns {[reason: string, tests: number][]}
  */
 function skippedByReason(tests) {
-  const lacking = [toolchain, aiter, testKernels]
+  const lacking = [toolchain, aiter, browser, testKernels]
     .filter((step) => !step.isDone())
     .map(({ title }) => `${title} is missing`);
   if (onGpu) lacking.push("tests of the emulator do not run on a GPU");

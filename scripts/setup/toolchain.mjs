@@ -1,9 +1,7 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { installDebian, unpackDebian, writeWrapper } from "./debian.mjs";
 import { cache } from "./paths.mjs";
-import { run } from "./run.mjs";
-import { writeWhole } from "./stamp.mjs";
 
 /** LLVM's major version of the tools that compile device code and check the emulator's decoder. */
 const MAJOR = 22;
@@ -24,8 +22,8 @@ export const toolchain = {
   perform: async (progress) => {
     const options = { onLine: progress };
     try {
-      if (process.getuid() === 0) await install(options);
-      else await unpack(options);
+      if (process.getuid() === 0) await installDebian(DEBIAN_PACKAGES, options);
+      else await unpackDebian(DEBIAN_PACKAGES, unpacked, { ...options, complete: writeWrappers });
     } catch (failure) {
       const [, ending = failure.message] = failure.message.split("\n\n");
       return `not available: ${ending.split("\n")[0]}\n${without()}`;
@@ -57,73 +55,10 @@ function without() {
   ].join("\n");
 }
 
-async function install(options) {
-  // Another installation may be under way: a new machine often updates itself.
-  const patience = ["-o", "DPkg::Lock::Timeout=300"];
-  const args = [...patience, "install", "--yes", "--no-install-recommends", ...DEBIAN_PACKAGES];
-  const environment = { ...options, env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
-  if (spawnSync("apt-cache", ["show", DEBIAN_PACKAGES[0]]).status !== 0) {
-    await run("apt-update", "apt-get", [...patience, "update"], environment);
-  }
-  await run("apt-install", "apt-get", args, environment);
-}
-
-/** Downloads the packages and those that they need beyond what is installed, and unpacks them into the cache. */
-async function unpack(options) {
-  const temporary = `${unpacked}.${process.pid}`;
-  const archives = join(temporary, "archives");
-  mkdirSync(archives, { recursive: true });
-  try {
-    let state = [];
-    if (spawnSync("apt-cache", ["show", DEBIAN_PACKAGES[0]]).status !== 0) {
-      // Without root the system's package lists cannot be renewed, so these are our own.
-      const lists = join(temporary, "lists");
-      mkdirSync(join(lists, "partial"), { recursive: true });
-      state = [
-        "-o",
-        `Dir::State::lists=${lists}`,
-        "-o",
-        `Dir::Cache=${temporary}`,
-        "-o",
-        "Debug::NoLocking=1",
-      ];
-      await run("apt-update", "apt-get", [...state, "update"], options);
-    }
-    const simulate = ["--simulate", "--no-install-recommends", "install", ...DEBIAN_PACKAGES];
-    const plan = await run(
-      "apt-simulate",
-      "apt-get",
-      [...state, "-o", "Debug::NoLocking=1", ...simulate],
-      options,
-    );
-    const names = [...plan.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name);
-    await run("apt-download", "apt-get", [...state, "download", ...names], { ...options, cwd: archives });
-    for (const archive of readdirSync(archives)) {
-      await run("dpkg", "dpkg", ["-x", join(archives, archive), temporary], options);
-    }
-    writeWrappers(temporary);
-    rmSync(archives, { recursive: true });
-    if (!existsSync(unpacked)) renameSync(temporary, unpacked);
-  } finally {
-    rmSync(temporary, { recursive: true, force: true });
-  }
-}
-
 /** Scripts that start each program with the libraries that were unpacked beside it. */
 function writeWrappers(folder) {
-  mkdirSync(join(folder, "bin"));
   for (const program of readdirSync(join(folder, "usr", "lib", `llvm-${MAJOR}`, "bin"))) {
-    const script = [
-      "#!/bin/sh",
-      'here=$(cd "$(dirname "$0")/.." && pwd)',
-      `export LD_LIBRARY_PATH="$here/usr/lib/${triplet()}\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"`,
-      `exec "$here/usr/lib/llvm-${MAJOR}/bin/${program}" "$@"`,
-    ];
     const name = program.endsWith(`-${MAJOR}`) ? program : `${program}-${MAJOR}`;
-    writeWhole(join(folder, "bin", name), `${script.join("\n")}\n`, { mode: 0o755 });
+    writeWrapper(folder, name, `usr/lib/llvm-${MAJOR}/bin/${program}`);
   }
-}
-
-function triplet() {
-  return process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
 }

@@ -7,7 +7,9 @@ import { runNode } from "../support/node.js";
 
 const folder = fileURLToPath(new URL("../../examples", import.meta.url));
 
-it.skipIf(noHipKernels !== null).each(readdirSync(folder))("examples/%s runs", (name) => {
+const programs = readdirSync(folder).filter((name) => name.endsWith(".mjs"));
+
+it.skipIf(noHipKernels !== null).each(programs)("examples/%s runs", (name) => {
   const { status, stdout, stderr } = runNode([join(folder, name)], { encoding: "utf8" });
   expect(stderr).toBe("");
   expect(status).toBe(0);
