@@ -26,6 +26,8 @@ export interface NativeDeviceInfo {
   computeUnits: number;
   /** 0 where the HIP runtime does not say. */
   xcds: number;
+  /** 0 where the HIP runtime does not say. */
+  chipId: number;
   totalMemory: number;
   waveSize: number;
   ldsBytes: number;

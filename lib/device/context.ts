@@ -19,6 +19,8 @@ export interface DeviceInfo {
   readonly computeUnits: number;
   /** Chiplets (XCDs), each with an L2 cache of its own. Workgroups go to them in turn. */
   readonly xcds: number;
+  /** PCI device id, which tells GPUs of one target apart; 0 where the HIP runtime does not say. */
+  readonly chipId: number;
   /** Bytes. */
   readonly totalMemory: number;
   /** Work-items of a wave: 64 on CDNA. */

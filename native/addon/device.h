@@ -23,7 +23,8 @@ struct DeviceInfo {
   std::string name;
   std::string gcnArchName;
   int computeUnits = 0;
-  int xcds = 0;  ///< 0 where the HIP runtime does not say
+  int xcds = 0;    ///< 0 where the HIP runtime does not say
+  int chipId = 0;  ///< of the PCI device; 0 where the HIP runtime does not say
   int waveSize = 0;
   uint64_t totalMemory = 0;
   uint64_t ldsBytes = 0;

@@ -18,6 +18,14 @@ std::string text(const uint8_t* properties, size_t offset) {
   return {start, strnlen(start, 256)};
 }
 
+/// An attribute; 0 of releases that do not know it.
+int attributeOf(const hip::Runtime& runtime, int attribute, int ordinal) {
+  int value = 0;
+  if (runtime.functions.hipDeviceGetAttribute(&value, attribute, ordinal) == hip::success) return value;
+  runtime.functions.hipGetLastError();
+  return 0;
+}
+
 }  // namespace
 
 DeviceInfo readDeviceInfo(const hip::Runtime& runtime, int ordinal) {
@@ -35,12 +43,8 @@ DeviceInfo readDeviceInfo(const hip::Runtime& runtime, int ordinal) {
   info.name = text(data, hip::propertiesName);
   info.gcnArchName = text(data, hip::propertiesGcnArchName);
   info.computeUnits = at<int>(data, hip::propertiesMultiProcessorCount);
-  int xcds = 0;
-  if (runtime.functions.hipDeviceGetAttribute(&xcds, hip::attributeNumberOfXccs, ordinal) == hip::success) {
-    info.xcds = xcds;
-  } else {
-    runtime.functions.hipGetLastError();  // releases that do not know the attribute
-  }
+  info.xcds = attributeOf(runtime, hip::attributeNumberOfXccs, ordinal);
+  info.chipId = attributeOf(runtime, hip::attributePciChipId, ordinal);
   info.waveSize = at<int>(data, hip::propertiesWarpSize);
   info.totalMemory = at<size_t>(data, hip::propertiesTotalGlobalMem);
   info.ldsBytes = at<size_t>(data, hip::propertiesSharedMemPerBlock);

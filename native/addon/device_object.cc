@@ -30,6 +30,7 @@ Napi::Object infoObject(Napi::Env env, const DeviceInfo& info, int ordinal, bool
   object.Set("gcnArchName", info.gcnArchName);
   object.Set("computeUnits", info.computeUnits);
   object.Set("xcds", info.xcds);
+  object.Set("chipId", info.chipId);
   object.Set("totalMemory", static_cast<double>(info.totalMemory));
   object.Set("waveSize", info.waveSize);
   object.Set("ldsBytes", static_cast<double>(info.ldsBytes));

@@ -30,6 +30,8 @@ constexpr int captureModeRelaxed = 2;
 
 /// hipDeviceAttributeNumberOfXccs
 constexpr int attributeNumberOfXccs = 10018;
+/// hipDeviceAttributePciChipId
+constexpr int attributePciChipId = 10020;
 
 constexpr size_t propertiesBytes = 1472;
 constexpr size_t propertiesName = 0;

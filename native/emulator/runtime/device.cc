@@ -19,12 +19,21 @@ uint64_t realMemoryBytes(Target target) {
                                     : 288 * gibibyte;
 }
 
+bool isMi308x(Target target, int computeUnits) {
+  return target == Target::gfx942 && computeUnits == 80;  // 20 on each of its four chiplets
+}
+
 /// The chiplets of a whole accelerator, and of a part of one with fewer compute units.
 int xcdsOf(Target target, int computeUnits) {
-  constexpr int kMi308xComputeUnits = 80;  // 20 on each of its four
-  if (target == Target::gfx942 && computeUnits == kMi308xComputeUnits) return 4;
+  if (isMi308x(target, computeUnits)) return 4;
   const auto [units, xcds] = std::pair<int, int>(traits(target).computeUnits, traits(target).xcds);
   return std::min(xcds, (computeUnits * xcds + units - 1) / units);
+}
+
+/// The PCI ids of MI250X, MI308X, MI300X and MI355X.
+int chipIdOf(Target target, int computeUnits) {
+  if (isMi308x(target, computeUnits)) return 0x74a2;
+  return target == Target::gfx90a ? 0x740c : target == Target::gfx942 ? 0x74a1 : 0x75a3;
 }
 
 uint64_t environmentNumber(const char* name) {
@@ -39,6 +48,7 @@ Device::Device(int ordinal, Target target, int computeUnits, uint64_t memoryByte
       target(target),
       computeUnits(computeUnits ? computeUnits : static_cast<int>(traits(target).computeUnits)),
       xcds(xcdsOf(target, this->computeUnits)),
+      chipId(chipIdOf(target, this->computeUnits)),
       memoryBytes(memoryBytes ? memoryBytes : realMemoryBytes(target)) {}
 
 bool Device::reserve(uint64_t bytes) {

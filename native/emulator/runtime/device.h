@@ -23,7 +23,8 @@ class Device {
   const int ordinal;
   const Target target;
   const int computeUnits;
-  const int xcds;  ///< chiplets that workgroups go to in turn
+  const int xcds;    ///< chiplets that workgroups go to in turn
+  const int chipId;  ///< of the PCI device
   const uint64_t memoryBytes;
 
   /// Takes `bytes` of the device's memory. False where they are not there.

@@ -24,6 +24,7 @@ enum Attribute : int {
   warpSize = 87,
   maxSharedMemoryPerMultiprocessor = 10002,
   numberOfXccs = 10018,
+  pciChipId = 10020,
 };
 
 bool attributeOf(const Device& device, int attribute, int* value) {
@@ -59,6 +60,8 @@ bool attributeOf(const Device& device, int attribute, int* value) {
       return answer(kLanes);
     case numberOfXccs:
       return answer(device.xcds);
+    case pciChipId:
+      return answer(device.chipId);
   }
   return false;
 }
