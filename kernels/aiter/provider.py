@@ -4,7 +4,7 @@ decode in HIP C++."""
 import csv
 from pathlib import Path
 
-from kernels.aiter import mla, unified_attention
+from kernels.aiter import fmha_v3, mla, unified_attention
 from kernels.builder import clang, code_object, triton, wheel
 from kernels.builder.instance import BuildError, Instance, Made
 from kernels.builder.paths import absolute
@@ -40,8 +40,9 @@ HIP_NAMES = {"scale": "softmax_scale", "q": "query", "k_cache": "key_cache", "v_
 
 def instances(target, chosen):
     if chosen == "tests":
-        return [*hip_instances(), *assembly_instances(target)]
-    return [*unified_attention.instances(target, chosen), *mla.instances(target, chosen)]
+        return [*hip_instances(), *assembly_instances(target), *fmha_v3.instances(target, chosen)]
+    return [*unified_attention.instances(target, chosen), *mla.instances(target, chosen),
+            *fmha_v3.instances(target, chosen)]
 
 
 def hip_instances():

@@ -28,6 +28,7 @@ class Instance:
     published: bool = True  # False: only tests run it
     verified: str | None = None  # how far, where not by the target's set
     recipe: dict | None = None  # source and flags with which clang puts a program of the user's into the kernel
+    chips: tuple = ()  # PCI ids of the chips that it is tuned for, beside an instance without any
     schedule: str | None = None  # the one wave schedule under which a vendor's object is right
 
 

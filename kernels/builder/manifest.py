@@ -42,6 +42,7 @@ def row(provider, instance, made, target):
         "serves": instance.serves,
         "resources": {"amdgpu": {"vgprs": kernel.vgprs, "scratchBytes": kernel.scratch_bytes,
                                  "wavesPerSimd": waves_per_simd(kernel, lds_bytes, facts["workgroupSize"], target)}},
+        **({"chips": list(instance.chips)} if instance.chips else {}),
         **({"schedule": instance.schedule} if instance.schedule else {}),
         "verified": verified(provider, instance, target),
         "compiler": provider.compiler(instance),

@@ -10,22 +10,27 @@ import { CacheWrite } from "../ops/cache-write.js";
 import type { AttentionCall } from "../ops/call.js";
 import { MAX_DECODE_TOKENS, shortQueries } from "../ops/decodes.js";
 import { FmhaForward, FmhaPaged } from "../ops/fmha.js";
+import { FmhaV3 } from "../ops/fmha-v3.js";
 import { Gather } from "../ops/gather.js";
 import type { GatherGroup } from "../ops/gather-groups.js";
 import { LongSequences, type SequenceLists } from "../ops/long-sequences.js";
 import { PagedDecode, type PagedStep } from "../ops/paged-decode.js";
+import { type PromptStep, Prompts } from "../ops/prompts.js";
 import type { AttentionBackend, BackendContext, RunContext } from "./backend.js";
 
 /** Keys that are gathered at once, as in vLLM. CK-tile counts the distances of ALiBi in 16 bits: they stay below. */
 const MAX_GATHERED_KEYS = 32_768;
+
+/** AITER's forward attention in assembly, where selection has found it to serve. */
+const V3 = "aiter:fmha_v3_causal:asm";
 
 interface Plan {
   readonly sequences: number;
   readonly tokens: number;
   readonly maxQueryLen: number;
   readonly decode: PagedStep | null;
-  /** Whether there are sequences with more tokens than a decode: with nothing before them, and with a context. */
-  readonly hasPrefill: boolean;
+  readonly prompts: PromptStep | null;
+  /** Whether there are sequences with more tokens than a decode behind a context. */
   readonly hasExtend: boolean;
   /** The gathers of those with a context, and of all of them. */
   readonly extends: readonly GatherGroup[];
@@ -35,13 +40,14 @@ interface Plan {
 interface Metadata {
   readonly alibiSlopes: Derived | null;
   /** The sequences with more tokens than a decode; null where a batch has none. */
-  readonly long: Readonly<Record<"prefills" | "extends" | "all", SequenceLists>> | null;
+  readonly long: (Readonly<Record<"extends" | "all", SequenceLists>> & { readonly prompts: Derived }) | null;
 }
 
 /**
  * ROCM_AITER_FA: the sequences of a step, in whatever order they stand, are decodes, prefills and extends (new tokens behind
- * a context). Decodes run through paged decode in HIP C++, prefills through CK-tile over the call's keys, extends through
- * CK-tile over the cache, or, where it has no kernel for that, over keys that are gathered first.
+ * a context). Decodes run through paged decode in HIP C++, prefills over the call's keys through AITER's assembly where that
+ * serves and through CK-tile, extends through CK-tile over the cache, or, where it has no kernel for that, over keys that
+ * are gathered first.
  */
 export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan, Metadata> {
   readonly cacheLayout: CacheLayout;
@@ -49,6 +55,7 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
   readonly #write: CacheWrite;
   readonly #decode: PagedDecode;
   readonly #forward: FmhaForward;
+  readonly #prompts: Prompts;
   readonly #paged: FmhaPaged | null = null;
   readonly #gather: Gather | null = null;
   readonly #lists;
@@ -63,6 +70,8 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
     this.#write = new CacheWrite(write, config);
     this.#decode = new PagedDecode(kernels.load("hip:paged_attention"), reduce, config, device.info);
     this.#forward = new FmhaForward(forward, config);
+    const v3 = kernels.has(V3) ? new FmhaV3(kernels.load(V3), config, device.info.chipId) : null;
+    this.#prompts = new Prompts(this.#forward, v3);
     if (kernels.has("ck:fmha_forward_paged")) {
       const [paged] = kernels.load("ck:fmha_forward_paged");
       this.#paged = new FmhaPaged(paged, config, MAX_DECODE_TOKENS);
@@ -71,16 +80,13 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
       this.#gather = new Gather(gather, config);
     }
     const { slidingWindow } = config;
-    const listOf = (hasContext: boolean | null) => {
-      const isGathered = this.#gather !== null && hasContext !== false;
-      return new LongSequences({
-        slidingWindow: hasContext === false ? null : slidingWindow,
-        maxRows: isGathered ? MAX_GATHERED_KEYS : Number.POSITIVE_INFINITY,
-        takes: (queryLen, seqLen) =>
-          queryLen > MAX_DECODE_TOKENS && (hasContext === null || queryLen < seqLen === hasContext),
+    const maxRows = this.#gather === null ? Number.POSITIVE_INFINITY : MAX_GATHERED_KEYS;
+    const listOf = (needsContext: boolean) =>
+      new LongSequences({
+        ...{ slidingWindow, maxRows },
+        takes: (queryLen, seqLen) => queryLen > MAX_DECODE_TOKENS && (!needsContext || queryLen < seqLen),
       });
-    };
-    this.#lists = { prefills: listOf(false), extends: listOf(true), all: listOf(null) };
+    this.#lists = { extends: listOf(true), all: listOf(false) };
   }
 
   prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived) {
@@ -90,9 +96,9 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
     if (maxQueryLen <= MAX_DECODE_TOKENS) {
       return { workspaceBytes: decodeBytes, derived: { alibiSlopes, long: null } };
     }
-    const { prefills, extends: behind, all } = this.#lists;
+    const { extends: behind, all } = this.#lists;
     const long = {
-      prefills: prefills.derive(limits, derive),
+      prompts: this.#prompts.derive(limits, derive),
       extends: behind.derive(limits, derive),
       all: all.derive(limits, derive),
     };
@@ -107,68 +113,43 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
     const decode = queryTokens === 0 ? null : this.#decode.plan(sequences, queryTokens, maxLen);
     const plan = { sequences, tokens, maxQueryLen, decode };
     if (maxQueryLen <= MAX_DECODE_TOKENS) {
-      return { ...plan, hasPrefill: false, hasExtend: false, extends: [], all: [] };
+      return { ...plan, prompts: null, hasExtend: false, extends: [], all: [] };
     }
     if (step !== null) {
-      const { prefills, extends: behind, all } = this.#lists;
-      const [before, after] = [prefills.plan(step), behind.plan(step)];
-      return {
-        ...plan,
-        ...{
-          hasPrefill: before.length > 0,
-          hasExtend: after.length > 0,
-          extends: after,
-          all: all.plan(step),
-        },
-      };
+      const { extends: behind, all } = this.#lists;
+      const after = behind.plan(step);
+      const prompts = this.#prompts.plan(step);
+      return { ...plan, prompts, hasExtend: after.length > 0, extends: after, all: all.plan(step) };
     }
     // Any step may follow a capture, and CK-tile over the cache serves any.
-    if (this.#paged !== null) return { ...plan, hasPrefill: false, hasExtend: true, extends: [], all: [] };
+    if (this.#paged !== null) return { ...plan, prompts: null, hasExtend: true, extends: [], all: [] };
     const expected = `a batch with maxQueryLen of at most ${MAX_DECODE_TOKENS}: decodes alone can be captured`;
     throw invalidArgument("batch", expected, maxQueryLen);
   }
 
   run(call: AttentionCall, plan: Plan, context: RunContext<Metadata>): void {
     const { batch, derived, workspace, stream } = context;
-    const { tokens, sequences, maxQueryLen, decode } = plan;
+    const { tokens, sequences, maxQueryLen, decode, prompts } = plan;
     if (tokens === 0) return;
     const alibiSlopes = derived.alibiSlopes?.pointer ?? 0n;
     if (call.key !== null) this.#write.launch(call, batch, tokens, stream);
     if (decode !== null) this.#decode.launch(call, batch, decode, alibiSlopes, workspace, stream);
-    if (!plan.hasPrefill && !plan.hasExtend) return;
+    if (prompts === null && !plan.hasExtend) return;
     // An fp8 cache is read back, so that a token counts for as much as it will later on.
     const usesNewKeys = call.key !== null && this.cacheLayout.dtype === this.#config.dtype;
     if (this.#paged !== null && (plan.hasExtend || !usesNewKeys)) {
       this.#paged.launch(call, batch, sequences, maxQueryLen, stream);
       return;
     }
-    if (usesNewKeys && plan.hasPrefill) this.#prefill(call, plan, context, alibiSlopes);
+    if (usesNewKeys && prompts !== null) {
+      this.#prompts.launch(call, batch, prompts, derived.long!.prompts, alibiSlopes, stream);
+    }
     const kind = usesNewKeys ? "extends" : "all";
     for (const group of plan[kind])
       this.#attendGathered(call, plan, group, derived.long![kind], context, alibiSlopes);
   }
 
   dispose(): void {}
-
-  #prefill(
-    call: AttentionCall,
-    plan: Plan,
-    { batch, derived, stream }: RunContext<Metadata>,
-    alibiSlopes: bigint,
-  ): void {
-    const { queryLens } = derived.long!.prefills;
-    const starts = batch.queryStartLocPointer;
-    const { sequences, maxQueryLen } = plan;
-    const of = {
-      queryStartLoc: starts,
-      queryLens,
-      keyStartLoc: starts,
-      keyLens: queryLens,
-      sequences,
-      maxQueryLen,
-    };
-    this.#forward.launch(call, batch, of, alibiSlopes, stream);
-  }
 
   #attendGathered(
     call: AttentionCall,

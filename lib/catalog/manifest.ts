@@ -59,6 +59,8 @@ export interface KernelRow {
       readonly wavesPerSimd: number;
     };
   };
+  /** PCI ids of the chips that it is tuned for, beside a row without any for all others. */
+  readonly chips?: readonly number[];
   /**
    * The one wave schedule under which an object of a vendor is right; "early": under any, where loads take effect at once, since
    * it does not wait for all of them.
@@ -138,6 +140,9 @@ function checkRow(check: Checker, value: unknown, at: string, maxLdsBytes: numbe
   }
   if (!/^[0-9a-f]{64}$/.test(check.string(row.sha256, `${at}.sha256`))) {
     check.fail(`${at}.sha256`, "64 hexadecimal digits", row.sha256);
+  }
+  if (row.chips !== undefined) {
+    for (const chip of check.array(row.chips, `${at}.chips`)) check.count(chip, `${at}.chips`, 1);
   }
   check.count(row.kernargBytes, `${at}.kernargBytes`, 0, MAX_KERNARG_BYTES);
   check.count(row.workgroupSize, `${at}.workgroupSize`, 1, MAX_WORKGROUP_SIZE);

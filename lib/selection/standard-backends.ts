@@ -126,9 +126,24 @@ const CK_PAGED: Partial<Limits> = {
   logitsSoftCap: false,
 };
 
+/** AITER's forward attention in assembly; CK-tile does the rest of each batch. */
+const AITER_V3: KernelChoice = {
+  launches: launches("aiter:fmha_v3_causal:asm"),
+  limits: {
+    targets: ["gfx942", "gfx950"],
+    dtypes: ["bfloat16"],
+    kvCacheDtypes: ["auto", "bfloat16"],
+    headSizes: { oneOf: [128] },
+    slidingWindow: false,
+    alibi: false,
+    logitsSoftCap: false,
+  },
+  note: "where no sequence has a context: the rows of prompts over 128 tokens that fill its tiles, up to 4 GiB of each operand",
+};
+
 export const ROCM_AITER_FA: Capabilities = {
   summary:
-    "AITER's flash attention: Composable Kernel for prefill, our HIP C++ for decode. For MI200 and later.",
+    "AITER's flash attention: assembly and Composable Kernel for prefill, our HIP C++ for decode. For MI200 and later.",
   kind: "standard",
   targets: CDNA,
   dtypes: ["float16", "bfloat16"],
@@ -149,9 +164,10 @@ export const ROCM_AITER_FA: Capabilities = {
   fp8Output: false,
   graphs: "decode",
   aiter: [launches("ck:fmha_forward")],
-  prefill: [{ launches: launches("ck:fmha_forward") }],
+  prefill: [AITER_V3, { launches: launches("ck:fmha_forward") }],
   decode: [{ launches: launches("hip:paged_attention", "hip:paged_attention_reduce") }],
   mixed: [
+    AITER_V3,
     {
       launches: launches(
         "ck:fmha_forward_paged",

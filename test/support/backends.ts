@@ -6,6 +6,7 @@ import { explain, registerBackend } from "../../lib/index.js";
 import { installedKernels } from "../../lib/kernels/store.js";
 import type { LayoutName } from "../../lib/kv-cache/layouts.js";
 import { BUILTIN_BACKENDS } from "../../lib/selection/backends.js";
+import type { KernelChoice } from "../../lib/selection/capabilities.js";
 import { capabilitiesOf } from "../../lib/selection/registry.js";
 import type { DataOptions } from "./paged-data.js";
 
@@ -31,12 +32,18 @@ registerBackend(
 );
 
 const { aiter: _, differences: __, fp8Output: ___, ...flash } = BUILTIN_BACKENDS.ROCM_AITER_FA;
+/** A program's table has no limits of single kernels: their rows say what they serve. */
+const withoutLimits = ({ launches, note }: KernelChoice) => ({
+  launches,
+  ...(note !== undefined && { note }),
+});
 registerBackend(
   "ROCM_AITER_FA_SHUFFLED",
   {
     ...flash,
     ...{ summary: "ROCM_AITER_FA over the layout shuffled.", kvCacheLayouts: ["shuffled"] },
-    mixed: flash.mixed.map(({ launches }) => ({ launches })),
+    prefill: flash.prefill.map(withoutLimits),
+    mixed: flash.mixed.map(withoutLimits),
   },
   (context) => new AiterFlashAttention(context),
 );

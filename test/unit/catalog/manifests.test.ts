@@ -79,9 +79,11 @@ describe.each(PACKAGED_TARGETS)("the kernels that are built for %s", (target) =>
     for (const cell of CELLS.filter(isBuilt(launch.provider))) {
       const [there, claimed] = [built, published].map((index) => {
         const { rows } = choose(index, launch, cell);
-        return (rows ?? [])
-          .map(({ verified, ...row }) => `${JSON.stringify((row as { tile?: object }).tile)} ${verified}`)
-          .sort();
+        const words = (rows ?? []).map(
+          ({ verified, ...row }) => `${JSON.stringify((row as { tile?: object }).tile)} ${verified}`,
+        );
+        // Rows that are tuned for different chips are one in the catalog.
+        return [...new Set(words)].sort();
       });
       if (String(claimed) !== String(there)) expect(claimed, JSON.stringify(cell)).toEqual(there);
     }
