@@ -84,22 +84,28 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
 
   /**
    * Allocates a cache of `numBlocks` blocks for each of `layers` layers (default 1). Blocks. Refused, like `blocksThatFit` and
-   * `wrapKvCache`, by an encoder, which has no cache. ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY.
+   * `wrapKvCache`, by an encoder, which has no cache. ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY, and ERR_BACKEND_UNSUPPORTED, as by
+   * `wrapKvCache`, for more blocks than the backend's kernels reach.
    */
   createKvCache(options: { numBlocks: number; layers?: number }): KvCache {
     this.#checkUsesCache();
     if (options === undefined) throw invalidArgument("options", "an object with numBlocks, layers", options);
     const { numBlocks, layers = 1 } = checkOptions(options, ["numBlocks", "layers"]);
+    if ((numBlocks as number) > this.#mostBlocks) throw this.#beyondReach("numBlocks", numBlocks as number);
     return new KvCache(this.device, this.kvCacheLayout, numBlocks as number, layers as number);
   }
 
-  /** The most blocks of a cache of `layers` layers that take at most `bytes`. Default: of what the device has free now. */
+  /**
+   * The most blocks of a cache of `layers` layers that take at most `bytes`, and that the backend's kernels reach. Default: of what
+   * the device has free now.
+   */
   blocksThatFit(options: { layers: number; bytes?: number }): number {
     this.#checkUsesCache();
     if (options === undefined) throw invalidArgument("options", "an object with layers, bytes", options);
     const { layers, bytes = this.device.memory().free } = checkOptions(options, ["layers", "bytes"]);
     const count = checkInteger(layers, "layers", 1, 2 ** 31 - 1);
-    return blocksIn(checkInteger(bytes, "bytes", 0), this.kvCacheLayout, count);
+    const fitting = blocksIn(checkInteger(bytes, "bytes", 0), this.kvCacheLayout, count);
+    return Math.min(fitting, this.#mostBlocks);
   }
 
   /** Uses tensors [numBlocks, ...] of the layout's parts, { key, value } or { latent }, as one layer's cache. */
@@ -107,6 +113,9 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     this.#checkUsesCache();
     const layer = wrapLayer(tensors, this.kvCacheLayout);
     const { name } = this.kvCacheLayout.parts[0]!;
+    if (layer.maxPartBytes > (this.#runner.maxPartBytes ?? Number.POSITIVE_INFINITY)) {
+      throw this.#beyondReach(name, layer.numBlocks);
+    }
     if (layer.part(name).tensor.device === this.device) return layer;
     throw invalidArgument(name, "a tensor on the attention's device", "one on another device");
   }
@@ -155,6 +164,21 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
   protected check(): void {
     this.checkDisposed();
     this.device.check();
+  }
+
+  /** The most blocks of a layer that the backend's kernels reach. */
+  get #mostBlocks(): number {
+    const { cacheLayout, maxPartBytes = Number.POSITIVE_INFINITY } = this.#runner;
+    return Math.floor(maxPartBytes / Math.max(...cacheLayout.parts.map(({ bytes }) => bytes)));
+  }
+
+  #beyondReach(argument: string, numBlocks: number): RocmAttentionError {
+    const { blockSize } = this.kvCacheLayout;
+    return new RocmAttentionError(
+      "ERR_BACKEND_UNSUPPORTED",
+      `${this.backend}'s kernels for block size ${blockSize} reach ${this.#mostBlocks} blocks of a layer, not ${numBlocks}`,
+      { argument },
+    );
   }
 
   /** Throws unless the attention may be used and attends to a cache. */

@@ -23,6 +23,8 @@ export interface RunContext<Metadata = unknown> {
  */
 export interface AttentionBackend<Call = AttentionCall, Plan = unknown, Metadata = unknown> {
   readonly cacheLayout: CacheLayout;
+  /** The largest part of a layer's cache that its kernels reach, in bytes; absent: they reach any. */
+  readonly maxPartBytes?: number;
   /** Sentences for the explanation's notes, of what was found when it was made. */
   readonly notes?: readonly string[];
   /** Says how much workspace any step within the limits needs, and derives metadata of a batch's steps. */

@@ -1,22 +1,41 @@
+import { refusalOf } from "../ops/aiter-mla-cache.js";
 import { AiterMlaDecode } from "../ops/aiter-mla-decode.js";
 import { AiterMlaWorkDecode } from "../ops/aiter-mla-work-decode.js";
 import { LatentAttention, type LatentMetadata, type LatentPlan } from "../ops/mla-attention.js";
 import type { MlaCall } from "../ops/mla-call.js";
-import type { MlaDecoder } from "../ops/mla-decoder.js";
+import { MlaDecode } from "../ops/mla-decode.js";
+import { MlaTwoDecoders } from "../ops/mla-two-decoders.js";
 import type { AttentionBackend, BackendContext } from "./backend.js";
 
-/** ROCM_AITER_MLA: latent attention whose decode is AITER's assembly, with prefill and products in Triton. */
+/**
+ * ROCM_AITER_MLA: latent attention whose decode is AITER's assembly, with prefill and products in Triton. Caches that the assembly
+ * does not reach are Triton's too, which takes blocks of 16 tokens and more.
+ */
 export class RocmAiterMla
   extends LatentAttention
   implements AttentionBackend<MlaCall, LatentPlan, LatentMetadata>
 {
+  readonly maxPartBytes: number;
+
   constructor(context: BackendContext) {
-    super("ROCM_AITER_MLA", context, decoderOf(context));
+    const { device, config, kernels } = context;
+    const assembly = assemblyOf(context);
+    const { maxPartBytes } = assembly;
+    if (!kernels.has("triton:mla_decode")) {
+      super("ROCM_AITER_MLA", context, assembly);
+      this.maxPartBytes = maxPartBytes;
+      return;
+    }
+    const [reduce] = kernels.load("triton:mla_reduce");
+    const far = new MlaDecode(kernels.load("triton:mla_decode"), reduce, config, device.info.computeUnits);
+    const reaches = (cache: MlaCall["cache"]) => refusalOf(cache, maxPartBytes) === null;
+    super("ROCM_AITER_MLA", context, new MlaTwoDecoders(assembly, far, reaches));
+    this.maxPartBytes = Number.POSITIVE_INFINITY;
   }
 }
 
 /** Caches in the queries' dtype are divided alike among workgroups; those in fp8 have kernels that work on lists. */
-function decoderOf({ device, config, kernels }: BackendContext): MlaDecoder {
+function assemblyOf({ device, config, kernels }: BackendContext): AiterMlaDecode | AiterMlaWorkDecode {
   const { computeUnits } = device.info;
   const [expand] = kernels.load("triton:mla_expand_pages");
   if (kernels.has("aiter:mla_decode_work")) {

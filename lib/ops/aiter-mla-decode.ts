@@ -3,7 +3,8 @@ import type { BatchLimits } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
 import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
-import { checkAiterMlaCache } from "./aiter-mla-cache.js";
+import type { KvCacheLayer } from "../kv-cache/layer.js";
+import { refusalOf } from "./aiter-mla-cache.js";
 import { derivePages, type Grouping, type Pages, requestsOf } from "./aiter-mla-pages.js";
 import { aiterMlaSplits, MAX_SPLITS } from "./aiter-mla-splits.js";
 import { bindMlaArguments } from "./mla-arguments.js";
@@ -31,6 +32,8 @@ export interface AiterMlaStep {
  */
 export class AiterMlaDecode implements MlaDecoder<AiterMlaStep, Pages> {
   readonly query: LatentQuery;
+  /** The largest cache that the kernels reach. */
+  readonly maxPartBytes: number;
   /** By query tokens of a request, the least first. */
   readonly #tiles;
   readonly #begin;
@@ -54,6 +57,7 @@ export class AiterMlaDecode implements MlaDecoder<AiterMlaStep, Pages> {
     this.#requestHeads = attend[0]!.row.tile.heads!;
     this.#perToken = Math.ceil(numHeads / this.#requestHeads);
     this.#grouping = attend.length > 1 ? "sequences" : { perToken: this.#perToken };
+    this.maxPartBytes = attend[0]!.row.serves.maxPartBytes!;
     this.query = { heads: this.#perToken * this.#requestHeads, width: WIDTH };
     const stride = WIDTH * ITEM_BYTES;
     this.#tiles = attend.map((plan) => {
@@ -116,8 +120,10 @@ export class AiterMlaDecode implements MlaDecoder<AiterMlaStep, Pages> {
     return derivePages(limits, this.#grouping, this.expand, derive);
   }
 
-  check({ cache }: MlaCall): void {
-    checkAiterMlaCache(cache, this.#tiles[0]!.plan.row.serves.maxPartBytes!);
+  queryFor(cache: KvCacheLayer): LatentQuery {
+    const refusal = refusalOf(cache, this.maxPartBytes);
+    if (refusal === null) return this.query;
+    throw refusal;
   }
 
   launch(

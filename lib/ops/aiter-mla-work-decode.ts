@@ -3,7 +3,8 @@ import type { BatchLimits } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
 import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
-import { checkAiterMlaCache } from "./aiter-mla-cache.js";
+import type { KvCacheLayer } from "../kv-cache/layer.js";
+import { refusalOf } from "./aiter-mla-cache.js";
 import { derivePages, type Pages } from "./aiter-mla-pages.js";
 import { deriveWork, type WorkLists, type WorkRule, workLimits } from "./aiter-mla-work-lists.js";
 import { bindMlaArguments } from "./mla-arguments.js";
@@ -29,6 +30,8 @@ export interface AiterMlaWorkStep {
  */
 export class AiterMlaWorkDecode implements MlaDecoder<AiterMlaWorkStep, { pages: Pages; work: WorkLists }> {
   readonly query: LatentQuery;
+  /** The largest cache that the kernels reach. */
+  readonly maxPartBytes: number;
   readonly #attend;
   readonly #begin;
   readonly #merge;
@@ -50,6 +53,7 @@ export class AiterMlaWorkDecode implements MlaDecoder<AiterMlaWorkStep, { pages:
     this.#numHeads = numHeads;
     this.#requestHeads = heads;
     this.#rule = { perToken, requestRows: perToken === 1 ? tokens : 1, workgroups: computeUnits };
+    this.maxPartBytes = attend.row.serves.maxPartBytes!;
     this.query = { heads: perToken * heads, width: WIDTH };
     attend.set({
       softmax_scale: scale,
@@ -93,8 +97,10 @@ export class AiterMlaWorkDecode implements MlaDecoder<AiterMlaWorkStep, { pages:
     };
   }
 
-  check({ cache }: MlaCall): void {
-    checkAiterMlaCache(cache, this.#attend.plan.row.serves.maxPartBytes!);
+  queryFor(cache: KvCacheLayer): LatentQuery {
+    const refusal = refusalOf(cache, this.maxPartBytes);
+    if (refusal === null) return this.query;
+    throw refusal;
   }
 
   launch(

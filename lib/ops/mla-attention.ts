@@ -58,8 +58,6 @@ export class LatentAttention {
     this.#write = { plan: write, bind: bindMlaArguments(write, config) };
     write.complete();
     const queryPlans = kernels.load("triton:mla_query_product");
-    const { heads, width } = decoder.query;
-    for (const plan of queryPlans) plan.set({ latent_heads: heads, latent_width: width });
     this.#queryProduct = new MlaProduct(queryPlans, config, "query_latent");
     this.#valueProduct = new MlaProduct(kernels.load("triton:mla_value_product"), config, "latent_output");
     const [contextProduct] = kernels.load("triton:mla_context_product");
@@ -109,7 +107,7 @@ export class LatentAttention {
     }: { batch: Batch; derived: LatentMetadata; workspace: bigint; stream: Stream },
   ): void {
     if (tokens === 0) return;
-    this.decoder.check(call);
+    const query = this.decoder.queryFor(call.cache);
     const { lists, offsets } = derived;
     if (call.latent !== null) {
       this.#write.bind(call, batch, lists);
@@ -121,9 +119,11 @@ export class LatentAttention {
         output: workspace + offsets.output,
         partials: workspace + offsets.partials,
       };
-      this.#queryProduct.launch(call, batch, lists, decode.tokens, space.query, stream);
+      const results = { heads: this.#config.numHeads, width: 512 } as const;
+      const { tokens } = decode;
+      this.#queryProduct.launch(call, batch, lists, tokens, { ...query, at: space.query }, stream);
       this.decoder.launch(call, batch, lists, decode, space, derived.decode, stream);
-      this.#valueProduct.launch(call, batch, lists, decode.tokens, space.output, stream);
+      this.#valueProduct.launch(call, batch, lists, tokens, { ...results, at: space.output }, stream);
     }
     if (prefill !== null) {
       const space = { context: workspace + offsets.context, rope: workspace + offsets.rope };

@@ -82,7 +82,9 @@ export class MlaDecode implements MlaDecoder<MlaDecodeStep, null> {
     return null;
   }
 
-  check(): void {}
+  queryFor(): LatentQuery {
+    return this.query;
+  }
 
   launch(
     call: MlaCall,

@@ -1,6 +1,7 @@
 import type { Batch, Derived, DerivedSource } from "../batch/batch.js";
 import type { BatchLimits } from "../batch/step.js";
 import type { Stream } from "../device/stream.js";
+import type { KvCacheLayer } from "../kv-cache/layer.js";
 import type { MlaCall } from "./mla-call.js";
 import type { RequestLists, Requests } from "./mla-requests.js";
 
@@ -24,6 +25,7 @@ export interface MlaDecoder<
   Step extends { readonly tokens: number } = { readonly tokens: number },
   Metadata = unknown,
 > {
+  /** How queries lie at most. */
   readonly query: LatentQuery;
   /** How the decodes of a step run; null: there are none. Pure. */
   plan(requests: Requests): Step | null;
@@ -31,8 +33,8 @@ export interface MlaDecoder<
   workspaceBytes(limits: Required<BatchLimits>): number;
   /** Derives what the kernels need of a batch's steps beside the lists of requests. */
   prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived): Metadata;
-  /** Throws where the kernels cannot serve a call, before anything of it is enqueued. */
-  check(call: MlaCall): void;
+  /** How queries lie for a cache. Throws ERR_BACKEND_UNSUPPORTED where kernels do not serve it. */
+  queryFor(cache: KvCacheLayer): LatentQuery;
   launch(
     call: MlaCall,
     batch: Batch,

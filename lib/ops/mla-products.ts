@@ -4,6 +4,7 @@ import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { bindMlaArguments } from "./mla-arguments.js";
 import type { MlaCall } from "./mla-call.js";
+import type { LatentQuery } from "./mla-decoder.js";
 import type { RequestLists } from "./mla-requests.js";
 
 /** The columns of each product's result, by the argument that lies in latent space. */
@@ -11,7 +12,7 @@ const WIDTHS = { query_latent: 512, latent_output: 128 } as const;
 
 /**
  * mla_query_product or mla_value_product: takes W_UK into the queries of decodes, or W_UV into their results. `latents` is the
- * name of the argument that lies in latent space. How queries lie there is set in the plans before.
+ * name of the argument that lies in latent space.
  */
 export class MlaProduct {
   readonly #tiles;
@@ -28,26 +29,36 @@ export class MlaProduct {
     this.#batchInvariant = config.batchInvariant;
     this.#tiles = plans.map((plan) => {
       const bind = bindMlaArguments(plan, config);
-      const bound = { plan, bind, latents: plan.setter(latents), count: plan.setter("decode_count") };
+      const optional = (name: string) => (plan.argumentNames.includes(name) ? plan.setter(name) : undefined);
+      const bound = {
+        plan,
+        bind,
+        latents: plan.setter(latents),
+        count: plan.setter("decode_count"),
+        heads: optional("latent_heads"),
+        width: optional("latent_width"),
+      };
       plan.complete();
       return { ...bound, rows: plan.row.tile.rows!, columns: plan.row.tile.columns! };
     });
     this.#tiles.sort((one, other) => one.rows - other.rows);
   }
 
-  /** `tokens`: of all decodes; their latents lie at `latents`, [tokens, heads, 512]. */
+  /** `tokens`: of all decodes; their latents lie at `latents.at`, [tokens, heads, width]. */
   launch(
     call: MlaCall,
     batch: Batch,
     lists: RequestLists,
     tokens: number,
-    latents: bigint,
+    latents: LatentQuery & { readonly at: bigint },
     stream: Stream,
   ): void {
     const smallest = this.#tiles[0]!;
     const tile = this.#batchInvariant || tokens <= smallest.rows ? smallest : this.#tiles.at(-1)!;
     tile.bind(call, batch, lists);
-    tile.latents(latents);
+    tile.latents(latents.at);
+    tile.heads?.(latents.heads);
+    tile.width?.(latents.width);
     tile.count(tokens);
     const columns = WIDTHS[this.latents] / tile.columns;
     tile.plan.launch(stream, columns, this.#numHeads, Math.ceil(tokens / tile.rows));

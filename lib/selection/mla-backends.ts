@@ -1,32 +1,54 @@
-import type { Capabilities } from "./capabilities.js";
+import type { Launch } from "../catalog/choose.js";
+import type { Capabilities, KernelChoice } from "./capabilities.js";
 import { ALL_TARGETS, CDNA, launches } from "./launches.js";
 
-/** Sequences with a few new tokens, in latent space; others, whose latents become keys and values. */
-const MLA_DECODE = launches(
-  "triton:mla_query_product",
-  "triton:mla_decode",
-  "triton:mla_reduce",
-  "triton:mla_value_product",
-);
-const MLA_PREFILL = launches("triton:mla_context_product", "triton:mla_prefill");
-const AITER_MLA_SPLITS = launches(
-  "triton:mla_query_product",
+/** What attends for sequences with a few new tokens, in latent space. */
+const TRITON_DECODE = launches("triton:mla_decode", "triton:mla_reduce");
+const AITER_SPLITS = launches(
   "triton:mla_expand_pages",
   "triton:mla_begin_splits",
   "aiter:mla_decode",
   "triton:mla_merge_splits",
-  "triton:mla_value_product",
 );
-const AITER_MLA_WORK = launches(
-  "triton:mla_query_product",
+const AITER_WORK = launches(
   "triton:mla_expand_pages",
   "triton:mla_begin_work",
   "aiter:mla_decode_work",
   "triton:mla_merge_work",
-  "triton:mla_value_product",
 );
-/** Where the cache is in the dtype of the queries. */
+/** For other sequences, whose latents become keys and values. */
+const PREFILL = launches("triton:mla_context_product", "triton:mla_prefill");
+
+/** Products with W_UK and W_UV around a decode, in the order in which they are preferred. */
+const PRODUCTS: readonly { around: readonly [Launch[], Launch[]]; choice: Omit<KernelChoice, "launches"> }[] =
+  [{ around: [launches("triton:mla_query_product"), launches("triton:mla_value_product")], choice: {} }];
+
+/** Choices of kernels that decode, with what runs beside them. */
+function decodes(
+  attending: readonly (Omit<KernelChoice, "launches"> & { attend: readonly Launch[] })[],
+  beside: readonly Launch[] = [],
+): KernelChoice[] {
+  return PRODUCTS.flatMap(({ around: [before, behind], choice }) =>
+    attending.map(({ attend, limits, ...others }) => ({
+      ...choice,
+      ...others,
+      launches: [...before, ...attend, ...behind, ...beside],
+      limits: { ...choice.limits, ...limits },
+    })),
+  );
+}
+
+/** Caches that the assembly does not reach are Triton's, where it takes their blocks. */
+const NEAR = "caches of up to 4 GiB a layer";
+const LARGE_BLOCKS = { blockSizes: { min: 16 } } as const;
 const UNQUANTISED = { kvCacheDtypes: ["auto", "bfloat16"] } as const;
+const AITER_DECODE = [
+  { attend: AITER_SPLITS, limits: { ...UNQUANTISED, ...LARGE_BLOCKS }, note: NEAR },
+  { attend: AITER_WORK, limits: { kvCacheDtypes: ["fp8", "fp8_e4m3"], ...LARGE_BLOCKS }, note: NEAR },
+  { attend: TRITON_DECODE, limits: LARGE_BLOCKS },
+  { attend: AITER_SPLITS, limits: UNQUANTISED },
+  { attend: AITER_WORK },
+] as const;
 
 /** What latent attention is, and is not, whatever runs it. */
 const LATENT = {
@@ -48,7 +70,7 @@ const LATENT = {
 } as const satisfies Partial<Capabilities>;
 
 /** A difference of both from vLLM's. */
-const PRODUCTS =
+const PRODUCTS_DIFFER =
   "vLLM takes products with W_UK and W_UV in fp8 where VLLM_ROCM_USE_AITER is on. Here they are in the dtype of the queries.";
 
 export const ROCM_AITER_MLA: Capabilities = {
@@ -61,19 +83,16 @@ export const ROCM_AITER_MLA: Capabilities = {
   blockSizes: {},
   batchInvariant: false,
   aiter: [launches("aiter:mla_decode", "aiter:mla_decode_work")],
-  prefill: [{ launches: MLA_PREFILL }],
-  decode: [{ launches: AITER_MLA_SPLITS, limits: UNQUANTISED }, { launches: AITER_MLA_WORK }],
-  mixed: [
-    { launches: [...AITER_MLA_SPLITS, ...MLA_PREFILL], limits: UNQUANTISED },
-    { launches: [...AITER_MLA_WORK, ...MLA_PREFILL] },
-  ],
+  prefill: [{ launches: PREFILL }],
+  decode: decodes(AITER_DECODE),
+  mixed: decodes(AITER_DECODE, PREFILL),
   differences: {
     dtypes: "vLLM declares float16 too, for which AITER has no kernel.",
     kvCacheDtypes: "vLLM quantises queries too where the cache is in fp8. Here they are not.",
     numHeads:
       "vLLM takes 16 or 128. Here fewer than 16 are padded to 16, and 32, 48 and 64 attend in groups of 16.",
     lse: "vLLM's does not give it.",
-    decode: PRODUCTS,
+    decode: PRODUCTS_DIFFER,
     prefill: "vLLM runs Composable Kernel. Here Triton makes keys and values of latents and attends to them.",
     blockSizes: "As in vLLM: the block table is expanded to blocks of one token.",
   },
@@ -88,13 +107,13 @@ export const TRITON_MLA: Capabilities = {
   numHeads: {},
   blockSizes: { min: 16 },
   batchInvariant: true,
-  prefill: [{ launches: MLA_PREFILL }],
-  decode: [{ launches: MLA_DECODE }],
-  mixed: [{ launches: [...MLA_DECODE, ...MLA_PREFILL] }],
+  prefill: [{ launches: PREFILL }],
+  decode: decodes([{ attend: TRITON_DECODE }]),
+  mixed: decodes([{ attend: TRITON_DECODE }], PREFILL),
   differences: {
     blockSizes: "vLLM's documentation asks for 16 or more, its code refuses 1 alone.",
     kvCacheDtypes: "vLLM's takes no fp8.",
-    decode: PRODUCTS,
+    decode: PRODUCTS_DIFFER,
     graphs: "vLLM's cannot be captured. Here steps can in which no sequence has more than 8 new tokens.",
   },
 };

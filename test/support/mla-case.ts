@@ -59,6 +59,8 @@ export interface MlaCaseOptions {
   readonly kScale?: { readonly value: number; readonly as: "number" | "tensor" } | undefined;
   readonly scale?: number | undefined;
   readonly config?: Partial<MlaAttentionConfig>;
+  /** A cache of so many blocks, none written but those at `places`, where the sequences' blocks go in their order. */
+  readonly within?: { readonly numBlocks: number; readonly places: readonly number[] };
   /** Changes what the device is told of the step: a mistake that the comparison must see. */
   readonly mutate?: (input: { seqLens: number[]; queryStartLoc: number[] }) => void;
 }
@@ -192,6 +194,22 @@ function columns(values: Float64Array, width: number, from: number, to: number):
   return picked;
 }
 
+/** Writes the sequences' blocks to places in a cache. Returns their block table. */
+async function writeBlocks(cache: KvCache, data: MlaData, places: readonly number[]): Promise<number[][]> {
+  const used = data.blockTable.flat();
+  const place = (block: number) => places[used.indexOf(block)]!;
+  const { tensor, strides, blockStride } = cache.layer(0).part("latent");
+  const size = data.image.length / data.numBlocks;
+  for (const block of used) {
+    const shape = [size / WIDTH, WIDTH];
+    const byteOffset = place(block) * blockStride * data.image.BYTES_PER_ELEMENT;
+    await tensor
+      .view({ shape, strides: [...strides], byteOffset })
+      .write(data.image.subarray(block * size, (block + 1) * size));
+  }
+  return data.blockTable.map((row) => row.map(place));
+}
+
 /** One call of latent attention on random data: the context lies in the cache, in permuted blocks whose unused slots hold NaN. */
 export class MlaCase implements AsyncDisposable {
   readonly #tensors: Tensor[] = [];
@@ -220,8 +238,10 @@ export class MlaCase implements AsyncDisposable {
       kvCacheDtype: kScale && "fp8",
       ...options.config,
     });
-    const cache = attention.createKvCache({ numBlocks: data.numBlocks });
-    await cache.layer(0).part("latent").tensor.write(data.image);
+    const { within } = options;
+    const cache = attention.createKvCache({ numBlocks: within?.numBlocks ?? data.numBlocks });
+    const blockTable = within === undefined ? data.blockTable : await writeBlocks(cache, data, within.places);
+    if (within === undefined) await cache.layer(0).part("latent").tensor.write(data.image);
     const { queryStartLoc, seqLens } = batchInput(lengths);
     const tokens = queryStartLoc.at(-1)!;
     const batch = createBatch(device, {
@@ -231,7 +251,7 @@ export class MlaCase implements AsyncDisposable {
       blockSize,
     });
     options.mutate?.({ seqLens, queryStartLoc });
-    batch.update({ queryStartLoc, seqLens, blockTable: data.blockTable });
+    batch.update({ queryStartLoc, seqLens, blockTable });
     const upload = (values: Float64Array, shape: number[]) =>
       device.upload(round(dtype, values).bits, { shape, dtype });
     const kvB = await upload(data.kvB, [numHeads * (NOPE + VALUE), RANK]);
