@@ -1,7 +1,6 @@
 // `npm start`: sets up what the demo needs, then runs it. All that is behind `npm start --` goes to the demo.
 import { spawn } from "node:child_process";
 import { aiter } from "./setup/aiter.mjs";
-import { gpuTarget } from "./setup/gpu.mjs";
 import { kernels } from "./setup/kernels.mjs";
 import { native } from "./setup/native.mjs";
 import { packages } from "./setup/packages.mjs";
@@ -11,7 +10,12 @@ import { performSteps } from "./setup/steps.mjs";
 import { toolchain } from "./setup/toolchain.mjs";
 import { typescript } from "./setup/typescript.mjs";
 
-const target = gpuTarget() ?? "gfx942";
+await performSteps([packages, typescript, kernelPython, native]);
+
+// The target of the device that the demo will open. HIP's word counts, not the driver's: a GPU that HIP cannot use is none.
+const { findGpu } = await import("../dist/cli/gpu.js");
+const named = /emulator:(gfx\w+)/.exec([process.env.ROCM_ATTENTION_DEVICE, ...process.argv].join(" "))?.[1];
+const target = named ?? findGpu().gpu?.arch ?? "gfx942";
 // The default backend's kernels are our Triton alone; others have kernels that LLVM compiles, or AITER's.
 const isBackendNamed =
   ["VLLM_ATTENTION_BACKEND", "VLLM_ROCM_USE_AITER"].some((name) => process.env[name]) ||
@@ -20,7 +24,7 @@ const isLatent = /(^| )--model[= ]mla( |$)/.test(process.argv.join(" "));
 const ofBackends = isBackendNamed
   ? [toolchain, aiter, kernels(target, "smoke")]
   : [kernels(target, isLatent ? "demo-mla" : "demo")];
-await performSteps([packages, typescript, kernelPython, ...ofBackends, native]);
+await performSteps(ofBackends);
 
 const demo = spawn(process.execPath, [`${root}/dist/cli/main.js`, "demo", ...process.argv.slice(2)], {
   stdio: "inherit",

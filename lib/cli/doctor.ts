@@ -35,11 +35,16 @@ function toText(checks: Checks, version: string): string {
     below: details,
   }));
   const problems = checks.filter(({ state }) => state === "problem");
-  const steps = new Set(problems.map(({ next }) => next));
+  // What is merely amiss comes up where nothing else does.
+  const steps = new Set((problems.length > 0 ? problems : checks).flatMap(({ next }) => next ?? []));
+  const commands = [...steps].map((step) => `  ${paint("bold", step)}`).join("\n");
+  const works = paint("green", "Attention works here.");
   const verdict =
-    problems.length === 0
-      ? paint("green", "Attention works here.")
-      : `${paint("red", "Attention does not work here.")} Next:\n\n${[...steps].map((step) => `  ${paint("bold", step!)}`).join("\n")}`;
+    problems.length > 0
+      ? `${paint("red", "Attention does not work here.")} Next:\n\n${commands}`
+      : commands === ""
+        ? works
+        : `${works} To mend what is amiss:\n\n${commands}`;
   const title = `rocm-attention ${version}, Node.js ${process.version}, ${process.platform}-${process.arch}`;
   return `${title}\n\n${columns(rows, width).join("\n")}\n\n${verdict}`;
 }

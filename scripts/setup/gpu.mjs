@@ -11,11 +11,19 @@ export function gpuTarget(topology = "/sys/class/kfd/kfd/topology/nodes") {
   return readdirSync(topology)
     .sort((a, b) => Number(a) - Number(b))
     .map((node) => join(topology, node, "properties"))
-    .filter((path) => existsSync(path))
-    .map((path) => Number(/^gfx_target_version (\d+)$/m.exec(readFileSync(path, "utf8"))?.[1] ?? 0))
+    .map((path) => Number(/^gfx_target_version (\d+)$/m.exec(readable(path))?.[1] ?? 0))
     .map((version) => {
       const minor = Math.floor(version / 100) % 100;
       return `gfx${Math.floor(version / 10000)}${minor.toString(16)}${(version % 100).toString(16)}`;
     })
     .find((target) => packagedTargets.includes(target));
+}
+
+/** The text of a file; "" where it may not be read, as the nodes of GPUs that a container has not been given. */
+function readable(path) {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
 }

@@ -1,17 +1,22 @@
 import { Device, EMULATED_ARCHS, type EmulatedArch, RocmAttentionError } from "../../index.js";
+import { findGpu } from "../gpu.js";
 
 /** Few enough that a split of the work over them stays small: the host has a few cores, not hundreds. */
 const EMULATED_COMPUTE_UNITS = 8;
 
 /**
  * Opens what `--device` names: a GPU's ordinal or emulator:<arch>. Without it the first GPU that there are kernels
- * for, or an emulated gfx942; the variable ROCM_ATTENTION_DEVICE stands above that.
+ * for, or an emulated gfx942, and says why where the machine has a GPU; the variable ROCM_ATTENTION_DEVICE stands above that.
  */
 export function openDevice(choice: string | undefined = process.env.ROCM_ATTENTION_DEVICE): Device {
   if (choice === undefined || choice === "") {
-    const supported: readonly string[] = EMULATED_ARCHS;
-    const gpu = Device.list().find(({ arch }) => supported.includes(arch));
-    return gpu === undefined ? openEmulated("gfx942") : Device.open(gpu.ordinal);
+    const { gpu, trouble } = findGpu();
+    if (trouble !== null) {
+      console.error(
+        `The GPU is not used: ${trouble.text}. Next: ${trouble.next}\nAn emulated one runs instead.`,
+      );
+    }
+    return gpu === null ? openEmulated("gfx942") : Device.open(gpu.ordinal);
   }
   const arch = EMULATED_ARCHS.find((name) => choice === `emulator:${name}`);
   if (arch !== undefined) return openEmulated(arch);

@@ -14,18 +14,17 @@ import { BUILTIN_BACKENDS } from "../../selection/backends.js";
 import { hasAiter } from "../../selection/decide.js";
 import { explain } from "../../selection/explain.js";
 import { variableText } from "../../selection/text.js";
+import { noGpu } from "../gpu.js";
 import { DEVIATION_BOUND } from "../reference.js";
 import { probeAttention } from "./attention-probe.js";
-import { type Driver, driverVariables, readDriver } from "./driver.js";
+import { type Driver, driverVariables, overriddenTargets, readDriver } from "./driver.js";
 import {
   afterAttentionFailure,
   GET_ADDON,
+  getKernels,
   listingFailed,
-  type NoGpu,
-  noneListed,
   replaceKernels,
   USE_EMULATOR,
-  withoutHip,
 } from "./remedies.js";
 
 /** One thing that was looked at. */
@@ -38,7 +37,7 @@ export interface Check {
   state: "ok" | "info" | "warning" | "problem";
   text: string;
   details: string[];
-  /** The command to type next, where it is a problem. */
+  /** The command to type next, where something is amiss. */
   next?: string;
 }
 
@@ -127,15 +126,19 @@ function checkDevices(
   if (failure !== null && text !== undefined) {
     return check("devices", "warning", text, [...details, listingFailed(failure).text, ...variables]);
   }
+  const posing = overriddenTargets(
+    gpus.map(({ arch }) => arch),
+    driver,
+    process.env,
+  );
+  if (posing !== null && text !== undefined) {
+    const warning = check("devices", "warning", text, [...details, posing, ...variables]);
+    return { ...warning, next: "unset HSA_OVERRIDE_GFX_VERSION" };
+  }
   if (text !== undefined) return check("devices", "ok", text, [...details, ...variables]);
   const none = "no GPU, and ROCM_ATTENTION_DEVICE asks for no emulated one";
   const { text: reason, next } = noGpu(failure, driver);
   return { ...check("devices", "problem", none, [reason, ...variables]), next };
-}
-
-function noGpu(failure: RocmAttentionError | null, driver: Driver): NoGpu {
-  if (failure !== null) return listingFailed(failure);
-  return hipLibrary().path === null ? withoutHip(driver, process.env) : noneListed(driver, process.env);
 }
 
 /** The level of this processor at which the emulator runs. */
@@ -161,7 +164,11 @@ function checkKernels(target: string): KernelCheck {
   try {
     const catalog = installedKernels([target]);
     const others = otherContracts(target);
-    if (catalog.kernels.length === 0) return { catalog, check: check(title, "info", "none", others) };
+    if (catalog.kernels.length === 0) {
+      if (others.length === 0) return { catalog, check: check(title, "info", "none") };
+      const outdated = check(title, "warning", "none of this version", others);
+      return { catalog, check: { ...outdated, next: getKernels(target) } };
+    }
     for (const row of catalog.kernels) readKernel(row);
     const folders = [...new Set(catalog.kernels.map(({ folder }) => folder))];
     const [text, ...details] = folders.map((path) => {

@@ -31,13 +31,21 @@ function targetsOf(topology: string): string[] {
   return listed(topology)
     .sort((a, b) => Number(a) - Number(b))
     .map((node) => join(topology, node, "properties"))
-    .filter((path) => existsSync(path))
-    .map((path) => Number(/^gfx_target_version (\d+)$/m.exec(readFileSync(path, "utf8"))?.[1] ?? 0))
+    .map((path) => Number(/^gfx_target_version (\d+)$/m.exec(readable(path))?.[1] ?? 0))
     .filter((version) => version > 0)
     .map((version) => {
       const minor = Math.floor(version / 100) % 100;
       return `gfx${Math.floor(version / 10000)}${minor.toString(16)}${(version % 100).toString(16)}`;
     });
+}
+
+/** The text of a file; "" where it may not be read: a container sees the nodes of GPUs that it has not been given. */
+function readable(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 function listed(folder: string): string[] {
@@ -70,4 +78,16 @@ export function driverVariables(env: NodeJS.ProcessEnv): string[] {
       ? []
       : [`HSA_OVERRIDE_GFX_VERSION=${override}: GPUs pass for that target, whatever they are`]),
   ];
+}
+
+/** What HSA_OVERRIDE_GFX_VERSION makes of GPUs of this machine, in words; null where it changes nothing. */
+export function overriddenTargets(
+  shown: readonly string[],
+  { targets }: Driver,
+  env: NodeJS.ProcessEnv,
+): string | null {
+  const override = env.HSA_OVERRIDE_GFX_VERSION;
+  const wrong = shown.filter((target) => !targets.includes(target));
+  if (override === undefined || targets.length === 0 || wrong.length === 0) return null;
+  return `the driver has ${targets.join(", ")}, HIP shows ${wrong.join(", ")}: kernels for that may end the process`;
 }

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ErrorCode, RocmAttentionError } from "../../errors.js";
 import { kernelSources } from "../../kernels/sources.js";
@@ -10,6 +10,9 @@ import { type Driver, hidingVariables } from "./driver.js";
 
 export const USE_EMULATOR = "ROCM_ATTENTION_DEVICE=emulator:gfx942 npx rocm-attention doctor";
 
+/** Kernels belong to the package of the same version. */
+const VERSION: string = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")).version;
+
 const isClone = existsSync(join(packageRoot, "kernels", "build"));
 
 export const GET_ADDON = isClone ? "npx cmake-js build" : "npm install --force rocm-attention";
@@ -19,14 +22,16 @@ const PASS_GPUS = "docker run --device=/dev/kfd --device=/dev/dri --group-add vi
 
 /** For a target that has no kernels. */
 export function getKernels(target: string): string {
-  return isClone ? `kernels/build --target ${target}` : `npm install @rocm-attention/kernels-${target}`;
+  return isClone
+    ? `kernels/build --target ${target}`
+    : `npm install @rocm-attention/kernels-${target}@${VERSION}`;
 }
 
 /** For a target whose kernels are damaged. */
 export function replaceKernels(target: string): string {
   const found = kernelSources(target).find(({ path }) => existsSync(join(path, "manifest.json")));
   if (found?.source === "ROCM_ATTENTION_KERNEL_PATH") return "unset ROCM_ATTENTION_KERNEL_PATH";
-  return isClone ? getKernels(target) : `npm install --force @rocm-attention/kernels-${target}`;
+  return isClone ? getKernels(target) : `npm install --force @rocm-attention/kernels-${target}@${VERSION}`;
 }
 
 /** A reason why there is no GPU to use, and the command that changes it. */
@@ -73,7 +78,8 @@ export function noneListed(driver: Driver, env: NodeJS.ProcessEnv): NoGpu {
   if (closed.length > 0) {
     return { text: `${closed.join(", ")} may not be opened`, next: inContainer ? PASS_GPUS : JOIN_GROUPS };
   }
-  const hiding = hidingVariables(env);
+  const override = "HSA_OVERRIDE_GFX_VERSION";
+  const hiding = [...hidingVariables(env), ...(env[override] === undefined ? [] : [override])];
   return hiding.length > 0
     ? { text: `${hiding.join(" and ")} may hide every GPU`, next: `unset ${hiding.join(" ")}` }
     : { text: "the driver's files may be opened", next: "rocminfo" };

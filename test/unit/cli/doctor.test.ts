@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { driverVariables, readDriver } from "../../../lib/cli/doctor/driver.js";
+import { driverVariables, overriddenTargets, readDriver } from "../../../lib/cli/doctor/driver.js";
 import { listingFailed, noneListed, USE_EMULATOR, withoutHip } from "../../../lib/cli/doctor/remedies.js";
 import { RocmAttentionError } from "../../../lib/errors.js";
 
@@ -43,6 +43,12 @@ describe("the driver", () => {
       ["/dev/dri/renderD129", false],
     ]);
     expect(inContainer).toBe(false);
+  });
+
+  it("has those GPUs whose nodes may be read, as in a container that has been given some", () => {
+    const unreadable = "sys/class/kfd/kfd/topology/nodes/1/properties/that is a folder";
+    const { "sys/class/kfd/kfd/topology/nodes/1/properties": _, ...others } = FILES;
+    expect(driver({ ...others, [unreadable]: "" }).targets).toEqual(["gfx90a", "gfx950"]);
   });
 
   it("is absent where there is nothing", () => {
@@ -105,6 +111,13 @@ describe("where HIP lists no GPU, the doctor names the reason and a command", ()
       /may hide/,
       /^unset HIP_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES$/,
     ],
+    [
+      "another target's name",
+      driver(FILES),
+      { HSA_OVERRIDE_GFX_VERSION: "10.3.0" },
+      /HSA_OVERRIDE_GFX_VERSION may hide/,
+      /^unset HSA_OVERRIDE_GFX_VERSION$/,
+    ],
     ["nothing to be seen", driver(FILES), {}, /may be opened/, /^rocminfo$/],
   ])("%s", (_, facts, env, text, next) => {
     const reason = noneListed(facts, env);
@@ -143,4 +156,18 @@ it("shows variables that change which GPUs HIP shows, where they are set", () =>
     "ROCR_VISIBLE_DEVICES=0: HIP shows no other GPUs",
     "HSA_OVERRIDE_GFX_VERSION=9.4.2: GPUs pass for that target, whatever they are",
   ]);
+});
+
+it("says where GPUs pass for others", () => {
+  const env = { HSA_OVERRIDE_GFX_VERSION: "9.4.2" };
+  const machine = driver({
+    ...FILES,
+    "sys/class/kfd/kfd/topology/nodes/1/properties": "gfx_target_version 0\n",
+  });
+  expect(overriddenTargets(["gfx942"], machine, env)).toBe(
+    "the driver has gfx90a, gfx950, HIP shows gfx942: kernels for that may end the process",
+  );
+  expect(overriddenTargets(["gfx950"], machine, env)).toBeNull();
+  expect(overriddenTargets(["gfx942"], machine, {})).toBeNull();
+  expect(overriddenTargets(["gfx942"], driver({}), env)).toBeNull();
 });

@@ -1,0 +1,28 @@
+import { PACKAGED_TARGETS } from "../catalog/targets.js";
+import type { DeviceInfo } from "../device/context.js";
+import { hipLibrary } from "../device/hip-library.js";
+import { RocmAttentionError } from "../errors.js";
+import { Device } from "../index.js";
+import { type Driver, readDriver } from "./doctor/driver.js";
+import { listingFailed, type NoGpu, noneListed, withoutHip } from "./doctor/remedies.js";
+
+/** Why HIP lists no GPU, and the command that may change it. `failure`: its own, where it could not list them. */
+export function noGpu(failure: RocmAttentionError | null, driver: Driver): NoGpu {
+  if (failure !== null) return listingFailed(failure);
+  return hipLibrary().path === null ? withoutHip(driver, process.env) : noneListed(driver, process.env);
+}
+
+/**
+ * The first GPU that there are kernels for. Null where HIP lists none: with the reason, where the driver has one all the same.
+ */
+export function findGpu(driver = readDriver()): { gpu: DeviceInfo | null; trouble: NoGpu | null } {
+  const isSupported = (target: string) => PACKAGED_TARGETS.some((packaged) => packaged === target);
+  const present = driver.targets.some(isSupported);
+  try {
+    const gpu = Device.list().find(({ arch }) => isSupported(arch)) ?? null;
+    return { gpu, trouble: gpu === null && present ? noGpu(null, driver) : null };
+  } catch (error) {
+    if (!(error instanceof RocmAttentionError)) throw error;
+    return { gpu: null, trouble: noGpu(error, driver) };
+  }
+}
