@@ -4,7 +4,8 @@ from kernels.builder import clang
 from kernels.builder.instance import FEATURES, Instance
 
 # Without -fgpu-flush-denormals-to-zero: programs compute with float32 as the host does.
-FLAGS = ("-Wall", "-Wextra", "-Werror", *clang.PRINT_LAYOUTS)
+# Pairs of lanes as vectors would be copied between an interpreted program's instructions.
+FLAGS = ("-Wall", "-Wextra", "-Werror", "-fno-slp-vectorize", *clang.PRINT_LAYOUTS)
 TYPES = {"float": "float32", "int": "int32"}
 DTYPES = ("bfloat16", "float16", "float32")
 # Sizes that heads are padded to, and the smallest head that each is for.

@@ -14,7 +14,8 @@ using Word = uint32_t;
 // The addresses of the tensors that a program reads.
 using Tensors = Constant<uint64_t>*;
 
-#define FLEX_OPERATIONS(OPERATION) \
+// Operations of one or two operands, and those of three.
+#define FLEX_OPERATIONS(OPERATION, SELECT) \
   OPERATION(add_i32)               \
   OPERATION(sub_i32)               \
   OPERATION(mul_i32)               \
@@ -26,7 +27,7 @@ using Tensors = Constant<uint64_t>*;
   OPERATION(eq_i32)                \
   OPERATION(lt_i32)                \
   OPERATION(le_i32)                \
-  OPERATION(select_i32)            \
+  SELECT(select_i32)            \
   OPERATION(add_f32)               \
   OPERATION(sub_f32)               \
   OPERATION(mul_f32)               \
@@ -41,11 +42,11 @@ using Tensors = Constant<uint64_t>*;
   OPERATION(eq_f32)                \
   OPERATION(lt_f32)                \
   OPERATION(le_f32)                \
-  OPERATION(select_f32)            \
+  SELECT(select_f32)            \
   OPERATION(and)                   \
   OPERATION(or)                    \
   OPERATION(not )                  \
-  OPERATION(select_bool)           \
+  SELECT(select_bool)           \
   OPERATION(i32_to_f32)            \
   OPERATION(f32_to_i32)            \
   OPERATION(bool_to_i32)           \
@@ -57,18 +58,13 @@ using Tensors = Constant<uint64_t>*;
   OPERATION(read_f16)              \
   OPERATION(read_bf16)
 
-// Codes of instructions: of those that are no operations, then of the operations.
+// Codes of instructions: of the one that gives its operand, then of the operations.
 enum Code : Word {
-  kEnd,
-  kConstant,
-  kInput,
+  kCopy,
 #define FLEX_CODE(name) k_##name,
-  FLEX_OPERATIONS(FLEX_CODE)
+  FLEX_OPERATIONS(FLEX_CODE, FLEX_CODE)
 #undef FLEX_CODE
 };
-
-// The values that a program is given, in the order of their codes.
-enum Input : Word { kRow, kHead, kKvHead, kContextLength, kQuery, kKey, kScore };
 
 static inline __device__ float as_float(Word bits) { return __builtin_bit_cast(float, bits); }
 static inline __device__ Word as_word(float value) { return __builtin_bit_cast(Word, value); }
@@ -90,20 +86,22 @@ static inline __device__ int floor_quotient(int a, int b) {
   return quotient - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0);
 }
 
-// e^x - 1 loses no bits near 0, where the difference of exponentials would.
+// 1 - 2 / (1 + e^2x) would lose bits near 0, where it is a series.
 static inline __device__ float tanh_of(float x) {
   const float size = __builtin_fabsf(x);
   const float square = x * x;
   const float series = size * (1.0f + square * (-1.0f / 3 + square * (2.0f / 15 + square * (-17.0f / 315))));
-  const float whole = 1.0f - 2.0f / (1.0f + __builtin_elementwise_exp(2.0f * size));
+  const float power = __builtin_amdgcn_exp2f(2.0f * kLog2E * size);
+  const float whole = 1.0f - 2.0f * __builtin_amdgcn_rcpf(1.0f + power);
   return __builtin_copysignf(size < 0.1f ? series : whole, x);
 }
 
 template <typename T>
-static inline __device__ T element_at(Operands3 of, Tensors tensors) {
+static inline __device__ T element_or_0(Operands3 of, Tensors tensors) {
   using Memory = const T __attribute__((address_space(1)));
-  const int element = max(of.x(), 0);  // there is a first one: nothing faults, whatever is read is dropped
-  return ((Memory*)tensors[of.number])[element];
+  // There is a first one, which is read for those outside too: a load without a branch.
+  const T element = ((Memory*)tensors[of.number])[max(of.x(), 0)];
+  return of.x() < 0 ? T(0) : element;
 }
 
 #define FLEX_DEFINE(name, result) \
@@ -148,11 +146,11 @@ FLEX_DEFINE(f32_to_i32, of.f() != of.f()          ? 0
 FLEX_DEFINE(bool_to_i32, of.a)
 FLEX_DEFINE(first_index, of.a < of.number ? of.a : ~0u)
 FLEX_DEFINE(next_index, of.x() >= 0 && of.b < of.number ? of.a * of.number + of.b : ~0u)
-FLEX_DEFINE(read_i32, of.x() < 0 ? 0 : element_at<Word>(of, tensors))
-FLEX_DEFINE(read_u8, of.x() < 0 ? 0 : element_at<uint8_t>(of, tensors))
-FLEX_DEFINE(read_f32, of.x() < 0 ? 0 : element_at<Word>(of, tensors))
-FLEX_DEFINE(read_f16, of.x() < 0 ? 0 : as_word(static_cast<float>(element_at<_Float16>(of, tensors))))
-FLEX_DEFINE(read_bf16, of.x() < 0 ? 0 : static_cast<Word>(element_at<uint16_t>(of, tensors)) << 16)
+FLEX_DEFINE(read_i32, element_or_0<Word>(of, tensors))
+FLEX_DEFINE(read_u8, element_or_0<uint8_t>(of, tensors))
+FLEX_DEFINE(read_f32, element_or_0<Word>(of, tensors))
+FLEX_DEFINE(read_f16, as_word(static_cast<float>(element_or_0<_Float16>(of, tensors))))
+FLEX_DEFINE(read_bf16, static_cast<Word>(element_or_0<uint16_t>(of, tensors)) << 16)
 #undef FLEX_DEFINE
 
 #pragma clang fp contract(fast)

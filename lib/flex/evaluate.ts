@@ -15,14 +15,11 @@ export type Reader = (tensor: number, element: number) => number;
 export class Evaluator {
   readonly #row = new Float64Array(ROW_REGISTERS);
   readonly #key = new Float64Array(KEY_REGISTERS);
-  readonly #rowOperands: ReadonlyMap<Node, number>;
 
   constructor(
     private readonly program: Program,
     private readonly read: Reader,
-  ) {
-    this.#rowOperands = new Map(program.row.placed.map(({ node, register }) => [node, register]));
-  }
+  ) {}
 
   /** Computes the values of a row. `position.key` is of no account. */
   beginRow(position: Position): void {
@@ -42,24 +39,27 @@ export class Evaluator {
   }
 
   #run({ placed, root }: Section, registers: Float64Array, position: Position, score: number): number {
+    const { rowRegisters } = this.program;
     const own = new Map<Node, number>();
-    const valueAt = (node: Node) =>
-      node.kind === "constant"
-        ? node.immediate
-        : node.perKey
-          ? registers[own.get(node)!]!
-          : this.#row[this.#rowOperands.get(node)!]!;
+    let last = Number.NaN;
+    const valueAt = (node: Node): number => {
+      if (node.kind === "constant") return node.immediate;
+      if (node.kind === "input") return node.input === "score" ? score : position[node.input!];
+      const register = own.get(node);
+      if (register !== undefined) return registers[register]!;
+      return !node.perKey && rowRegisters.has(node) ? this.#row[rowRegisters.get(node)!]! : last;
+    };
     for (const { node, register } of placed) {
+      const isCopy = node.kind !== "operation" || (!node.perKey && registers !== this.#row);
+      last = isCopy ? valueAt(node) : this.#compute(node, node.operands.map(valueAt));
+      if (register === null) continue;
       own.set(node, register);
-      registers[register] = this.#compute(node, node.operands.map(valueAt), position, score);
+      registers[register] = last;
     }
-    return root === null ? 0 : valueAt(root);
+    return root === null ? 0 : last;
   }
 
-  #compute(node: Node, [a = 0, b = 0, c = 0]: readonly number[], position: Position, score: number): number {
-    const { kind, input, operation, immediate, fromScore } = node;
-    if (kind === "constant") return immediate;
-    if (kind === "input") return input === "score" ? score : position[input!];
+  #compute({ operation, immediate, fromScore }: Node, [a = 0, b = 0, c = 0]: readonly number[]): number {
     if (operation!.startsWith("read")) return a < 0 ? 0 : this.read(immediate, a);
     return OPERATIONS[operation!].apply(fromScore ? Number : Math.fround, a, b, c, immediate);
   }

@@ -128,6 +128,15 @@ export type OperationName = keyof typeof OPERATIONS;
 
 export const OPERATION_NAMES = Object.keys(OPERATIONS) as readonly OperationName[];
 
+/** Operations that give the same where their operands change places. */
+const COMMUTATIVE: readonly OperationName[] = [
+  ...(["add_i32", "mul_i32", "eq_i32", "add_f32", "mul_f32", "eq_f32", "and", "or"] as const),
+];
+
+export function isCommutative(name: OperationName): boolean {
+  return COMMUTATIVE.includes(name);
+}
+
 /** Whether the number of an operation's instruction is its own, and so no constant that it takes. */
 export function hasNumber(name: OperationName): boolean {
   return name.endsWith("_index") || name.startsWith("read_");

@@ -1,16 +1,17 @@
 import { type Node, traceError } from "./graph.js";
+import { isCommutative } from "./operations.js";
 import { shortText } from "./text.js";
 
-/** A node with the register that its value goes to. */
+/** A node with the register that its value goes to; null: the next instruction takes it, or it is the section's result. */
 export interface Placed {
   readonly node: Node;
-  readonly register: number;
+  readonly register: number | null;
 }
 
 /**
  * The order in which the nodes of a section are computed: operands first, and of an operation's operands the one first that
- * needs more registers (Sethi and Ullman), so that as few values as possible wait for each other. `operandsOf`: the
- * operands of a node that the section computes.
+ * needs more registers (Sethi and Ullman), so that as few values as possible wait for each other; of equal ones the last,
+ * so that the first is at hand. `operandsOf`: the operands of a node that the section computes.
  */
 export function inOrder(roots: readonly Node[], operandsOf: (node: Node) => readonly Node[]): Node[] {
   const needs = new Map<Node, number>();
@@ -22,7 +23,7 @@ export function inOrder(roots: readonly Node[], operandsOf: (node: Node) => read
     needs.set(node, Math.max(1, ...sorted.map((count, waiting) => count + waiting)));
   });
   const order: Node[] = [];
-  const heaviestFirst = (node: Node) => [...operandsOf(node)].sort((a, b) => need(b) - need(a));
+  const heaviestFirst = (node: Node) => [...operandsOf(node)].reverse().sort((a, b) => need(b) - need(a));
   visit(roots, heaviestFirst, (node) => void order.push(node));
   return order;
 }
@@ -51,25 +52,29 @@ function visit(
 }
 
 /**
- * Gives each node of a section a register from its computation to its last use; `kept` ones keep theirs. ERR_FLEX_TRACE
- * where more than `count` values wait for their use at once.
+ * Gives each node of a section a register from its computation to its last use, beside the `inputs`, which have theirs;
+ * `kept` ones keep theirs. ERR_FLEX_TRACE where more than `count` values wait for their use at once.
  */
 export function allocate(
   order: readonly Node[],
+  inputs: ReadonlyMap<Node, number>,
   kept: ReadonlySet<Node>,
   count: number,
   what: string,
 ): Placed[] {
-  const lastUse = new Map<Node, number>();
-  for (const [at, { operands }] of order.entries()) for (const one of operands) lastUse.set(one, at);
-  const free = Array.from({ length: count }, (_, i) => count - 1 - i);
-  const registers = new Map<Node, number>();
+  const uses = usesOf(order);
+  const registers = new Map(inputs);
+  const taken = new Set(inputs.values());
+  const free = Array.from({ length: count }, (_, i) => count - 1 - i).filter((i) => !taken.has(i));
   return order.map((node, at) => {
     // Operands are read before the result is written: it may take the register of one.
     for (const operand of new Set(node.operands)) {
       const register = registers.get(operand);
-      if (register === undefined || kept.has(operand) || lastUse.get(operand) !== at) continue;
+      if (register === undefined || kept.has(operand) || uses.get(operand)!.at(-1)!.at !== at) continue;
       free.push(register);
+    }
+    if (!kept.has(node) && isPassedOn(node, order[at + 1], uses.get(node) ?? [])) {
+      return { node, register: null };
     }
     const register = free.pop();
     if (register === undefined) {
@@ -81,4 +86,32 @@ export function allocate(
     registers.set(node, register);
     return { node, register };
   });
+}
+
+/** Whether a node has no use but as operand a of the next one, or as b where the two may change places. */
+function isPassedOn(node: Node, next: Node | undefined, uses: readonly Use[]): boolean {
+  if (uses.length === 0) return true;
+  const [first, ...others] = uses;
+  if (others.length > 0 || next?.operands[first!.operand] !== node) return false;
+  return first!.operand === 0 || (first!.operand === 1 && isCommutative(next.operation!));
+}
+
+interface Use {
+  /** The place of an instruction. */
+  readonly at: number;
+  /** Which of its operands it is. */
+  readonly operand: number;
+}
+
+/** The uses of each node, in order. */
+function usesOf(order: readonly Node[]): Map<Node, Use[]> {
+  const uses = new Map<Node, Use[]>();
+  for (const [at, { operands }] of order.entries()) {
+    for (const [operand, node] of operands.entries()) {
+      const known = uses.get(node);
+      if (known === undefined) uses.set(node, [{ at, operand }]);
+      else known.push({ at, operand });
+    }
+  }
+  return uses;
 }

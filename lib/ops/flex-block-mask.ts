@@ -1,7 +1,8 @@
 import type { Derived, DerivedSource } from "../batch/batch.js";
 import type { BatchLimits } from "../batch/step.js";
 import { type ResolvedConfig, usesCache } from "../config.js";
-import { imageOf, type Program } from "../flex/program.js";
+import { imageOf } from "../flex/image.js";
+import type { Program } from "../flex/program.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 
 /** Workgroups that share the blocks of a tile. */

@@ -154,6 +154,6 @@ it("the text of generated functions has op codes, numbers and names of ours alon
   const texts = traceFunctions({ maskMod: flex.documentMask(tensors[0]!), scoreMod: flex.softCap(7) });
   const words = sourceOf(programOf(texts)).match(/[A-Za-z_]\w*/g)!;
   const ours =
-    /^(v\d+|u|x|flex_\w+|__\w+|Words8|Floats8|Word|Tensors|Program|GeneratedProgram|RowInputs|kHeaderWords|kLaneKeys|tensors_|inputs|get|begin|sees|score|scores|result|first_key|as_word|constant|from|e|maybe_unused|class|public|private|explicit|const|void|int|for|return|static_cast|pragma|unroll)$/;
+    /^(v\d+|u|x|flex_\w+|__\w+|Words8|Floats8|Word|Tensors|Program|GeneratedProgram|RowInputs|kHeaderWords|kLaneKeys|tensors_|inputs_?|row|head|kv_head|context_length|query|begin|sees|score|scores|result|first_key|as_word|constant|from|e|maybe_unused|class|public|private|explicit|const|void|int|for|return|static_cast|pragma|unroll)$/;
   expect(words.filter((word) => !ours.test(word))).toEqual([]);
 });
