@@ -1,13 +1,13 @@
 import { afterAll, expect, it } from "vitest";
 import { createAttention, createBatch, type Tensor } from "../../../lib/index.js";
-import { BACKENDS } from "../../support/backends.js";
+import { BACKENDS, hasLse } from "../../support/backends.js";
 import { openTestDevice } from "../../support/device.js";
 
 const device = openTestDevice();
 afterAll(() => device.close());
 
 // Memory that nobody writes is committed page by page, and reads as 0: all keys but the last have the score 0.
-it.skipIf(process.env.ROCM_ATTENTION_TEST_ALL !== "1").each(BACKENDS)(
+it.each(BACKENDS)(
   "$backend decodes a sequence of a million tokens",
   async ({ backend }) => {
     const [tokens, blockSize, headSize, numHeads] = [2 ** 20, 64, 64, 2];
@@ -27,12 +27,12 @@ it.skipIf(process.env.ROCM_ATTENTION_TEST_ALL !== "1").each(BACKENDS)(
       });
     const [query, key, value] = [await filled(1, numHeads), await filled(1.75, 1), await filled(1, 1)];
     const output = device.empty([1, numHeads, headSize], "bfloat16");
-    const lse = device.empty([1, numHeads], "float32");
+    const lse = hasLse(attention) ? device.empty([1, numHeads], "float32") : undefined;
     attention.forward({ query, key, value, output, lse, cache: cache.layer(0), batch });
 
     const weight = Math.exp((1.75 * headSize) / Math.sqrt(headSize));
     const sum = weight + tokens - 1;
-    for (const each of await lse.readFloat32()) expect(each).toBeCloseTo(Math.log(sum), 3);
+    for (const each of (await lse?.readFloat32()) ?? []) expect(each).toBeCloseTo(Math.log(sum), 3);
     for (const each of await output.readFloat32()) expect(each).toBeCloseTo(weight / sum, 2);
   },
   600_000,

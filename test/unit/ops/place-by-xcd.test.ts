@@ -43,7 +43,10 @@ for (const { language, lacking, program } of programs)
       it("are all those of the groups, each once, and a group's on one XCD as long as there is a group for each", () => {
         const [command, ...args] = program();
         const size = fc.integer({ min: 1, max: 40 });
-        const grids = fc.array(fc.tuple(size, size, fc.integer({ min: 1, max: 9 })), { minLength: 100, maxLength: 150 });
+        const grids = fc.array(fc.tuple(size, size, fc.integer({ min: 1, max: 9 })), {
+          minLength: 100,
+          maxLength: 150,
+        });
         const property = fc.property(grids, (grids) => {
           const input = grids.map((grid) => grid.join(" ")).join("\n");
           const lines = execFileSync(command!, args, { input, encoding: "utf8" }).split("\n");
@@ -64,7 +67,7 @@ for (const { language, lacking, program } of programs)
             }
           }
         });
-        fc.assert(property, { numRuns: 2 });
+        fc.assert(property, { numRuns: 2, endOnFailure: true });
       });
     },
   );
