@@ -96,21 +96,25 @@ export class Device extends DeviceContext implements DeviceWithStreams {
   }
 
   /** Allocates a tensor whose contents are not set. Blocks. ERR_OUT_OF_MEMORY says what was asked and left. */
-  empty(shape: readonly number[], dtype: DType, options?: { category?: MemoryCategory }): Tensor {
+  empty<D extends DType>(
+    shape: readonly number[],
+    dtype: D,
+    options?: { category?: MemoryCategory },
+  ): Tensor<D> {
     const { category } = checkOptions(options, ["category"]);
     this.check();
-    return this.#allocate(checkShape(shape), checkDType(dtype, "dtype"), category);
+    return this.#allocate(checkShape(shape), checkDType(dtype, "dtype") as D, category);
   }
 
   /** Allocates a tensor and enqueues its filling with zeros. */
-  zeros(
+  zeros<D extends DType>(
     shape: readonly number[],
-    dtype: DType,
+    dtype: D,
     options?: { stream?: Stream; category?: MemoryCategory },
-  ): Tensor {
+  ): Tensor<D> {
     const { stream, category } = checkOptions(options, ["stream", "category"]);
     const target = this.streamOf(stream);
-    const tensor = this.#allocate(checkShape(shape), checkDType(dtype, "dtype"), category);
+    const tensor = this.#allocate(checkShape(shape), checkDType(dtype, "dtype") as D, category);
     try {
       enqueueFill(target, tensor.pointer, 0, tensor.byteLength);
     } catch (error) {
@@ -124,10 +128,10 @@ export class Device extends DeviceContext implements DeviceWithStreams {
    * Allocates a tensor and fills it with the bytes of `data`, which must stay unchanged until the Promise settles.
    * The numbers of a Float32Array are rounded to a float dtype; all else is taken as the bytes of `dtype`.
    */
-  async upload(
+  async upload<D extends DType>(
     data: HostBytes,
-    options: { shape: readonly number[]; dtype: DType; stream?: Stream; category?: MemoryCategory },
-  ): Promise<Tensor> {
+    options: { shape: readonly number[]; dtype: D; stream?: Stream; category?: MemoryCategory },
+  ): Promise<Tensor<D>> {
     const { shape, dtype, stream, category } = checkOptions(options, [
       "shape",
       "dtype",
@@ -136,7 +140,7 @@ export class Device extends DeviceContext implements DeviceWithStreams {
     ]);
     const target = this.streamOf(stream);
     const sizes = checkShape(shape);
-    const type = checkDType(dtype, "dtype");
+    const type = checkDType(dtype, "dtype") as D;
     const { byteLength } = elementSource(type, data);
     const expected = elementCount(sizes) * itemSize(type);
     if (byteLength !== expected) {
@@ -156,7 +160,11 @@ export class Device extends DeviceContext implements DeviceWithStreams {
     return tensor;
   }
 
-  #allocate(shape: readonly number[], dtype: DType, category: unknown = "tensor"): Tensor {
+  #allocate<D extends DType>(
+    shape: readonly number[],
+    dtype: D,
+    category: unknown = "tensor",
+  ): Tensor<D> {
     const purpose = MEMORY_CATEGORIES.indexOf(checkOneOf(category, "category", MEMORY_CATEGORIES));
     const bytes = elementCount(shape) * itemSize(dtype);
     if (bytes === 0) return Tensor.over(new Storage(this, 0n, 0, NOTHING), shape, dtype);

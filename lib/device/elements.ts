@@ -6,30 +6,33 @@ import { bfloat16, float8, float16 } from "../floats.js";
 import { hostBytes } from "./host-bytes.js";
 import { elementCount } from "./layout.js";
 
+const ARRAYS = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  float8_e4m3fn: Uint8Array,
+  float8_e4m3fnuz: Uint8Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+} as const;
+
 /** Elements as a read gives them: bits of float16, bfloat16 and fp8 as unsigned integers, everything else as itself. */
-export type TypedArray = Float32Array | Uint16Array | Uint8Array | Int32Array | BigInt64Array;
+export type TypedArray<D extends DType = DType> = InstanceType<(typeof ARRAYS)[D]>;
 
 /** The bytes of `buffer` as elements of `dtype`. */
-export function typedArray(dtype: DType, buffer: ArrayBuffer): TypedArray {
-  switch (dtype) {
-    case "float32":
-      return new Float32Array(buffer);
-    case "float16":
-    case "bfloat16":
-      return new Uint16Array(buffer);
-    case "int32":
-      return new Int32Array(buffer);
-    case "int64":
-      return new BigInt64Array(buffer);
-    default:
-      return new Uint8Array(buffer);
-  }
+export function typedArray<D extends DType>(dtype: D, buffer: ArrayBuffer): TypedArray<D> {
+  return new ARRAYS[dtype](buffer) as TypedArray<D>;
 }
 
 /** Picks the elements of a strided tensor out of the span that holds them, in the order of their indices. */
-export function gather(span: TypedArray, shape: readonly number[], strides: readonly number[]): TypedArray {
+export function gather<Elements extends TypedArray>(
+  span: Elements,
+  shape: readonly number[],
+  strides: readonly number[],
+): Elements {
   const count = elementCount(shape);
-  const result = new (span.constructor as new (length: number) => TypedArray)(count);
+  const result = new (span.constructor as new (length: number) => Elements)(count);
   const index = new Array<number>(shape.length).fill(0);
   let from = 0;
   for (let to = 0; to < count; to++) {

@@ -1,3 +1,4 @@
+import { type InspectOptions, inspect } from "node:util";
 import { checkInteger, checkOptions } from "../arguments.js";
 import { checkDType, type DType, itemSize } from "../dtype.js";
 import { describe, invalidArgument, RocmAttentionError } from "../errors.js";
@@ -11,9 +12,9 @@ import { checkDevice, type DeviceWithStreams, type Stream } from "./stream.js";
 import { readPieces, writePieces } from "./transfer.js";
 
 /** The contents of memory at a pointer, and its owner. */
-export interface FromPointerOptions {
+export interface FromPointerOptions<D extends DType = DType> {
   shape: readonly number[];
-  dtype: DType;
+  dtype: D;
   /** In elements; default: contiguous. */
   strides?: readonly number[];
   /** How many bytes from `pointer` on belong to the tensor and its views. */
@@ -41,9 +42,9 @@ export interface ViewOptions {
  * Device memory with a shape, strides and a dtype. Made by `device.empty`, `zeros`, `upload` and `view`. `dispose()`
  * frees the memory after the work that is enqueued then.
  */
-export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams> {
+export class Tensor<D extends DType = DType> extends DeviceObject<{ dispose(): void }, DeviceWithStreams> {
   readonly shape: readonly number[];
-  readonly dtype: DType;
+  readonly dtype: D;
   /** In elements, one per dimension. */
   readonly strides: readonly number[];
   /** From the start of the memory that the tensor looks into. */
@@ -59,7 +60,7 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
     storage: Storage<DeviceWithStreams>,
     shape: readonly number[],
     strides: readonly number[],
-    dtype: DType,
+    dtype: D,
     byteOffset: number,
     ownsStorage: boolean,
   ) {
@@ -76,18 +77,22 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
   }
 
   /** @internal A contiguous tensor over the whole of `storage`, which it owns. */
-  static over(storage: Storage<DeviceWithStreams>, shape: readonly number[], dtype: DType): Tensor {
+  static over<D extends DType>(
+    storage: Storage<DeviceWithStreams>,
+    shape: readonly number[],
+    dtype: D,
+  ): Tensor<D> {
     return new Tensor(storage, shape, contiguousStrides(shape), dtype, 0, true);
   }
 
   /** @internal A view of a part of `memory` under another dtype. The caller vouches for its bounds. */
-  static within(
+  static within<D extends DType>(
     memory: Tensor,
-    dtype: DType,
+    dtype: D,
     shape: readonly number[],
     strides: readonly number[],
     byteOffset: number,
-  ): Tensor {
+  ): Tensor<D> {
     return new Tensor(memory.#storage, shape, strides, dtype, memory.byteOffset + byteOffset, false);
   }
 
@@ -95,13 +100,17 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
    * Wraps device memory that another library owns. Nothing is copied, and `dispose()` frees nothing: it calls
    * `release`. The caller vouches for the pointer; a wrong one faults on the device.
    */
-  static fromPointer(device: DeviceWithStreams, pointer: bigint, options: FromPointerOptions): Tensor {
+  static fromPointer<D extends DType>(
+    device: DeviceWithStreams,
+    pointer: bigint,
+    options: FromPointerOptions<D>,
+  ): Tensor<D> {
     const context = checkDevice(device);
     const given = checkOptions(options, ["shape", "dtype", "strides", "byteLength", "owner", "release"]);
     if (typeof pointer !== "bigint" || pointer <= 0n || pointer >= 1n << 64n) {
       throw invalidArgument("pointer", "a device address (a bigint between 0 and 2^64)", pointer);
     }
-    const dtype = checkDType(given.dtype, "dtype");
+    const dtype = checkDType(given.dtype, "dtype") as D;
     const shape = checkShape(given.shape);
     const strides =
       given.strides === undefined ? contiguousStrides(shape) : checkStrides(given.strides, shape);
@@ -146,7 +155,7 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
    * The same memory under another shape. A view ends with the tensor that it was made from; disposing of the
    * view alone frees nothing.
    */
-  view(options: ViewOptions): Tensor {
+  view(options: ViewOptions): Tensor<D> {
     this.check();
     const given = checkOptions(options, ["shape", "strides", "byteOffset"]);
     if (options === undefined)
@@ -177,7 +186,7 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
    * Uint8Array (fp8 as bits, uint8), Int32Array or BigInt64Array. What is enqueued on `stream` before the call
    * is seen. A read of more than 4 MiB goes in pieces; until it settles the tensor cannot be used in new work.
    */
-  async read(options?: { stream?: Stream }): Promise<TypedArray> {
+  async read(options?: { stream?: Stream }): Promise<TypedArray<D>> {
     this.check();
     const stream = this.device.streamOf(checkOptions(options, ["stream"]).stream);
     const bytes = await readPieces(stream, this.#storage, this.#pointer, this.byteLength);
@@ -226,6 +235,15 @@ export class Tensor extends DeviceObject<{ dispose(): void }, DeviceWithStreams>
   toJSON(): object {
     const { shape, strides, dtype, device } = this;
     return { shape, strides, dtype, device };
+  }
+
+  /** @internal The tensor as `console.log` prints it: no elements. */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const { shape, dtype, device, contiguous } = this;
+    const strides = contiguous ? {} : { strides: this.strides };
+    const ended = this.disposed ? { disposed: true } : {};
+    const { name, ordinal } = device.info;
+    return `Tensor ${inspect({ shape, ...strides, dtype, device: `${name} (${ordinal})`, ...ended }, options)}`;
   }
 
   /** @internal Throws unless it may be used now. */

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Device } from "../../lib/device/device.js";
@@ -181,6 +182,18 @@ describe("views", () => {
     tensor.dispose();
     expect(() => second.pointer).toThrow(coded("ERR_DISPOSED"));
     expect(second.disposed).toBe(true);
+  });
+});
+
+describe("printed by console.log", () => {
+  it("shows shape, dtype and device, and what is unusual", () => {
+    const tensor = device.zeros([2, 3], "bfloat16");
+    const where = `'${device.info.name} (${device.info.ordinal})'`;
+    const text = (value: unknown) => inspect(value, { breakLength: Number.POSITIVE_INFINITY });
+    expect(text(tensor)).toBe(`Tensor { shape: [ 2, 3 ], dtype: 'bfloat16', device: ${where} }`);
+    expect(text(tensor.view({ shape: [2], strides: [3] }))).toContain("shape: [ 2 ], strides: [ 3 ]");
+    tensor.dispose();
+    expect(text(tensor)).toContain("disposed: true");
   });
 });
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { fp8Encoding } from "../../../lib/catalog/targets.js";
 import { fromFloat8, toFloat8 } from "../../../lib/float8.js";
-import { createAttention, createBatch, Device } from "../../../lib/index.js";
+import { createAttention, createBatch, Device, type Tensor } from "../../../lib/index.js";
 import { coded } from "../../support/coded.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
 import { PagedCase } from "../../support/paged-case.js";
@@ -95,7 +95,7 @@ describe.each(CASES.filter(({ device }) => fp8Encoding(device.info.arch)))(
       batch.update({ queryStartLoc: [0, 1], seqLens: [1], blockTable: [[0]] });
       const [query, narrow] = [device.zeros([1, 4, 128], "bfloat16"), device.zeros([1, 4, 128], fp8!)];
       const given = { query, cache: cache.layer(0), batch };
-      const forward = (output: typeof query, outputScale?: number) => () =>
+      const forward = (output: Tensor, outputScale?: number) => () =>
         attention.forward({ ...given, output, outputScale });
       const error = (...words: string[]) => coded("ERR_INVALID_ARGUMENT", ...words);
       expect(forward(narrow)).toThrow(error("bfloat16 for output", fp8!));
