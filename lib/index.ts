@@ -69,6 +69,7 @@ export { type CacheTensors, KvCacheLayer, type LayerPart } from "./kv-cache/laye
 export type { CacheLayout, CachePart, LayoutName, PartName } from "./kv-cache/layouts.js";
 export { type Logger, type LogLevel, setLogger } from "./log.js";
 export { type Metric, type MetricsListener, setMetrics } from "./metrics.js";
+export { setAddon } from "./native-files.js";
 export { type CacheWriteOptions, reshapeAndCache, reshapeAndCacheFlash } from "./ops/cache-write.js";
 export type { AttentionCall } from "./ops/call.js";
 export { type ConvertFp8Options, convertFp8 } from "./ops/convert-fp8.js";

@@ -23,7 +23,7 @@ function surroundings(): Surroundings {
 
 /** The error for an addon that could not be loaded: everything that was tried, the reasons, the command to run. */
 export function addonFailure(
-  root: string,
+  root: string | null,
   file: string | undefined,
   cause: unknown,
   around: Surroundings = surroundings(),
@@ -35,6 +35,7 @@ export function addonFailure(
     "Tried:",
   ];
   if (file !== undefined) lines.push(`  ${file}: ${reason}`);
+  else if (root === null) lines.push(`  ${reason}: a bundle has no folder in which an addon could lie`);
   else {
     if (override) lines.push(`  ROCM_ATTENTION_PREBUILD=${override}: ${contents(override)}`);
     for (const folder of ["build/Release", "build/Debug", `prebuilds/${around.platform}-${around.arch}`]) {
@@ -46,13 +47,19 @@ export function addonFailure(
   if (!supported) {
     const found = `${around.platform}-${around.arch}${around.platform === "linux" && around.glibc === undefined ? " without glibc (musl?)" : ""}`;
     lines.push(`- use Linux on x86-64 with glibc: ROCm exists for nothing else here; this is ${found}`);
+  } else if (root === null) {
+    lines.push(
+      "- leave the package out of the bundle and install it beside it: esbuild --external:rocm-attention",
+      "- or carry the addon along, and name it: setAddon(path) or ROCM_ATTENTION_ADDON=path",
+    );
   } else if (file !== undefined && /GLIBC(XX)?_/.test(reason)) {
     lines.push(
-      `- the addon was built for a newer system (glibc here: ${around.glibc}); build it here: npx cmake-js build`,
+      `- the addon was built for a newer system (glibc here: ${around.glibc}): the published one runs with glibc 2.28, ` +
+        "and a clone of the project builds its own: npm run build:native",
     );
   } else {
     lines.push(
-      "- in a clone of the project build it: npx cmake-js build",
+      "- in a clone of the project build it: npm run build:native",
       "- as an installed package reinstall it: npm install --force rocm-attention",
     );
   }

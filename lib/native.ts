@@ -1,9 +1,9 @@
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { isMainThread } from "node:worker_threads";
 import { RocmAttentionError } from "./errors.js";
 import { addonFailure } from "./native-failure.js";
+import { addonFile } from "./native-files.js";
+import { packageRoot } from "./package.js";
 
 /** One library that the loader of the HIP runtime tried, and why it was not taken (`null`: it was). */
 export interface NativeLoadAttempt {
@@ -65,6 +65,11 @@ export interface NativeBinding {
    * there is none, 2^32 - 1 where one is negative.
    */
   highestOfRows(table: Int32Array, columns: number, counts: Int32Array, rows: number): number;
+  /**
+   * A file of kernels that was built into the addon ("gfx942/manifest.json"), as a copy; null where there is none of that
+   * name. Absent where nothing was built in.
+   */
+  embeddedFile?(name: string): Uint8Array | null;
   /** How often the emulator's HIP function of that name has been called in this process. */
   emulatorCalls(library: string, name: string): number;
 }
@@ -147,38 +152,22 @@ export interface NativeGraph {
   dispose(): void;
 }
 
-/** The package's folder, from `lib/` and from `dist/` alike. */
-export const packageRoot = fileURLToPath(new URL("..", import.meta.url));
+let loaded: NativeBinding | undefined;
 
-interface Loaded {
-  binding: NativeBinding;
-  folder: string;
-}
-
-let loaded: Loaded | undefined;
-
-function load(): Loaded {
-  const require = createRequire(import.meta.url);
+function load(): NativeBinding {
   let file: string | undefined;
   try {
-    const nodeGypBuild = require("node-gyp-build") as { resolve(folder: string): string };
-    file = nodeGypBuild.resolve(packageRoot);
-    const binding = require(file) as NativeBinding;
+    file = addonFile();
+    const binding = createRequire(file)(file) as NativeBinding;
     binding.initialize(RocmAttentionError, isMainThread);
-    return { binding, folder: dirname(file) };
+    return binding;
   } catch (cause) {
-    throw addonFailure(packageRoot, file, cause);
+    throw addonFailure(packageRoot(), file, cause);
   }
 }
 
 /** The addon, loaded when it is first needed. Throws ERR_ADDON, saying what was tried and what to do. */
 export function native(): NativeBinding {
   loaded ??= load();
-  return loaded.binding;
-}
-
-/** Where the emulator lies: beside the addon. */
-export function emulatorLibrary(): string {
-  loaded ??= load();
-  return join(loaded.folder, "librocm_emulator.so");
+  return loaded;
 }

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { Command, type CommanderError } from "commander";
 import { RocmAttentionError } from "../errors.js";
+import { packageVersion } from "../package.js";
 import { failureOf } from "../selection/failure.js";
 import { nearestName } from "../selection/registry.js";
 import { demoCommand } from "./demo/options.js";
@@ -26,7 +26,7 @@ export async function runCommand(words: readonly string[]): Promise<void> {
 }
 
 function buildProgram(): Command {
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  const version = packageVersion()!;
   const program = new Command("rocm-attention")
     .description("The attention layer of an LLM server on AMD GPUs.")
     .version(version)

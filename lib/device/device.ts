@@ -2,7 +2,8 @@ import { checkInstance, checkInteger, checkOneOf, checkOptions } from "../argume
 import { TARGETS } from "../catalog/targets.js";
 import { checkDType, type DType, itemSize } from "../dtype.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
-import { emulatorLibrary, type NativeDevice, native } from "../native.js";
+import { type NativeDevice, native } from "../native.js";
+import { emulatorLibrary } from "../native-files.js";
 import { readCodeObject } from "./code-object.js";
 import { DeviceContext, type DeviceInfo, deviceInfo } from "./context.js";
 import { elementSource } from "./elements.js";
@@ -160,11 +161,7 @@ export class Device extends DeviceContext implements DeviceWithStreams {
     return tensor;
   }
 
-  #allocate<D extends DType>(
-    shape: readonly number[],
-    dtype: D,
-    category: unknown = "tensor",
-  ): Tensor<D> {
+  #allocate<D extends DType>(shape: readonly number[], dtype: D, category: unknown = "tensor"): Tensor<D> {
     const purpose = MEMORY_CATEGORIES.indexOf(checkOneOf(category, "category", MEMORY_CATEGORIES));
     const bytes = elementCount(shape) * itemSize(dtype);
     if (bytes === 0) return Tensor.over(new Storage(this, 0n, 0, NOTHING), shape, dtype);

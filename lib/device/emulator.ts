@@ -1,6 +1,7 @@
 import { checkInstance } from "../arguments.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
-import { emulatorLibrary, native } from "../native.js";
+import { native } from "../native.js";
+import { emulatorLibrary } from "../native-files.js";
 import { Device } from "./device.js";
 
 /**

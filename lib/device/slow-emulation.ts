@@ -1,5 +1,6 @@
 import { log } from "../log.js";
-import { emulatorLibrary, native } from "../native.js";
+import { native } from "../native.js";
+import { emulatorLibrary } from "../native-files.js";
 
 /** A sentence on the emulator's speed, where this processor makes it slow; else null. */
 export function slowEmulation(): string | null {

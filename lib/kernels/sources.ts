@@ -1,24 +1,23 @@
-import { realpathSync, statSync } from "node:fs";
-import { createRequire } from "node:module";
+import { statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, sep } from "node:path";
 import { checkReadable } from "../arguments.js";
 import type { Environment } from "../config.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 import { log } from "../log.js";
-import { packageRoot } from "../native.js";
+import { installedFile, packageRoot } from "../package.js";
 
 /** A place where the kernels of a target may lie, and the reason why it is looked at. */
 export interface KernelSource {
   readonly target: string;
   readonly path: string;
-  readonly source: "ROCM_ATTENTION_KERNEL_PATH" | "user" | "package" | "build";
+  readonly source: "ROCM_ATTENTION_KERNEL_PATH" | "user" | "package" | "build" | "embedded";
 }
 
 /**
  * All places of a target's kernels, the first before the others: the folders of ROCM_ATTENTION_KERNEL_PATH (each a kernel
  * folder, or a folder of such by target), the user's data folder, the installed package @rocm-attention/kernels-<target>,
- * this project's own build.
+ * this project's own build, and the addon itself, whose path is no folder.
  */
 export function kernelSources(target: string, env: Environment = process.env): KernelSource[] {
   const sources: KernelSource[] = [];
@@ -29,9 +28,11 @@ export function kernelSources(target: string, env: Environment = process.env): K
   }
   const data = dataFolder(env);
   if (data !== null) sources.push({ target, path: join(data, "kernels", target), source: "user" });
-  const installed = installedPackage(target);
-  if (installed !== null) sources.push({ target, path: installed, source: "package" });
-  sources.push({ target, path: join(packageRoot, "build", "kernels", target), source: "build" });
+  const installed = installedFile(`@rocm-attention/kernels-${target}/manifest.json`);
+  if (installed !== null) sources.push({ target, path: dirname(installed), source: "package" });
+  const root = packageRoot();
+  if (root !== null) sources.push({ target, path: join(root, "build", "kernels", target), source: "build" });
+  sources.push({ target, path: `embedded:${target}`, source: "embedded" });
   return sources;
 }
 
@@ -55,31 +56,6 @@ function read(env: Environment, name: string): string | undefined {
   throw invalidArgument(name, "a string", value);
 }
 
-/** From this package, then from the program's main module: package managers put it beside the one or the other. */
-function installedPackage(target: string): string | null {
-  for (const from of [packageRoot, mainFolder()]) {
-    try {
-      const require = createRequire(join(from, "package.json"));
-      return dirname(require.resolve(`@rocm-attention/kernels-${target}/manifest.json`));
-    } catch {
-      // Not installed there.
-    }
-  }
-  return null;
-}
-
-/** The folder of the main module. The command line of this package, and code typed at Node, work where they are started. */
-function mainFolder(): string {
-  const main = process.argv[1];
-  if (main === undefined) return process.cwd();
-  try {
-    const path = realpathSync(main);
-    return path.startsWith(join(packageRoot, "dist") + sep) ? process.cwd() : dirname(path);
-  } catch {
-    return process.cwd();
-  }
-}
-
 const warned = new Set<string>();
 
 /**
@@ -93,7 +69,8 @@ export function requireTrusted(
   stats: { readonly uid: number; readonly mode: number } = statSync(path),
 ): void {
   if (process.getuid === undefined) return;
-  const owners = [process.getuid(), 0, statSync(packageRoot).uid];
+  const root = packageRoot();
+  const owners = [process.getuid(), 0, ...(root === null ? [] : [statSync(root).uid])];
   const fault = !owners.includes(stats.uid)
     ? `belongs to another user (uid ${stats.uid})`
     : (stats.mode & 0o002) !== 0

@@ -8,6 +8,7 @@ import type { Environment } from "../config.js";
 import type { Device } from "../device/device.js";
 import type { Kernel, Module } from "../device/module.js";
 import { RocmAttentionError } from "../errors.js";
+import { embeddedFile } from "./embedded.js";
 import { type KernelSource, kernelSources, requireTrusted } from "./sources.js";
 
 /** A kernel's row, with the folder where it lies. */
@@ -42,7 +43,8 @@ export function kernelFolders(target: string, env: Environment = process.env): K
   return [...folders.values()];
 }
 
-function readManifest({ path: folder, source }: KernelSource): Manifest | null {
+function readManifest({ path: folder, source, target }: KernelSource): Manifest | null {
+  if (source === "embedded") return readEmbedded(folder, target);
   const path = join(folder, "manifest.json");
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return null;
@@ -58,6 +60,19 @@ function readManifest({ path: folder, source }: KernelSource): Manifest | null {
   }
   const manifest = parseManifest(readBytes(path).toString("utf8"), path);
   manifests.set(path, { mtimeMs: stats.mtimeMs, manifest });
+  return manifest;
+}
+
+/** Embedded manifests by path. */
+const embedded = new Map<string, Manifest>();
+
+function readEmbedded(path: string, target: string): Manifest | null {
+  const known = embedded.get(path);
+  if (known !== undefined) return known;
+  const bytes = embeddedFile(target, "manifest.json");
+  if (bytes === null) return null;
+  const manifest = parseManifest(Buffer.from(bytes).toString("utf8"), path);
+  embedded.set(path, manifest);
   return manifest;
 }
 
@@ -103,7 +118,11 @@ export function otherContracts(target: string, env: Environment = process.env): 
 /** Reads a row's code object. ERR_KERNEL_CORRUPT where it is missing or not as the manifest says, ERR_KERNEL_UNTRUSTED. */
 export function readKernel(row: LocatedRow): Uint8Array {
   const path = join(row.folder, row.file);
-  const bytes = readBytes(path, (stats) => requireTrusted(path, row.source, stats));
+  const bytes =
+    row.source === "embedded"
+      ? embeddedFile(row.target, row.file)
+      : readBytes(path, (stats) => requireTrusted(path, row.source, stats));
+  if (bytes === null) throw new RocmAttentionError("ERR_KERNEL_CORRUPT", `the addon has no ${path}`);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   if (sha256 === row.sha256) return bytes;
   throw new RocmAttentionError(

@@ -1,5 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { root } from "./paths.mjs";
 import { CommandFailure, run } from "./run.mjs";
 import { fingerprint, isUpToDate, setStamp } from "./stamp.mjs";
 
@@ -16,6 +19,7 @@ export const native = {
     const made = inputs();
     requireProgram("cmake", ["cmake"], "cmake");
     requireProgram("a C++17 compiler", [process.env.CXX || "c++", "g++", "clang++"], "g++");
+    forgetOtherClone();
     const args = [
       "node_modules/cmake-js/bin/cmake-js",
       "build",
@@ -26,6 +30,25 @@ export const native = {
     setStamp("native", made);
   },
 };
+
+/** Removes what CMake has written where the folder has been copied or moved since: it refuses to go on from there. */
+function forgetOtherClone() {
+  const build = join(root, "build");
+  const cache = join(build, "CMakeCache.txt");
+  if (!existsSync(cache)) return;
+  const [, home] = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(readFileSync(cache, "utf8")) ?? [];
+  if (home === root) return;
+  const written = [
+    "CMakeCache.txt",
+    "CMakeFiles",
+    "native",
+    "build.ninja",
+    "Makefile",
+    ".ninja_deps",
+    ".ninja_log",
+  ];
+  for (const name of written) rmSync(join(build, name), { recursive: true, force: true });
+}
 
 function requireProgram(what, names, debianPackage) {
   if (names.some((name) => spawnSync(name, ["--version"]).status === 0)) return;

@@ -97,7 +97,7 @@ describe("the addon", () => {
     expect(missing.status).toBe(1);
     expect(missing.stderr).toContain("ERR_ADDON");
     expect(missing.stderr).toContain(`ROCM_ATTENTION_PREBUILD=${folder}`);
-    expect(missing.stderr).toContain("npx cmake-js build");
+    expect(missing.stderr).toContain("npm run build:native");
   });
 
   it("is not loaded under --no-addons, and says so", async () => {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EmulatedArch } from "../../lib/device/device.js";
-import { emulatorLibrary } from "../../lib/native.js";
+import { emulatorLibrary } from "../../lib/native-files.js";
 import { kernelPython } from "../../scripts/setup/python.mjs";
 
 const program = fileURLToPath(new URL("triton_program.py", import.meta.url));

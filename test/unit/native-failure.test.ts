@@ -29,7 +29,7 @@ describe("addonFailure", () => {
         <root>/build/Debug: no such folder
         <root>/prebuilds/linux-x64: no such folder
       What to do:
-      - in a clone of the project build it: npx cmake-js build
+      - in a clone of the project build it: npm run build:native
       - as an installed package reinstall it: npm install --force rocm-attention"
     `);
   });
@@ -43,7 +43,13 @@ describe("addonFailure", () => {
   it("knows an addon that was built for a newer system", () => {
     const text = message("/x/a.node", new Error("/lib/libc.so.6: version `GLIBC_2.38' not found"));
     expect(text).toContain("glibc here: 2.36");
-    expect(text).toContain("npx cmake-js build");
+    expect(text).toContain("npm run build:native");
+  });
+
+  it("knows a bundle", () => {
+    const failure = addonFailure(null, undefined, new Error("bundled"), here);
+    expect(failure.message).toContain("esbuild --external:rocm-attention");
+    expect(failure.message).toContain("setAddon(path) or ROCM_ATTENTION_ADDON=path");
   });
 
   it.each<[Partial<Surroundings>, string]>([

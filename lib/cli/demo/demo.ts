@@ -1,18 +1,15 @@
-import { fileURLToPath } from "node:url";
 import type { Device } from "../../index.js";
 import { sourceText } from "../../selection/text.js";
 import { DeviceAttention } from "./device-attention.js";
 import { generate } from "./generate.js";
 import { LanguageModel } from "./model.js";
+import { requireModel } from "./model-file.js";
 import { openDevice } from "./open-device.js";
 import { type DemoOptions, TRAINED_CONTEXT } from "./options.js";
 import { type DemoReport, deviceText, formatReport } from "./report.js";
 import { createSampler } from "./sampler.js";
 import { createSequence, Scheduler, type Sequence } from "./scheduler.js";
 import { Transcript } from "./transcript.js";
-
-/** The same place from lib/ and from dist/. */
-const MODELS = fileURLToPath(new URL("../../../models/", import.meta.url));
 
 const PROMPTS = [
   "It is a truth universally acknowledged, that ",
@@ -46,7 +43,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
 }
 
 async function writeTexts(device: Device, options: DemoOptions, signal: AbortSignal): Promise<DemoReport> {
-  const model = LanguageModel.load(`${MODELS}austen-${options.model}.safetensors`);
+  const model = LanguageModel.load(requireModel(options.model));
   const sequences = createSequences(options);
   const limits = {
     maxSequences: Math.min(sequences.length, MAX_RUNNING),

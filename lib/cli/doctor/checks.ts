@@ -9,11 +9,13 @@ import { slowEmulation } from "../../device/slow-emulation.js";
 import { RocmAttentionError } from "../../errors.js";
 import { kernelSources, namedFolders } from "../../kernels/sources.js";
 import { installedKernels, type LocatedRow, otherContracts, readKernel } from "../../kernels/store.js";
-import { emulatorLibrary, native } from "../../native.js";
+import { native } from "../../native.js";
+import { addonFile, emulatorLibrary } from "../../native-files.js";
 import { BUILTIN_BACKENDS } from "../../selection/backends.js";
 import { hasAiter } from "../../selection/decide.js";
 import { explain } from "../../selection/explain.js";
 import { variableText } from "../../selection/text.js";
+import { GET_MODELS, modelFile } from "../demo/model-file.js";
 import { noGpu } from "../gpu.js";
 import { DEVIATION_BOUND } from "../reference.js";
 import { probeAttention } from "./attention-probe.js";
@@ -21,6 +23,7 @@ import { type Driver, driverVariables, overriddenTargets, readDriver } from "./d
 import {
   afterAttentionFailure,
   GET_ADDON,
+  GET_EMULATOR,
   getKernels,
   listingFailed,
   replaceKernels,
@@ -50,7 +53,8 @@ export async function runChecks(): Promise<Check[]> {
   const driver = readDriver();
   const catalogs = new Map(PACKAGED_TARGETS.map((target) => [target as string, checkKernels(target)]));
   const checks = [addon, checkHip(), checkDriver(driver), checkDevices(gpus, requested, failure, driver)];
-  if (requested !== null || gpus.some(({ emulated }) => emulated)) checks.push(checkEmulator());
+  checks.push(...checkEmulator(requested !== null || gpus.some(({ emulated }) => emulated)));
+  if (modelFile("gqa") === null) checks.push(check("demo", "info", `no model; for the demo: ${GET_MODELS}`));
   checks.push(...[...catalogs.values()].map(({ check }) => check), checkAiter(catalogs), ...checkVariables());
   const openers = [
     ...gpus.map(
@@ -75,7 +79,8 @@ function listGpus(): { gpus: DeviceInfo[]; failure: RocmAttentionError | null } 
 
 function checkAddon(): Check {
   try {
-    return check("addon", "ok", shown(dirname(emulatorLibrary())));
+    native();
+    return check("addon", "ok", shown(addonFile()));
   } catch (error) {
     const [text, ...details] = coded(error).message.split("\n");
     return { ...check("addon", "problem", text!, details), next: GET_ADDON };
@@ -141,15 +146,19 @@ function checkDevices(
   return { ...check("devices", "problem", none, [reason, ...variables]), next };
 }
 
-/** The level of this processor at which the emulator runs. */
-function checkEmulator(): Check {
-  const slow = slowEmulation();
-  if (slow !== null) return check("emulator", "warning", slow);
-  return check(
-    "emulator",
-    "ok",
-    `runs at the processor's level ${native().emulatorCpuLevel(emulatorLibrary())}`,
-  );
+/** Whether the emulator is there, and where it is needed the level of this processor at which it runs. */
+function checkEmulator(needed: boolean): Check[] {
+  try {
+    const library = emulatorLibrary();
+    if (!needed) return [];
+    const slow = slowEmulation();
+    if (slow !== null) return [check("emulator", "warning", slow)];
+    return [check("emulator", "ok", `runs at the processor's level ${native().emulatorCpuLevel(library)}`)];
+  } catch (error) {
+    const [text, ...details] = coded(error).message.split("\n");
+    const missing = check("emulator", needed ? "problem" : "info", text!, details);
+    return [needed ? { ...missing, next: GET_EMULATOR } : missing];
+  }
 }
 
 interface KernelCheck {

@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ErrorCode, RocmAttentionError } from "../../errors.js";
 import { kernelSources } from "../../kernels/sources.js";
 import { installedKernels } from "../../kernels/store.js";
-import { packageRoot } from "../../native.js";
+import { packageRoot, packageVersion } from "../../package.js";
 import { type Driver, hidingVariables } from "./driver.js";
 
 /** Commands to type next, by the trouble that they end. */
@@ -11,11 +11,13 @@ import { type Driver, hidingVariables } from "./driver.js";
 export const USE_EMULATOR = "ROCM_ATTENTION_DEVICE=emulator:gfx942 npx rocm-attention doctor";
 
 /** Kernels belong to the package of the same version. */
-const VERSION: string = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")).version;
+const VERSION = packageVersion();
 
-const isClone = existsSync(join(packageRoot, "kernels", "build"));
+const isClone = existsSync(join(packageRoot() ?? "", "kernels", "build"));
 
-export const GET_ADDON = isClone ? "npx cmake-js build" : "npm install --force rocm-attention";
+export const GET_ADDON = isClone ? "npm run build:native" : "npm install --force rocm-attention";
+
+export const GET_EMULATOR = isClone ? GET_ADDON : "npm install @rocm-attention/emulator";
 
 const JOIN_GROUPS = "sudo usermod -aG render,video $USER";
 const PASS_GPUS = "docker run --device=/dev/kfd --device=/dev/dri --group-add video --group-add render ...";

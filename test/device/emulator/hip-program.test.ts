@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import { emulatorLibrary } from "../../../lib/native.js";
+import { emulatorLibrary } from "../../../lib/native-files.js";
 import { compileKernels, noCompiler } from "../../support/compile.js";
 import { onGpu } from "../../support/device.js";
 

@@ -5,7 +5,7 @@ import { matches, type Sizes } from "../../../lib/catalog/sizes.js";
 import { PACKAGED_TARGETS, targetOf } from "../../../lib/catalog/targets.js";
 import { readCodeObject } from "../../../lib/device/code-object.js";
 import { installedKernels, type LocatedRow } from "../../../lib/kernels/store.js";
-import { packageRoot } from "../../../lib/native.js";
+import { root } from "../../../scripts/setup/paths.mjs";
 import { readKernelDescriptor } from "../../support/kernel-descriptor.js";
 
 /** A compute unit has 4 SIMDs, each with 512 vector registers and room for 8 waves. */
@@ -50,7 +50,7 @@ describe.each(PACKAGED_TARGETS)("the kernels for %s", (target) => {
   const { kernels } = installedKernels([target], { HOME: "/nonexistent" });
   it("are those of this clone", () => {
     const folders = new Set(kernels.map(({ folder }) => folder));
-    expect([...folders]).toEqual([join(packageRoot, "build", "kernels", target)]);
+    expect([...folders]).toEqual([join(root, "build", "kernels", target)]);
     expect(kernels.length).toBeGreaterThanOrEqual(5);
   });
 

@@ -75,6 +75,7 @@ describe("the kernels for a device", () => {
       { target: BARE, path: folder, source: "ROCM_ATTENTION_KERNEL_PATH" },
       { target: BARE, path: join(folder, "home/.local/share/rocm-attention/kernels", BARE), source: "user" },
       { target: BARE, path: expect.stringContaining(join("build", "kernels", BARE)), source: "build" },
+      { target: BARE, path: `embedded:${BARE}`, source: "embedded" },
     ]);
     const [user] = kernelSources(BARE, { XDG_DATA_HOME: "/data" });
     expect(user!.path).toBe(`/data/rocm-attention/kernels/${BARE}`);
