@@ -5,6 +5,7 @@
 #include "../hip/constants.h"
 #include "../hip/runtime.h"
 #include "device_object.h"
+#include "embedded.h"
 #include "environment.h"
 #include "event_object.h"
 #include "graph_object.h"
@@ -89,7 +90,7 @@ const hip::Runtime& emulator(const std::string& path) {
   const hip::Runtime* runtime = hip::loadEmulator(path, &error);
   if (runtime != nullptr) return *runtime;
   throw Failure("ERR_HIP_LIBRARY", "the emulator could not be loaded: " + error +
-                                       "\nIn a clone of the project build it: npx cmake-js build");
+                                       "\nIn a clone of the project build it: npm run build:native");
 }
 
 Napi::Value openEmulatedDevice(const Napi::CallbackInfo& info) {
@@ -103,8 +104,7 @@ Napi::Value openEmulatedDevice(const Napi::CallbackInfo& info) {
         runtime.functions.rocmEmulatorCreateDevice(arch.c_str(), computeUnits, memoryBytes, &ordinal);
     if (state != 0) {
       const std::string mistake = runtime.functions.rocmEmulatorLastFault(-1);
-      if (!mistake.empty())
-        throw Failure("ERR_INVALID_ARGUMENT", mistake + " is no option of the emulator (docs/emulator.md)");
+      if (!mistake.empty()) throw Failure("ERR_INVALID_ARGUMENT", mistake + " (docs/emulator.md)");
       const std::string name = runtime.functions.hipGetErrorName(state);
       throw Failure("ERR_HIP", "the emulator made no " + arch + ": " + name, name,
                     "rocmEmulatorCreateDevice");
@@ -197,6 +197,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("takeEmulatorCounters", Napi::Function::New<takeEmulatorCounters>(env));
   exports.Set("emulatorCalls", Napi::Function::New<emulatorCalls>(env));
   exports.Set("emulatorCpuLevel", Napi::Function::New<emulatorCpuLevel>(env));
+  exportEmbeddedFiles(env, exports);
   exports.Set("highestOfRows", Napi::Function::New<highestOfRows>(env));
   exports.Set("openEmulatedDevice", Napi::Function::New<openEmulatedDevice>(env));
   return exports;

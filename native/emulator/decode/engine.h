@@ -35,4 +35,7 @@ const Engine& engine();
 /// keeps its handlers, so a comparison of levels loads its modules anew. False where the CPU lacks it.
 bool selectEngine(const char* level);
 
+/// Whether the emulator has code for a level of that name, whatever the CPU has.
+bool isEngineLevel(const char* name);
+
 }  // namespace emulator

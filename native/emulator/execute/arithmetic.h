@@ -48,7 +48,7 @@ inline double fmaF64(double a, double b, double c) { return nanOr(a, nanOr(b, fu
 
 #define RETURNS_SOURCE(f) \
   template <>             \
-  constexpr bool kReturnsSource<f> = true
+  inline constexpr bool kReturnsSource<f> = true
 RETURNS_SOURCE(minF32);
 RETURNS_SOURCE(maxF32);
 RETURNS_SOURCE(min3F32);

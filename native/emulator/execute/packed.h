@@ -91,7 +91,7 @@ struct Packed<F, Result (*)(Arguments...)> {
     return {execute, execute, execute,     execute, saturating, kSources, std::is_same_v<Result, F16>,
             7,       0,       {1, 1, 1, 1}};
   }
-  static constexpr VectorHandlers kShared = make();
+  static constexpr VectorHandlers kShared = make(nullptr);
 };
 
 template <auto F, class Signature = decltype(F)>

@@ -209,7 +209,7 @@ struct Operation<F, Result (*)(Arguments...)> {
     const uint8_t kinds[] = {Lane<Arguments>::kind.bits...};
     return kinds[0];
   }
-  static constexpr VectorHandlers kShared = make(plain, plain);
+  static constexpr VectorHandlers kShared = make(plain, plain, nullptr);
 };
 
 /// Variants with loops of their own, for operations that kernels spend their time in. A uniform first source

@@ -143,8 +143,7 @@ Devices::Devices() {
   if (!name) return;
   Target target;
   if (!environmentMistake().empty()) {
-    std::fprintf(stderr, "rocm_emulator: no device: %s is no option of the emulator\n",
-                 environmentMistake().c_str());
+    std::fprintf(stderr, "rocm_emulator: no device: %s\n", environmentMistake().c_str());
     return;
   }
   parseTarget(name, &target);

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "decode/engine.h"
 #include "isa/target.h"
 #include "launch/options.h"
 #include "runtime/entry.h"
@@ -27,7 +28,10 @@ std::string findMistake() {
     const size_t equals = variable.find('=');
     if (variable.rfind(prefix, 0) != 0 || equals == std::string::npos) continue;
     const std::string name = variable.substr(prefix.size(), equals - prefix.size());
-    if (!isValid(name, variable.substr(equals + 1))) return variable;
+    const std::string value = variable.substr(equals + 1);
+    if (isValid(name, value)) continue;
+    if (name == "CPU" && isEngineLevel(value.c_str())) return variable + " is more than this processor has";
+    return variable + " is no option of the emulator";
   }
   return "";
 }

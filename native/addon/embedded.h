@@ -1,0 +1,11 @@
+#pragma once
+
+#include <napi.h>
+
+namespace addon {
+
+/// Exports `embeddedFile(name)`, a copy of a file of kernels ("gfx942/manifest.json") or null, from an addon
+/// that the build has put such files into.
+void exportEmbeddedFiles(Napi::Env env, Napi::Object exports);
+
+}  // namespace addon
