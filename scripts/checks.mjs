@@ -20,7 +20,10 @@ export function check(name, command, args) {
  * Whatever else goes wrong, a vitest that dies too, is one failure.
  * @returns {{ passed: number, failed: number, skipped: { file: string, name: string, reason: string | null }[] }}
  */
-export function runVitest(args = [], { folder = root, stdio = "inherit", device, all = false } = {}) {
+export function runVitest(
+  args = [],
+  { folder = root, stdio = "inherit", device, all = false, variables = {} } = {},
+) {
   const report = join(folder, "build", "test.json");
   rmSync(report, { force: true });
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
@@ -31,6 +34,7 @@ export function runVitest(args = [], { folder = root, stdio = "inherit", device,
       ...env,
       ...(device !== undefined && { ROCM_ATTENTION_TEST_DEVICE: device }),
       ...(all && { ROCM_ATTENTION_TEST_ALL: "1" }),
+      ...variables,
     },
     stdio,
   });

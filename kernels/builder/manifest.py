@@ -3,6 +3,7 @@
 import json
 
 from kernels.builder import code_object
+from kernels.builder import verified as verified_on
 from kernels.builder.cache import sha256
 from kernels.builder.instance import BuildError
 from kernels.builder.targets import CONTRACT, TARGETS
@@ -44,7 +45,7 @@ def row(provider, instance, made, target):
                                  "wavesPerSimd": waves_per_simd(kernel, lds_bytes, facts["workgroupSize"], target)}},
         **({"chips": list(instance.chips)} if instance.chips else {}),
         **({"schedule": instance.schedule} if instance.schedule else {}),
-        "verified": verified(provider, instance, target),
+        **levels(provider, instance, made, target),
         "compiler": provider.compiler(instance),
         **({} if instance.recipe is None else {"recipe": instance.recipe}),
     }
@@ -92,6 +93,14 @@ def waves_per_simd(kernel, lds_bytes, workgroup_size, target):
         return by_registers
     workgroups = TARGETS[target]["ldsBytes"] // lds_bytes
     return min(by_registers, max(1, workgroups * (workgroup_size // TARGETS[target]["waveSize"]) // SIMDS))
+
+
+def levels(provider, instance, made, target):
+    """How far the kernel's bytes are verified, and on which GPU."""
+    on = verified_on.on_hardware(target, instance.id, sha256(made.code))
+    if on is None:
+        return {"verified": verified(provider, instance, target)}
+    return {"verified": "hardware", "verifiedOn": on}
 
 
 def verified(provider, instance, target):

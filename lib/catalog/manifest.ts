@@ -67,6 +67,14 @@ export interface KernelRow {
    */
   readonly schedule?: string;
   readonly verified: Verified;
+  /** The GPU on which these very bytes have matched float64, where they have. */
+  readonly verifiedOn?: {
+    readonly gpu: string;
+    readonly driver: string;
+    readonly hip: string;
+    /** "2026-01-31" */
+    readonly date: string;
+  };
   readonly compiler: { readonly name: string; readonly version: string };
   readonly recipe?: Recipe;
 }
@@ -157,6 +165,10 @@ function checkRow(check: Checker, value: unknown, at: string, maxLdsBytes: numbe
   for (const key of ["vgprs", "scratchBytes"]) check.count(amdgpu[key], `${at}.resources.amdgpu.${key}`);
   check.count(amdgpu.wavesPerSimd, `${at}.resources.amdgpu.wavesPerSimd`, 1);
   check.oneOf(row.verified, VERIFIED, `${at}.verified`);
+  if (row.verified === "hardware") {
+    const on = check.object(row.verifiedOn, `${at}.verifiedOn`);
+    for (const key of ["gpu", "driver", "hip", "date"]) check.string(on[key], `${at}.verifiedOn.${key}`);
+  }
   const compiler = check.object(row.compiler, `${at}.compiler`);
   check.string(compiler.name, `${at}.compiler.name`);
   check.string(compiler.version, `${at}.compiler.version`);

@@ -13,11 +13,15 @@ export function noGpu(failure: RocmAttentionError | null, driver: Driver): NoGpu
 }
 
 /**
- * The first GPU that there are kernels for. Null where HIP lists none: with the reason, where the driver has one all the same.
+ * The first GPU that there are kernels for. Null where HIP lists none: with the reason, where the driver has one all the same
+ * or one is `required`.
  */
-export function findGpu(driver = readDriver()): { gpu: DeviceInfo | null; trouble: NoGpu | null } {
+export function findGpu(
+  driver = readDriver(),
+  { required = false } = {},
+): { gpu: DeviceInfo | null; trouble: NoGpu | null } {
   const isSupported = (target: string) => PACKAGED_TARGETS.some((packaged) => packaged === target);
-  const present = driver.targets.some(isSupported);
+  const present = required || driver.targets.some(isSupported);
   try {
     const gpu = Device.list().find(({ arch }) => isSupported(arch)) ?? null;
     return { gpu, trouble: gpu === null && present ? noGpu(null, driver) : null };

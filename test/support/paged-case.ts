@@ -14,7 +14,17 @@ import {
 } from "../../lib/index.js";
 import { BACKENDS, type BackendUnderTest, hasLse } from "./backends.js";
 import { batchInput, type DataOptions, type PagedData, pagedData } from "./paged-data.js";
-import { attend, type Expected, lseError, type RowErrors, round, rowErrors, type Step } from "./reference.js";
+import {
+  attend,
+  type Expected,
+  isAccurate,
+  lseError,
+  type RowErrors,
+  round,
+  rowErrors,
+  type Step,
+} from "./reference.js";
+import { Evidence } from "./verified.js";
 
 export interface CaseOptions extends Omit<DataOptions, "fp8Cache"> {
   /** Of an fp8 cache. Default: the cache is in the dtype of the query. */
@@ -54,6 +64,7 @@ export interface Scales {
 export class PagedCase implements AsyncDisposable {
   readonly expected: Expected;
   readonly #tensors: Tensor[] = [];
+  readonly #evidence = new Evidence();
 
   private constructor(
     readonly options: CaseOptions,
@@ -171,8 +182,10 @@ export class PagedCase implements AsyncDisposable {
       ? attention.device.empty([inputs.query.shape[0]!, numHeads], "float32")
       : undefined;
     if (lse !== undefined) this.#tensors.push(lse);
-    attention.forward({ ...inputs, output, lse, outputScale, cache: layer, batch });
-    const values = await output.readFloat32();
+    const values = await this.#evidence.of(() => {
+      attention.forward({ ...inputs, output, lse, outputScale, cache: layer, batch });
+      return output.readFloat32();
+    });
     const bits = (await output.read()) as Uint16Array;
     return { output: values, bits, lse: lse === undefined ? null : await lse.readFloat32() };
   }
@@ -183,8 +196,11 @@ export class PagedCase implements AsyncDisposable {
   }
 
   errors(output: ArrayLike<number>): RowErrors {
-    const { dtype, shape } = this.options;
-    return rowErrors(output, this.expected.output, shape.headSize, dtype === "float16" ? 2 ** -14 : 0);
+    const { dtype, shape, mistake, mutate } = this.options;
+    const least = dtype === "float16" ? 2 ** -14 : 0;
+    const errors = rowErrors(output, this.expected.output, shape.headSize, least);
+    if (!mistake && !mutate && isAccurate(errors, dtype)) this.#evidence.accept(this.attention.device.info);
+    return errors;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -19,7 +19,7 @@ import { GET_MODELS, modelFile } from "../demo/model-file.js";
 import { noGpu } from "../gpu.js";
 import { DEVIATION_BOUND } from "../reference.js";
 import { probeAttention } from "./attention-probe.js";
-import { type Driver, driverVariables, overriddenTargets, readDriver } from "./driver.js";
+import { type Driver, driverVariables, hipVersion, overriddenTargets, readDriver } from "./driver.js";
 import {
   afterAttentionFailure,
   GET_ADDON,
@@ -96,11 +96,6 @@ function checkHip(): Check {
     error?.startsWith(library) ? error : `${library}: ${error}`,
   );
   return check("HIP runtime", "info", "none; GPUs cannot be used, the emulator can. Tried:", tried);
-}
-
-/** hipRuntimeGetVersion's number: major * 10,000,000 + minor * 100,000 + patch. */
-function hipVersion(version: number): string {
-  return [Math.floor(version / 1e7), Math.floor(version / 1e5) % 100, version % 1e5].join(".");
 }
 
 /** The driver's GPUs and files, which say nothing about a problem where an emulator is used. */

@@ -91,3 +91,8 @@ export function overriddenTargets(
   if (override === undefined || targets.length === 0 || wrong.length === 0) return null;
   return `the driver has ${targets.join(", ")}, HIP shows ${wrong.join(", ")}: kernels for that may end the process`;
 }
+
+/** hipRuntimeGetVersion's number: major * 10,000,000 + minor * 100,000 + patch. */
+export function hipVersion(version: number): string {
+  return [Math.floor(version / 1e7), Math.floor(version / 1e5) % 100, version % 1e5].join(".");
+}

@@ -65,9 +65,8 @@ export function listingFailed({ hipError, message }: RocmAttentionError): NoGpu 
     : { text: message, next: "rocminfo" };
 }
 
-/** Where HIP lists no GPU: because of what the driver has and lets this process do, or of variables. */
-export function noneListed(driver: Driver, env: NodeJS.ProcessEnv): NoGpu {
-  const { targets, files, hasKfd, hasRenderNode, inContainer } = driver;
+/** Why the driver lets this process use no GPU, or null. */
+export function driverTrouble({ targets, files, hasKfd, hasRenderNode, inContainer }: Driver): NoGpu | null {
   if (targets.length === 0 && !hasKfd) {
     return { text: "there is no /dev/kfd: the amdgpu driver has no GPU", next: USE_EMULATOR };
   }
@@ -77,9 +76,14 @@ export function noneListed(driver: Driver, env: NodeJS.ProcessEnv): NoGpu {
     return { text: `${has}there is no ${absent.join(" and no ")} here`, next: PASS_GPUS };
   }
   const closed = files.filter(({ opens }) => !opens).map(({ path }) => path);
-  if (closed.length > 0) {
-    return { text: `${closed.join(", ")} may not be opened`, next: inContainer ? PASS_GPUS : JOIN_GROUPS };
-  }
+  if (closed.length === 0) return null;
+  return { text: `${closed.join(", ")} may not be opened`, next: inContainer ? PASS_GPUS : JOIN_GROUPS };
+}
+
+/** Where HIP lists no GPU: because of what the driver has and lets this process do, or of variables. */
+export function noneListed(driver: Driver, env: NodeJS.ProcessEnv): NoGpu {
+  const trouble = driverTrouble(driver);
+  if (trouble !== null) return trouble;
   const override = "HSA_OVERRIDE_GFX_VERSION";
   const hiding = [...hidingVariables(env), ...(env[override] === undefined ? [] : [override])];
   return hiding.length > 0

@@ -1,9 +1,11 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { Device, EMULATED_ARCHS, traceLaunches } from "../../../lib/index.js";
 import { installedKernels, type LocatedRow } from "../../../lib/kernels/store.js";
 import { BACKENDS, ROCM_ATTN_IN_TRITON, takes } from "../../support/backends.js";
+import { onGpu } from "../../support/device.js";
+import { HIP_TEST_DEVICES } from "../../support/hip-kernels.js";
 import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
 import { isAccurate, type Lengths } from "../../support/reference.js";
+import { launchesOf } from "../../support/verified.js";
 
 /** Batches that between them launch every kernel of a backend: a split decode beside a long prefill, and a short one. */
 const BATCHES: readonly Lengths[] = [
@@ -18,14 +20,15 @@ const BATCHES: readonly Lengths[] = [
 const FEATURES = { slidingWindow: 280, logitsSoftCap: 20, alibi: true, sinks: true };
 const SCALES = { kScale: 0.02, vScale: 0.03, as: "tensor" } as const;
 
-describe.each(EMULATED_ARCHS)("the Triton kernels for %s", (arch) => {
-  const device = Device.open({ emulate: arch, computeUnits: 8 });
+describe.each(HIP_TEST_DEVICES)("the Triton kernels for $name", ({ open }) => {
+  const device = open();
+  const { arch } = device.info;
   afterAll(() => device.close());
 
-  it("that are marked as verified on the emulator compute what float64 does, each of them", async () => {
+  it("that are marked as verified compute what float64 does, each of them", async () => {
     const marked = installedKernels([arch]).kernels.filter(
       ({ verified, provider, operation }) =>
-        verified === "emulator" && provider === "triton" && !operation.includes("mla"),
+        (onGpu || verified !== "none") && provider === "triton" && !operation.includes("mla"),
     );
     expect(marked.length).toBeGreaterThan(0);
     const launched = new Set<string>();
@@ -59,13 +62,9 @@ describe.each(EMULATED_ARCHS)("the Triton kernels for %s", (arch) => {
         under,
         seed: 17,
       });
-      traceLaunches(({ id, start, end }) => {
-        ids.push(id);
-        start.dispose();
-        end.dispose();
-      });
-      const { output } = await paged.run().finally(() => traceLaunches(null));
-      expect(paged.errors(output)).toSatisfy((errors) => isAccurate(errors, dtype));
+      const { kernels, result } = await launchesOf(() => paged.run());
+      ids.push(...kernels);
+      expect(paged.errors(result.output)).toSatisfy((errors) => isAccurate(errors, dtype));
     }
     return ids;
   }

@@ -1,8 +1,10 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { Device, EMULATED_ARCHS, traceLaunches } from "../../../lib/index.js";
 import { installedKernels } from "../../../lib/kernels/store.js";
+import { onGpu } from "../../support/device.js";
+import { HIP_TEST_DEVICES } from "../../support/hip-kernels.js";
 import { isMlaAccurate, MlaCase, type MlaCaseOptions } from "../../support/mla-case.js";
 import type { Lengths } from "../../support/reference.js";
+import { launchesOf } from "../../support/verified.js";
 
 /** Batches that between them launch every kernel: decodes of few rows and of many, and a prefill. */
 const BATCHES: readonly Lengths[] = [
@@ -13,25 +15,23 @@ const BATCHES: readonly Lengths[] = [
   Array.from({ length: 5 }, () => [3, 8]),
 ];
 
-describe.each(EMULATED_ARCHS)("the kernels of latent attention for %s", (arch) => {
-  const device = Device.open({ emulate: arch, computeUnits: 8 });
+describe.each(HIP_TEST_DEVICES)("the kernels of latent attention for $name", ({ open }) => {
+  const device = open();
+  const { arch } = device.info;
   afterAll(() => device.close());
 
-  it("that are marked as verified on the emulator compute what float64 does, each of them", async () => {
+  it("that are marked as verified compute what float64 does, each of them", async () => {
     const marked = installedKernels([arch]).kernels.filter(
       ({ verified, provider, operation }) =>
-        verified === "emulator" && ["triton", "aiter"].includes(provider) && operation.includes("mla"),
+        (onGpu || verified !== "none") && ["triton", "aiter"].includes(provider) && operation.includes("mla"),
     );
     expect(marked.length).toBeGreaterThan(0);
     const launched = new Set<string>();
-    traceLaunches(({ id, start, end }) => {
-      launched.add(id);
-      start.dispose();
-      end.dispose();
-    });
     const check = async (options: MlaCaseOptions) => {
       await using one = await MlaCase.create(device, options);
-      const errors = one.errors((await one.run()).output);
+      const { kernels, result } = await launchesOf(() => one.run());
+      for (const id of kernels) launched.add(id);
+      const errors = one.errors(result.output);
       expect(isMlaAccurate(errors, options), JSON.stringify(errors)).toBe(true);
     };
     const common = { numHeads: 3, blockSize: 20, seed: 4 };
@@ -47,7 +47,6 @@ describe.each(EMULATED_ARCHS)("the kernels of latent attention for %s", (arch) =
       const kScale = isFp8 ? ({ value: 0.03, as: "number" } as const) : undefined;
       await check({ ...common, ...of, kScale, lengths: [[9, tile.tokens!]] });
     }
-    traceLaunches(null);
     expect([...launched].sort()).toEqual(marked.map(({ id }) => id).sort());
   });
 });
