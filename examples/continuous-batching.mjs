@@ -2,13 +2,13 @@
 // and a cache too small for all of them, so that sequences are put aside and computed again.
 //
 //     node examples/continuous-batching.mjs
-import { fileURLToPath } from "node:url";
 import { Device } from "rocm-attention";
 import { LanguageModel } from "../dist/cli/demo/model.js";
+import { requireModel } from "../dist/cli/demo/model-file.js";
 import { createSampler } from "../dist/cli/demo/sampler.js";
 import { Engine } from "./completion-server/engine.mjs";
 
-const model = LanguageModel.load(fileURLToPath(new URL("../models/austen-gqa.safetensors", import.meta.url)));
+const model = LanguageModel.load(requireModel("gqa"));
 const device = Device.open({ emulate: "gfx942", computeUnits: 8 });
 const limits = { maxSequences: 4, maxTokens: 32, maxLength: 64, numBlocks: 8 };
 const engine = await Engine.create(device, model, limits);

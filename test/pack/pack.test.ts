@@ -63,7 +63,7 @@ describe("the main package", () => {
     expect(paths).toEqual(expect.arrayContaining(["package.json", "README.md", "LICENSE", "dist/index.js"]));
     expect(paths).toContain("dist/index.d.ts");
     const expected =
-      /^(package\.json|README\.md|LICENSE|models\/.*\.safetensors|dist\/(.*\.(js|js\.map|d\.ts)|catalog\/.*\.json))$/;
+      /^(package\.json|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|LICENSE|docs\/.*\.(md|svg)|examples\/.*|models\/.*\.safetensors|dist\/(.*\.(js|js\.map|d\.ts)|catalog\/.*\.json))$/;
     expect(paths.filter((path) => !expected.test(path)).sort()).toEqual([
       `${prebuilds}/librocm_emulator.so`,
       `${prebuilds}/rocm_attention.glibc.node`,
