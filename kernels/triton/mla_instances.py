@@ -14,22 +14,28 @@ def kinds(target, dtypes):
     return [(dtype, cache) for dtype in dtypes for cache in caches]
 
 
-def of_dtype(make, dtype):
+def of_dtype(make, target, dtype):
     """The kernels that do not touch the cache."""
+    fp8 = TARGETS[target]["fp8"]
     serves = {"dtypes": [dtype], "headSizes": {"oneOf": [576]}, "features": {}}
 
     def kernel(operation, source, constants, options, grid, name=(), tile=None):
-        return make(operation, source, (dtype, dtype), constants, {"matrix_instr_nonkdim": 16, **options}, serves, grid, name, (), tile)
+        return make(operation, source, (dtype, fp8), constants, {"matrix_instr_nonkdim": 16, **options}, serves, grid, name, (), tile)
 
     one_wave, four_waves = {"num_warps": 1, "num_stages": 1}, {"num_warps": 4, "num_stages": 1}
     # With few tokens the weights are what there is to do: many programs share them.
     products = [(FEW, 32, 8, one_wave), (MANY, 64, 64, four_waves)]
     for rows, wide, columns, options in products:
-        yield kernel("mla_query_product", "mla_products", {"BLOCK_M": rows, "BLOCK_N": wide}, options,
-                     "(512 / columns, numHeads, ceil(decodeTokens / rows))", (f"m{rows}",), {"rows": rows, "columns": wide})
-        yield kernel("mla_value_product", "mla_products",
-                     {"BLOCK_M": rows, "BLOCK_N": max(16, columns), "COLUMNS": columns, "BLOCK_K": 128}, options,
-                     "(128 / columns, numHeads, ceil(decodeTokens / rows))", (f"m{rows}",), {"rows": rows, "columns": columns})
+        for suffix, quantised in (("", {}), *([("_fp8", {"FP8": fp8})] if fp8 else [])):
+            yield kernel(f"mla_query_product{suffix}", "mla_products", {"BLOCK_M": rows, "BLOCK_N": wide, **quantised}, options,
+                         "(512 / columns, numHeads, ceil(decodeTokens / rows))", (f"m{rows}",), {"rows": rows, "columns": wide})
+            yield kernel(f"mla_value_product{suffix}", "mla_products",
+                         {"BLOCK_M": rows, "BLOCK_N": max(16, columns), "COLUMNS": columns, "BLOCK_K": 128, **quantised}, options,
+                         "(128 / columns, numHeads, ceil(decodeTokens / rows))", (f"m{rows}",), {"rows": rows, "columns": columns})
+    if fp8:
+        part = {"BLOCK": 4096}
+        yield kernel("mla_weight_maxima", "mla_weights", part, one_wave, "(elements / part)", (), {"part": 4096})
+        yield kernel("mla_quantise_weights", "mla_weights", {**part, "CHUNK": 256, "FP8": fp8}, one_wave, "(elements / part)", (), {"part": 4096})
     yield kernel("mla_reduce", "mla_decode", {"CHUNK": 8}, one_wave, "(decodeTokens, numHeads)")
     yield kernel("mla_prefill", "mla_prefill", {"BLOCK_M": 64, "TILE": 32}, {**four_waves, "waves_per_eu": 2},
                  "(numHeads, ceil(maxQueryLen / rows), sequences)", (), {"rows": 64, "keys": 32})
@@ -73,7 +79,7 @@ def around_pages(make, target):
 
 def instances(make, target, dtypes):
     """All kernels of latent attention in these dtypes; `make` makes an instance."""
-    made = [each for dtype in dtypes for each in of_dtype(make, dtype)]
+    made = [each for dtype in dtypes for each in of_dtype(make, target, dtype)]
     if target in AITER_TARGETS:
         made += around_pages(make, target)
     return made + [each for dtype, cache in kinds(target, dtypes) for each in over_cache(make, target, dtype, cache)]

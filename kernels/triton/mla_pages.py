@@ -109,9 +109,9 @@ def mla_merge_splits(latent_output_ptr, lse_ptr, partial_ptr, partial_lse_ptr, d
 
 
 @triton.jit
-def mla_merge_work(latent_output_ptr, lse_ptr, partial_ptr, partial_lse_ptr, part_starts_ptr, parts_ptr, decode_tokens_ptr, write_lse,
+def mla_merge_work(latent_output_ptr, lse_ptr, partial_ptr, partial_lse_ptr, part_starts_ptr, part_list_ptr, decode_tokens_ptr, write_lse,
                    request_heads, requests_per_token, num_heads, CHUNK: tl.constexpr):
-    """Merges normalised results [parts, request_heads, 512] by their LSEs: those of a decode token's request are the ones that `parts`
+    """Merges normalised results [parts, request_heads, 512] by their LSEs: those of a decode token's request are the ones that `part_list`
     lists from part_starts on. Grid: (decode tokens, heads)."""
     decode = tl.program_id(0)
     head = tl.program_id(1)
@@ -126,7 +126,7 @@ def mla_merge_work(latent_output_ptr, lse_ptr, partial_ptr, partial_lse_ptr, par
     accumulated = tl.zeros([1, RANK], tl.float32)
     for chunk in range(0, count, CHUNK):
         place = chunk + tl.arange(0, CHUNK)
-        parts = tl.load(parts_ptr + first + place, mask=place < count, other=0)
+        parts = tl.load(part_list_ptr + first + place, mask=place < count, other=0)
         rows = parts.to(tl.int64) * request_heads + head % request_heads
         accumulated, largest, total = add_parts(accumulated, largest, total, partial_ptr, partial_lse_ptr, rows, place < count)
     store_merged(latent_output_ptr, lse_ptr, accumulated, largest, total, decode, token, head, num_heads, write_lse)

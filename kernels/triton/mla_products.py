@@ -7,8 +7,42 @@ latents of its context, which become keys and values.
 import triton
 import triton.language as tl
 
+from kernels.triton.float8 import fp8_rounded
 from kernels.triton.mla_latent import NOPE, RANK, ROPE, VALUE
+from kernels.triton.mla_weights import fp8_scale
 from kernels.triton.unified_attention import rounded
+
+
+@triton.jit
+def quantised_rows(values, FP8: tl.constexpr):
+    """Rows in fp8, and the scale of each."""
+    values = values.to(tl.float32)
+    scales = fp8_scale(tl.max(tl.abs(values), 1), FP8)
+    return fp8_rounded(values / scales[:, None], FP8), scales
+
+
+@triton.jit
+def query_rows(decode_tokens_ptr, decode_count, query_nope_ptr, head, stride_query_nope_token, stride_query_nope_head, BLOCK_M: tl.constexpr):
+    """The tokens of a tile of decode tokens, -1: none, and their queries without position."""
+    rows = tl.program_id(2) * BLOCK_M + tl.arange(0, BLOCK_M)
+    tokens = tl.load(decode_tokens_ptr + rows, mask=rows < decode_count, other=-1)
+    places = tl.maximum(tokens, 0).to(tl.int64)[:, None] * stride_query_nope_token + head * stride_query_nope_head
+    return tokens, tl.load(query_nope_ptr + places + tl.arange(0, NOPE)[None, :])
+
+
+@triton.jit
+def store_query(query_latent_ptr, product, tokens, head, query_rope_ptr, latent_heads, latent_width, stride_query_rope_token,
+                stride_query_rope_head, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr):
+    """Writes a tile of [decode tokens, latent_heads, latent_width], and by the first programs the rotary part behind 512 elements."""
+    rows = tl.program_id(2) * BLOCK_M + tl.arange(0, BLOCK_M)
+    columns = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
+    into = query_latent_ptr + (rows.to(tl.int64)[:, None] * latent_heads + head) * latent_width
+    tl.store(into + columns[None, :], rounded(product, query_latent_ptr.dtype.element_ty), mask=(tokens >= 0)[:, None])
+    if (latent_width > RANK) & (tl.program_id(0) == 0):
+        rotary = tl.arange(0, ROPE)[None, :]
+        query_rope = tl.load(query_rope_ptr + tl.maximum(tokens, 0).to(tl.int64)[:, None] * stride_query_rope_token
+                             + head * stride_query_rope_head + rotary)
+        tl.store(into + RANK + rotary, query_rope, mask=(tokens >= 0)[:, None])
 
 
 @triton.jit
@@ -18,21 +52,49 @@ def mla_query_product(query_latent_ptr, query_nope_ptr, query_rope_ptr, weight_p
     """query_latent[i, h, :512] = query_nope[decode_tokens[i], h, :] W_UK[h], of query_latent [decode tokens, latent_heads,
     latent_width]; where that has 576 elements the rotary part follows. Grid: (512 / BLOCK_N, heads, tiles of tokens)."""
     head = tl.program_id(1).to(tl.int64)
-    rows = tl.program_id(2) * BLOCK_M + tl.arange(0, BLOCK_M)
+    tokens, query = query_rows(decode_tokens_ptr, decode_count, query_nope_ptr, head, stride_query_nope_token, stride_query_nope_head, BLOCK_M)
     columns = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
+    weight = tl.load(weight_ptr + head * ((NOPE + VALUE) * RANK) + tl.arange(0, NOPE)[:, None] * RANK + columns[None, :])
+    store_query(query_latent_ptr, tl.dot(query, weight), tokens, head, query_rope_ptr, latent_heads, latent_width,
+                stride_query_rope_token, stride_query_rope_head, BLOCK_M, BLOCK_N)
+
+
+@triton.jit
+def mla_query_product_fp8(query_latent_ptr, query_nope_ptr, query_rope_ptr, quantised_weight_ptr, weight_scale_ptr, decode_tokens_ptr,
+                          decode_count, latent_heads, latent_width, stride_query_nope_token, stride_query_nope_head,
+                          stride_query_rope_token, stride_query_rope_head, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, FP8: tl.constexpr):
+    """mla_query_product with weights in fp8 and queries rounded to it, each row of 128 elements with a scale of its own."""
+    head = tl.program_id(1).to(tl.int64)
+    tokens, query = query_rows(decode_tokens_ptr, decode_count, query_nope_ptr, head, stride_query_nope_token, stride_query_nope_head, BLOCK_M)
+    query, scales = quantised_rows(query, FP8)
+    columns = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
+    weight = tl.load(quantised_weight_ptr + head * ((NOPE + VALUE) * RANK) + tl.arange(0, NOPE)[:, None] * RANK + columns[None, :])
+    product = tl.dot(query, weight) * (scales * tl.load(weight_scale_ptr))[:, None]
+    store_query(query_latent_ptr, product, tokens, head, query_rope_ptr, latent_heads, latent_width,
+                stride_query_rope_token, stride_query_rope_head, BLOCK_M, BLOCK_N)
+
+
+@triton.jit
+def value_places(decode_count, num_heads, head, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, COLUMNS: tl.constexpr, BLOCK_K: tl.constexpr):
+    """Where the first BLOCK_K elements of a tile's latents lie and of the weights of its columns, of which the last fills up the tile."""
+    rows = tl.minimum(tl.program_id(2) * BLOCK_M + tl.arange(0, BLOCK_M), decode_count - 1).to(tl.int64)
+    columns = tl.program_id(0) * COLUMNS + tl.minimum(tl.arange(0, BLOCK_N), COLUMNS - 1)
+    inner = tl.arange(0, BLOCK_K)
+    latents = (rows[:, None] * num_heads + head) * RANK + inner[None, :]
+    return latents, ((head * (NOPE + VALUE) + NOPE + columns[None, :]) * RANK) + inner[:, None]
+
+
+@triton.jit
+def store_values(output_ptr, product, decode_tokens_ptr, decode_count, head, stride_output_token, stride_output_head,
+                 BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, COLUMNS: tl.constexpr):
+    """Writes a tile's COLUMNS columns of the results of decode tokens."""
+    rows = tl.program_id(2) * BLOCK_M + tl.arange(0, BLOCK_M)
+    in_tile = tl.arange(0, BLOCK_N)
     tokens = tl.load(decode_tokens_ptr + rows, mask=rows < decode_count, other=-1)
-    inner = tl.arange(0, NOPE)
-    query = tl.load(query_nope_ptr + tl.maximum(tokens, 0).to(tl.int64)[:, None] * stride_query_nope_token
-                    + head * stride_query_nope_head + inner[None, :])
-    weight = tl.load(weight_ptr + head * ((NOPE + VALUE) * RANK) + inner[:, None] * RANK + columns[None, :])
-    product = rounded(tl.dot(query, weight), query_latent_ptr.dtype.element_ty)
-    into = query_latent_ptr + (rows.to(tl.int64)[:, None] * latent_heads + head) * latent_width
-    tl.store(into + columns[None, :], product, mask=(tokens >= 0)[:, None])
-    if (latent_width > RANK) & (tl.program_id(0) == 0):
-        rotary = tl.arange(0, ROPE)[None, :]
-        query_rope = tl.load(query_rope_ptr + tl.maximum(tokens, 0).to(tl.int64)[:, None] * stride_query_rope_token
-                             + head * stride_query_rope_head + rotary)
-        tl.store(into + RANK + rotary, query_rope, mask=(tokens >= 0)[:, None])
+    columns = tl.program_id(0) * COLUMNS + tl.minimum(in_tile, COLUMNS - 1)
+    places = tokens.to(tl.int64)[:, None] * stride_output_token + head * stride_output_head + columns[None, :]
+    tl.store(output_ptr + places, rounded(product, output_ptr.dtype.element_ty),
+             mask=(tokens >= 0)[:, None] & (in_tile < COLUMNS)[None, :])
 
 
 @triton.jit
@@ -42,21 +104,27 @@ def mla_value_product(output_ptr, latent_output_ptr, weight_ptr, decode_tokens_p
     """output[decode_tokens[i], h, :] = W_UV[h] latent_output[i, h, :]. Grid: (128 / COLUMNS, heads, tiles of tokens). Programs have
     COLUMNS columns each, and fill the others of their product with the last: more of them share the work."""
     head = tl.program_id(1).to(tl.int64)
-    rows = tl.program_id(2) * BLOCK_M + tl.arange(0, BLOCK_M)
-    in_tile = tl.arange(0, BLOCK_N)
-    columns = tl.program_id(0) * COLUMNS + tl.minimum(in_tile, COLUMNS - 1)
-    tokens = tl.load(decode_tokens_ptr + rows, mask=rows < decode_count, other=-1)
-    inner = tl.arange(0, BLOCK_K)
-    known = tl.minimum(rows, decode_count - 1).to(tl.int64)
-    latent_places = (known[:, None] * num_heads + head) * RANK + inner[None, :]
-    weight_places = ((head * (NOPE + VALUE) + NOPE + columns[None, :]) * RANK) + inner[:, None]
+    latent_places, weight_places = value_places(decode_count, num_heads, head, BLOCK_M, BLOCK_N, COLUMNS, BLOCK_K)
     product = tl.zeros([BLOCK_M, BLOCK_N], tl.float32)
     for k in tl.range(0, RANK, BLOCK_K):
         latent = tl.load(latent_output_ptr + latent_places + k)
         product += tl.dot(latent, tl.load(weight_ptr + weight_places + k))
-    places = tokens.to(tl.int64)[:, None] * stride_output_token + head * stride_output_head + columns[None, :]
-    tl.store(output_ptr + places, rounded(product, output_ptr.dtype.element_ty),
-             mask=(tokens >= 0)[:, None] & (in_tile < COLUMNS)[None, :])
+    store_values(output_ptr, product, decode_tokens_ptr, decode_count, head, stride_output_token, stride_output_head, BLOCK_M, BLOCK_N, COLUMNS)
+
+
+@triton.jit
+def mla_value_product_fp8(output_ptr, latent_output_ptr, quantised_weight_ptr, weight_scale_ptr, decode_tokens_ptr, decode_count, num_heads,
+                          stride_output_token, stride_output_head, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, COLUMNS: tl.constexpr,
+                          BLOCK_K: tl.constexpr, FP8: tl.constexpr):
+    """mla_value_product with weights in fp8 and latents rounded to it, each BLOCK_K elements of a row with a scale of their own."""
+    head = tl.program_id(1).to(tl.int64)
+    latent_places, weight_places = value_places(decode_count, num_heads, head, BLOCK_M, BLOCK_N, COLUMNS, BLOCK_K)
+    product = tl.zeros([BLOCK_M, BLOCK_N], tl.float32)
+    for k in tl.range(0, RANK, BLOCK_K):
+        latent, scales = quantised_rows(tl.load(latent_output_ptr + latent_places + k), FP8)
+        product += tl.dot(latent, tl.load(quantised_weight_ptr + weight_places + k)) * scales[:, None]
+    product *= tl.load(weight_scale_ptr)
+    store_values(output_ptr, product, decode_tokens_ptr, decode_count, head, stride_output_token, stride_output_head, BLOCK_M, BLOCK_N, COLUMNS)
 
 
 @triton.jit

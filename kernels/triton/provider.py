@@ -22,7 +22,7 @@ POINTER_DTYPES = {"block_table": "int32", "seq_lens": "int32", "query_start_loc"
                   "decode_tokens": "int32", "decode_keys": "int32", "prefill_sequences": "int32",
                   "pages": "int32", "page_starts": "int32", "request_sequences": "int32", "partial_lse": "float32",
                   "split_starts": "int32", "work_lists": "int64", "work_starts": "int32", "works": "int32", "part_starts": "int32",
-                  "parts": "int32", "cache_scale": "float32"}
+                  "part_list": "int32", "cache_scale": "float32", "weight_scale": "float32", "maxima": "float32"}
 # Pointers that need not be multiples of 16.
 ANY_ALIGNMENT = {"lse_ptr", "sinks_ptr", "key_scale_tensor_ptr", "value_scale_tensor_ptr", "output_scale_tensor_ptr"}
 # What head sizes can be divided by.
@@ -72,7 +72,7 @@ def parameter_type(name, dtype, cache_dtype):
     """The Triton type of a runtime parameter, by its name."""
     if name.endswith(triton.POINTER_SUFFIX):
         pointer = name[: -len(triton.POINTER_SUFFIX)]
-        if pointer in ("key_cache", "value_cache", "latent_cache"):
+        if pointer in ("key_cache", "value_cache", "latent_cache", "quantised_weight"):
             return "*" + triton.TYPES[cache_dtype]
         return "*" + triton.TYPES[POINTER_DTYPES.get(pointer, dtype)]
     return "fp32" if name in FP32_PARAMETERS else "i32"

@@ -54,7 +54,7 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
   readonly backend: BackendName;
   readonly explanation: Explanation;
   readonly config: ResolvedConfig;
-  readonly #runner: AttentionBackend<Call>;
+  protected readonly runner: AttentionBackend<Call>;
   readonly #prepared = new Map<Batch, Prepared>();
   #disposed = false;
 
@@ -65,17 +65,17 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     this.backend = explanation.backend!;
     this.explanation = explanation;
     this.config = Object.freeze(config);
-    this.#runner = backend;
+    this.runner = backend;
   }
 
   /** The cache's layout: names, shapes and dtypes of its parts. */
   get kvCacheLayout(): CacheLayout {
-    return this.#runner.cacheLayout;
+    return this.runner.cacheLayout;
   }
 
   /** Bytes of one block of one layer. */
   get kvCacheBytesPerBlock(): number {
-    return this.#runner.cacheLayout.bytesPerBlock;
+    return this.runner.cacheLayout.bytesPerBlock;
   }
 
   get disposed(): boolean {
@@ -113,7 +113,7 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     this.#checkUsesCache();
     const layer = wrapLayer(tensors, this.kvCacheLayout);
     const { name } = this.kvCacheLayout.parts[0]!;
-    if (layer.maxPartBytes > (this.#runner.maxPartBytes ?? Number.POSITIVE_INFINITY)) {
+    if (layer.maxPartBytes > (this.runner.maxPartBytes ?? Number.POSITIVE_INFINITY)) {
       throw this.#beyondReach(name, layer.numBlocks);
     }
     if (layer.part(name).tensor.device === this.device) return layer;
@@ -147,7 +147,7 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     this.#disposed = true;
     for (const prepared of this.#prepared.values()) end(prepared);
     this.#prepared.clear();
-    this.#runner.dispose();
+    this.runner.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -168,7 +168,7 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
 
   /** The most blocks of a layer that the backend's kernels reach. */
   get #mostBlocks(): number {
-    const { cacheLayout, maxPartBytes = Number.POSITIVE_INFINITY } = this.#runner;
+    const { cacheLayout, maxPartBytes = Number.POSITIVE_INFINITY } = this.runner;
     return Math.floor(maxPartBytes / Math.max(...cacheLayout.parts.map(({ bytes }) => bytes)));
   }
 
@@ -206,7 +206,7 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     const plan = capture === null ? this.#planOfStep(prepared, batch) : this.#planOfCapture(prepared, batch);
     const workspace = prepared.workspace.at(stream, capture);
     const at = { batch, derived: prepared.derived, workspace, stream };
-    stream.together(() => this.#runner.run(call, plan, at));
+    stream.together(() => this.runner.run(call, plan, at));
   }
 
   #prepareForCall(batch: Batch, stream: Stream, capture: Capture | null): Prepared {
@@ -227,7 +227,7 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
       this.#prepared.delete(other);
     }
     const metadata: Derived[] = [];
-    const { workspaceBytes, derived } = this.#runner.prepare(batch.limits, (source) => {
+    const { workspaceBytes, derived } = this.runner.prepare(batch.limits, (source) => {
       const made = batch.derive(source, { stream });
       metadata.push(made);
       return made;
@@ -242,13 +242,13 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
   #planOfStep(prepared: Prepared, batch: Batch): unknown {
     const { step } = batch;
     if (prepared.version === step.version) return prepared.plan;
-    prepared.plan = this.#runner.plan(step.shape, step);
+    prepared.plan = this.runner.plan(step.shape, step);
     prepared.version = step.version;
     return prepared.plan;
   }
 
   #planOfCapture(prepared: Prepared, batch: Batch): unknown {
-    prepared.capturedPlan ??= { plan: this.#runner.plan(batch.largestShape, null) };
+    prepared.capturedPlan ??= { plan: this.runner.plan(batch.largestShape, null) };
     return prepared.capturedPlan.plan;
   }
 }

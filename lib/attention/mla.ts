@@ -9,6 +9,7 @@ import type { DType } from "../dtype.js";
 import { invalidArgument } from "../errors.js";
 import type { KvCacheLayer } from "../kv-cache/layer.js";
 import { checkWeights, type MlaCall, MlaWeights } from "../ops/mla-call.js";
+import { quantiseWeights } from "../ops/mla-weights.js";
 import { checkLse, checkOutput, checkRows, checkScale, checkTensor } from "../ops/operands.js";
 import { AttentionLifecycle, chooseBackend } from "./lifecycle.js";
 import { checkBatch, checkCache, checkStep } from "./validate.js";
@@ -50,8 +51,9 @@ export class MlaAttention extends AttentionLifecycle<MlaCall> {
 
   /**
    * Copies the up-projection of one layer's latents, [numHeads * (qkNopeHeadDim + vHeadDim), kvLoraRank] in the attention's dtype
-   * as checkpoints have `kv_b_proj`, to where `forward` takes it from; once for each layer. ERR_INVALID_ARGUMENT,
-   * ERR_OUT_OF_MEMORY.
+   * as checkpoints have `kv_b_proj`, to where `forward` takes it from; once for each layer. With VLLM_ROCM_USE_AITER and
+   * VLLM_ROCM_USE_AITER_FP8BMM on, where the GPU has fp8, rounds it to that too, for the products of decodes.
+   * ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY.
    */
   prepareKvB(tensor: Tensor, options: { stream?: Stream } = {}): MlaWeights {
     this.check();
@@ -69,11 +71,14 @@ export class MlaAttention extends AttentionLifecycle<MlaCall> {
     const kvB = this.device.empty([numHeads, qkNopeHeadDim + vHeadDim, kvLoraRank], dtype);
     try {
       enqueueCopy(stream, kvB.pointer, source.pointer, source.byteLength);
+      return new MlaWeights(
+        kvB,
+        this.runner.takesQuantisedWeights ? quantiseWeights(this.device, kvB, stream) : null,
+      );
     } catch (error) {
       kvB.dispose();
       throw error;
     }
-    return new MlaWeights(kvB);
   }
 
   /**
@@ -122,6 +127,9 @@ export class MlaAttention extends AttentionLifecycle<MlaCall> {
     const weights = checkWeights(value);
     const { numHeads, dtype } = this.config;
     checkTensor(weights.kvB, "weights", { device: this.device }, dtype);
+    if (this.runner.takesQuantisedWeights && weights.quantised === null) {
+      throw invalidArgument("weights", "those of an attention that takes its products in fp8", "others");
+    }
     if (weights.kvB.shape[0] === numHeads) return weights;
     throw invalidArgument("weights", `those of ${numHeads} heads`, weights.kvB.shape[0]);
   }

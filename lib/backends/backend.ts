@@ -25,6 +25,8 @@ export interface AttentionBackend<Call = AttentionCall, Plan = unknown, Metadata
   readonly cacheLayout: CacheLayout;
   /** The largest part of a layer's cache that its kernels reach, in bytes; absent: they reach any. */
   readonly maxPartBytes?: number;
+  /** Latent attention alone: its kernels take the up-projection in fp8 too. */
+  readonly takesQuantisedWeights?: boolean;
   /** Sentences for the explanation's notes, of what was found when it was made. */
   readonly notes?: readonly string[];
   /** Says how much workspace any step within the limits needs, and derives metadata of a batch's steps. */

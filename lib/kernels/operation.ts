@@ -1,5 +1,5 @@
 import { checkInstance } from "../arguments.js";
-import { choose, kernelsFor } from "../catalog/choose.js";
+import { choose, kernelsFor, type Provider } from "../catalog/choose.js";
 import type { KernelNeeds } from "../catalog/serves.js";
 import { kernelCommand } from "../catalog/targets.js";
 import { Device } from "../device/device.js";
@@ -10,6 +10,8 @@ import { kernelsForDevice, type LocatedRow, loadKernel } from "./store.js";
 /** An operation of our own kernels that a program calls without an attention, and what it is called for. */
 export interface Operation {
   readonly operation: string;
+  /** Default "hip". */
+  readonly provider?: Provider;
   readonly needs: KernelNeeds;
   /** Numbers beyond the needs that `make` sets as constants. */
   readonly constants?: readonly number[];
@@ -25,9 +27,9 @@ const known = new WeakMap<object, Map<string, unknown>>();
 export function operationOn<Made>(device: object, of: Operation, make: (plan: LaunchPlan) => Made): Made {
   const found = findOperation(device, of, make);
   if (found !== null) return found;
-  const { operation, needs } = of;
+  const { operation, provider = "hip", needs } = of;
   const { catalog, arch, gcnArchName } = kernelsOn(device);
-  const choice = choose(kernelsFor(catalog, gcnArchName), { provider: "hip", operation }, needs);
+  const choice = choose(kernelsFor(catalog, gcnArchName), { provider, operation }, needs);
   const unmet = choice.rows === null ? choice.unmet : [];
   const purpose = unmet.length === 0 ? "" : ` for ${unmet.join(", ")}`;
   throw new RocmAttentionError(
@@ -68,9 +70,9 @@ export function needsOf(dtype: KernelNeeds["dtype"]): KernelNeeds {
   return { dtype, kvCacheDtype: "auto", ...sizes, layout: null, attentionType: "decoder", features: [] };
 }
 
-function planFor(device: object, { operation, needs }: Operation): LaunchPlan | null {
+function planFor(device: object, { operation, provider = "hip", needs }: Operation): LaunchPlan | null {
   const { catalog, gcnArchName, opened } = kernelsOn(device);
-  const { rows } = choose(kernelsFor(catalog, gcnArchName), { provider: "hip", operation }, needs);
+  const { rows } = choose(kernelsFor(catalog, gcnArchName), { provider, operation }, needs);
   if (rows === null) return null;
   const row = rows[0] as LocatedRow;
   return new LaunchPlan(loadKernel(opened, row), row);

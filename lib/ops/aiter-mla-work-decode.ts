@@ -76,7 +76,7 @@ export class AiterMlaWorkDecode implements MlaDecoder<AiterMlaWorkStep, { pages:
       ...["partial", "partial_lse", "query_latent", "page_starts", "pages", "last_page_lens"],
       ...["work_lists", "latent_output", "cache_scale"],
     ]);
-    this.#merge = bind(merge, ["latent_output", "partial", "partial_lse", "part_starts", "parts"]);
+    this.#merge = bind(merge, ["latent_output", "partial", "partial_lse", "part_starts", "part_list"]);
     for (const plan of [attend, begin, merge]) plan.complete();
   }
 

@@ -37,6 +37,8 @@ const [RANK, ITEM_BYTES] = [512, 2];
  */
 export class LatentAttention {
   readonly cacheLayout: CacheLayout;
+  /** The products of decodes are in fp8. */
+  readonly takesQuantisedWeights: boolean;
   readonly #config: ResolvedConfig;
   readonly #write;
   readonly #queryProduct: MlaProduct;
@@ -57,9 +59,11 @@ export class LatentAttention {
     const [write] = kernels.load("triton:concat_and_cache_mla");
     this.#write = { plan: write, bind: bindMlaArguments(write, config) };
     write.complete();
-    const queryPlans = kernels.load("triton:mla_query_product");
-    this.#queryProduct = new MlaProduct(queryPlans, config, "query_latent");
-    this.#valueProduct = new MlaProduct(kernels.load("triton:mla_value_product"), config, "latent_output");
+    this.takesQuantisedWeights = kernels.has("triton:mla_query_product_fp8");
+    const suffix = this.takesQuantisedWeights ? "_fp8" : "";
+    const products = (name: string) => kernels.load(`triton:mla_${name}_product${suffix}`);
+    this.#queryProduct = new MlaProduct(products("query"), config, "query_latent");
+    this.#valueProduct = new MlaProduct(products("value"), config, "latent_output");
     const [contextProduct] = kernels.load("triton:mla_context_product");
     const [prefill] = kernels.load("triton:mla_prefill");
     this.#prefill = new MlaPrefill(contextProduct, prefill, config);

@@ -1,11 +1,18 @@
 import { checkInstance, PackageObject } from "../arguments.js";
 import type { Tensor } from "../device/tensor.js";
 import type { KvCacheLayer } from "../kv-cache/layer.js";
+import type { QuantisedWeights } from "./mla-weights.js";
 
 /** The up-projection of one layer's latents, as an attention's `prepareKvB` has made it. */
 export class MlaWeights extends PackageObject {
-  /** @internal `kvB`: [numHeads, qkNopeHeadDim + vHeadDim, kvLoraRank], of each head W_UK, then W_UV. */
-  constructor(readonly kvB: Tensor) {
+  /**
+   * @internal `kvB`: [numHeads, qkNopeHeadDim + vHeadDim, kvLoraRank], of each head W_UK, then W_UV. `quantised`: the same in fp8, for
+   * an attention that takes its products so.
+   */
+  constructor(
+    readonly kvB: Tensor,
+    readonly quantised: QuantisedWeights | null,
+  ) {
     super();
   }
 
@@ -16,6 +23,8 @@ export class MlaWeights extends PackageObject {
   /** Frees the memory after its last use; returns at once. Idempotent. */
   dispose(): void {
     this.kvB.dispose();
+    this.quantised?.weight.dispose();
+    this.quantised?.scale.dispose();
   }
 
   [Symbol.dispose](): void {

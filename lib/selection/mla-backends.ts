@@ -1,4 +1,5 @@
 import type { Launch } from "../catalog/choose.js";
+import { FP8_TARGETS } from "../catalog/targets.js";
 import type { Capabilities, KernelChoice } from "./capabilities.js";
 import { ALL_TARGETS, CDNA, launches } from "./launches.js";
 
@@ -21,7 +22,19 @@ const PREFILL = launches("triton:mla_context_product", "triton:mla_prefill");
 
 /** Products with W_UK and W_UV around a decode, in the order in which they are preferred. */
 const PRODUCTS: readonly { around: readonly [Launch[], Launch[]]; choice: Omit<KernelChoice, "launches"> }[] =
-  [{ around: [launches("triton:mla_query_product"), launches("triton:mla_value_product")], choice: {} }];
+  [
+    {
+      around: [launches("triton:mla_query_product_fp8"), launches("triton:mla_value_product_fp8")],
+      choice: {
+        limits: { targets: FP8_TARGETS },
+        switchedOff: [
+          { variables: ["VLLM_ROCM_USE_AITER"], when: false },
+          { variables: ["VLLM_ROCM_USE_AITER_FP8BMM"], when: false },
+        ],
+      },
+    },
+    { around: [launches("triton:mla_query_product"), launches("triton:mla_value_product")], choice: {} },
+  ];
 
 /** Choices of kernels that decode, with what runs beside them. */
 function decodes(
@@ -69,10 +82,6 @@ const LATENT = {
   cacheWrite: [{ launches: launches("triton:concat_and_cache_mla") }],
 } as const satisfies Partial<Capabilities>;
 
-/** A difference of both from vLLM's. */
-const PRODUCTS_DIFFER =
-  "vLLM takes products with W_UK and W_UV in fp8 where VLLM_ROCM_USE_AITER is on. Here they are in the dtype of the queries.";
-
 export const ROCM_AITER_MLA: Capabilities = {
   ...LATENT,
   summary: "AITER's latent attention in assembly, for DeepSeek models.",
@@ -92,7 +101,6 @@ export const ROCM_AITER_MLA: Capabilities = {
     numHeads:
       "vLLM takes 16 or 128. Here fewer than 16 are padded to 16, and 32, 48 and 64 attend in groups of 16.",
     lse: "vLLM's does not give it.",
-    decode: PRODUCTS_DIFFER,
     prefill: "vLLM runs Composable Kernel. Here Triton makes keys and values of latents and attends to them.",
     blockSizes: "As in vLLM: the block table is expanded to blocks of one token.",
   },
@@ -113,7 +121,6 @@ export const TRITON_MLA: Capabilities = {
   differences: {
     blockSizes: "vLLM's documentation asks for 16 or more, its code refuses 1 alone.",
     kvCacheDtypes: "vLLM's takes no fp8.",
-    decode: PRODUCTS_DIFFER,
     graphs: "vLLM's cannot be captured. Here steps can in which no sequence has more than 8 new tokens.",
   },
 };

@@ -32,7 +32,8 @@ export const VARIABLES = {
     parsing: "flag",
     default: false,
     meaning: "Master switch of AITER's kernels.",
-    effect: "Lets the selection choose the AITER backends, subject to their own switches.",
+    effect:
+      "Lets the selection choose the AITER backends, subject to their own switches, and latent attention take its products in fp8.",
   },
   VLLM_ROCM_USE_AITER_MHA: {
     parsing: "flag",
@@ -99,7 +100,8 @@ export const VARIABLES = {
     parsing: "flag",
     default: true,
     meaning: "fp8 products for the up- and down-projections of MLA; needs VLLM_ROCM_USE_AITER.",
-    effect: null,
+    effect: "Off: the products of latent attention's decodes stay in the dtype of the queries.",
+    kind: "mla",
   },
   VLLM_BATCH_INVARIANT: {
     parsing: "integer",

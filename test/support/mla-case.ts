@@ -4,6 +4,7 @@ import {
   createBatch,
   createMlaAttention,
   type Device,
+  type DType,
   type KvCache,
   type MlaAttention,
   type MlaAttentionConfig,
@@ -37,11 +38,15 @@ export function noMlaKernels(backend: string): string | null {
   return backend === "ROCM_AITER_MLA" && !hasAiterMla ? "AITER's kernels were not built" : null;
 }
 
+/** Of a row whose latent results are rounded to fp8, which the reference does not do. */
+const QUANTISED_ROW = 4e-2;
+
 /** Whether a result of latent attention is within its bounds (docs/numbers.md). */
 export function isMlaAccurate(
   errors: RowErrors,
-  { dtype, peak = 1 }: Pick<MlaCaseOptions, "dtype" | "peak">,
+  { dtype, peak = 1, quantised }: Pick<MlaCaseOptions, "dtype" | "peak" | "quantised">,
 ): boolean {
+  if (quantised) return errors.rms <= QUANTISED_ROW && errors.max <= 8 * QUANTISED_ROW;
   return isAccurate(errors, dtype, peak > 1 ? 4 : 2);
 }
 
@@ -60,6 +65,8 @@ export interface MlaCaseOptions {
   readonly kScale?: { readonly value: number; readonly as: "number" | "tensor" } | undefined;
   readonly scale?: number | undefined;
   readonly config?: Partial<MlaAttentionConfig>;
+  /** Products of decodes in fp8: the reference is that of up-projections and queries that are rounded as they are. */
+  readonly quantised?: boolean;
   /** A cache of so many blocks, none written but those at `places`, where the sequences' blocks go in their order. */
   readonly within?: { readonly numBlocks: number; readonly places: readonly number[] };
   /** Changes what the device is told of the step: a mistake that the comparison must see. */
@@ -97,8 +104,9 @@ export function mlaData(arch: string, options: MlaCaseOptions, numBlocks?: numbe
       values.map((x) => Math.fround(x / factor)),
     ),
   );
+  const weights = options.quantised ? quantisedRow(cacheFp8(arch), kvB) : kvB;
   const latents = stored.map(({ values }) => values.map((x) => x * factor));
-  const keys = latents.map((values) => keysOf(values, kvB, numHeads));
+  const keys = latents.map((values) => keysOf(values, weights, numHeads));
   const queries = lengths.flatMap(([, query], s) => [
     ...streams[s]!.normals(query * numHeads * (NOPE + ROPE), peak),
   ]);
@@ -116,10 +124,11 @@ export function mlaData(arch: string, options: MlaCaseOptions, numBlocks?: numbe
     }
   }
   const rounded = round(dtype, query).values;
-  const values = latents.map((each) => valuesOf(each, kvB, numHeads));
+  const values = latents.map((each) => valuesOf(each, weights, numHeads));
   const scale = options.scale ?? (NOPE + ROPE) ** -0.5;
   const shape = { numHeads, numKvHeads: numHeads, headSize: NOPE + ROPE, blockSize };
-  const { output, lse } = attend({ shape, lengths, query: rounded, keys, values, scale });
+  const multiplied = options.quantised ? quantisedQueries(cacheFp8(arch), rounded) : rounded;
+  const { output, lse } = attend({ shape, lengths, query: multiplied, keys, values, scale });
 
   const blocks = totals.map((total) => Math.ceil(total / blockSize));
   const size = numBlocks ?? blocks.reduce((sum, count) => sum + count, 0) + 3;
@@ -146,6 +155,29 @@ export function mlaData(arch: string, options: MlaCaseOptions, numBlocks?: numbe
     numBlocks: size,
     image,
   };
+}
+
+function cacheFp8(arch: string): DType {
+  return fp8Encoding(arch)!;
+}
+
+/** Numbers rounded to fp8 with the scale that makes the largest of them the format's. */
+function quantisedRow(fp8: DType, values: Float64Array): Float64Array {
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const scale = largest / (fp8 === "float8_e4m3fnuz" ? 240 : 448);
+  return round(
+    fp8,
+    values.map((value) => value / scale),
+  ).values.map((value) => value * scale);
+}
+
+/** Queries [rows, 192] whose part without position is rounded so, row by row. */
+function quantisedQueries(fp8: DType, queries: Float64Array): Float64Array {
+  const made = queries.slice();
+  for (let row = 0; row < made.length; row += NOPE + ROPE) {
+    made.set(quantisedRow(fp8, made.subarray(row, row + NOPE)), row);
+  }
+  return made;
 }
 
 /** Keys [tokens, heads, 192] of cached rows: W_UK latent, then the rotary part. */
@@ -236,6 +268,7 @@ export class MlaCase implements AsyncDisposable {
     const { numHeads, blockSize, dtype, lengths, kScale, scale, backend = "TRITON_MLA" } = options;
     const data = mlaData(device.info.arch, options);
     const attention = createMlaAttention(device, {
+      env: { VLLM_ROCM_USE_AITER: options.quantised ? "1" : "0" },
       ...{ numHeads, kvLoraRank: RANK, dtype, blockSize, backend, scale },
       kvCacheDtype: kScale && "fp8",
       ...options.config,
@@ -303,6 +336,11 @@ export class MlaCase implements AsyncDisposable {
       return output.readFloat32();
     });
     return { output: values, bits: (await output.read()) as Uint16Array, lse: await lse.readFloat32() };
+  }
+
+  /** rms(error) / rms(reference) of all elements together. */
+  errorTogether(output: ArrayLike<number>): number {
+    return rowErrors(output, this.data.expected.output, this.data.expected.output.length).rms;
   }
 
   errors(output: ArrayLike<number>): RowErrors {

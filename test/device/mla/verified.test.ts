@@ -40,6 +40,10 @@ describe.each(HIP_TEST_DEVICES)("the kernels of latent attention for $name", ({ 
       const isFp8 = serves.kvCacheDtypes!.includes("fp8");
       const kScale = isFp8 ? ({ value: 0.03, as: "tensor" } as const) : undefined;
       for (const lengths of BATCHES) await check({ ...common, dtype, lengths, kScale });
+      // Products in fp8, in tiles of few tokens and of many.
+      for (const lengths of isFp8 ? [[[9, 3]] as const, BATCHES[1]!] : []) {
+        await check({ ...common, dtype, lengths, quantised: true });
+      }
     }
     for (const { tile, serves } of marked.filter(({ provider }) => provider === "aiter")) {
       const of = { backend: "ROCM_AITER_MLA", dtype: "bfloat16", numHeads: tile.heads! } as const;
