@@ -1,4 +1,5 @@
-"""lib/catalog/published.json: the kernels of all providers that are published, without a compiler or a code object.
+"""lib/catalog/published.json: the kernels of all providers that are published, without a compiler or a code object; and,
+marked by their set, those that are not and can be built.
 
 Rows are folded: one with all values of a list stands for those that differ in that list alone, such as the head sizes.
 So the catalog claims no combination that has no kernel.
@@ -7,6 +8,7 @@ So the catalog claims no combination that has no kernel.
 import json
 
 from kernels.builder import manifest
+from kernels.builder.instance import instances_of
 from kernels.builder.targets import PACKAGED
 
 # The lists of a row, by the keys that lead to them.
@@ -16,8 +18,13 @@ LISTS = (("targets",), ("serves", "dtypes"), ("serves", "kvCacheDtypes"), ("serv
 
 
 def text(providers):
-    rows = [row(provider, instance, target) for target in PACKAGED for provider in providers
-            for instance in provider.instances(target, "all") if instance.published]
+    rows = []
+    for target in PACKAGED:
+        for provider in providers:
+            ids = {instance.id for instance in provider.instances(target, "all")}
+            for instance in instances_of(provider, target, "full"):
+                further = {} if instance.id in ids else {"set": "full"}
+                rows += [{**row(provider, instance, target), **further}] if instance.published else []
     lines = ",\n".join(json.dumps(each) for each in fold(rows))
     return '{ "kernels": [\n' + lines + "\n] }\n"
 

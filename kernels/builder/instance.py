@@ -43,3 +43,13 @@ class Made:
     code: bytes
     facts: dict
     dependencies: tuple = ()
+
+
+# The sets that are as "all" with a provider that does not name them: what CI builds, and all that can be built.
+LIKE_ALL = ("ci", "full")
+
+
+def instances_of(provider, target, chosen):
+    """A provider's instances of a set, for a target."""
+    is_own = chosen not in LIKE_ALL or chosen in getattr(provider, "OWN_SETS", ())
+    return provider.instances(target, chosen if is_own else "all")

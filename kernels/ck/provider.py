@@ -4,6 +4,7 @@ from kernels.builder import clang, wheel
 from kernels.builder.instance import Instance, Made
 
 NAME = "ck"
+OWN_SETS = ("ci", "full")
 
 # CK-tile's structures of arguments have base classes, and the sources check where their members are.
 FLAGS = (*wheel.FLAGS, "-DCK_TILE_FMHA_FWD_FAST_EXP2=1", "-Wno-invalid-offsetof", *clang.PRINT_LAYOUTS)
@@ -18,7 +19,7 @@ NAMES = {"q_ptr": "query", "k_ptr": "key", "v_ptr": "value", "o_ptr": "output", 
          "nhead_ratio_qk": "group", "scale_s": "scale", "seqstart_q_ptr": "query_start_loc",
          "seqstart_k_ptr": "key_start_loc", "seqlen_q_ptr": "query_lens", "seqlen_k_ptr": "key_lens", "hdim_q": "head_size",
          "hdim_v": "value_head_size", "window_size_left": "window_left", "window_size_right": "window_right",
-         "logits_soft_cap_rcp": "inverse_soft_cap", "alibi_slope_ptr": "alibi_slopes"}
+         "logits_soft_cap_rcp": "inverse_soft_cap", "alibi_slope_ptr": "alibi_slopes", "lse_ptr": "lse"}
 # Keys and values in blocks.
 PAGED_NAMES = {**NAMES, "k_ptr": "key_cache", "v_ptr": "value_cache", "block_table_ptr": "block_table",
                "batch_stride_block_table": "stride_table", "page_block_size": "block_size", "stride_k": "stride_slot",
@@ -54,23 +55,30 @@ VARLEN_KEYS = {64: 64, 128: 128, 192: 128, 256: 128}
 def varlen(dtype, sizes, feature=None):
     """Attention over dense keys and values; sizes of keys and of values differ where latents are expanded."""
     key_size, value_size = sizes
-    symbol = "_".join(["ck_varlen", dtype, f"d{key_size}", *([feature] if feature else [])])
+    size = f"d{key_size}" if key_size == value_size else f"d{key_size}.{value_size}"
+    symbol = "_".join(["ck_varlen", dtype, size.replace(".", "_"), *([feature] if feature else [])])
     defines = {"ELEMENT": ELEMENTS[dtype], "KEY_SIZE": key_size, "VALUE_SIZE": value_size, "KEYS": VARLEN_KEYS[key_size],
                "HAS_SOFT_CAP": int(feature == "logitsSoftCap"), "HAS_ALIBI": int(feature == "alibi"), "SYMBOL": symbol}
     heads = {"oneOf": [key_size]} if key_size == value_size else {"pairs": [[key_size, value_size]]}
     features = {"slidingWindow": "runtime", **({feature: "compiled"} if feature else {})}
     serves = {"dtypes": [dtype], "headSizes": heads, "attentionTypes": ["decoder"], "features": features}
     return published("fmha_forward", "varlen", defines, serves, NAMES, {"rows": 128, "keys": VARLEN_KEYS[key_size]},
-                     "(numHeads, numSequences, ceil(maxQueryLen / rows))", [f"d{key_size}", *([feature] if feature else [])])
+                     "(numHeads, numSequences, ceil(maxQueryLen / rows))", [size, *([feature] if feature else [])])
 
 
-def extend(dtype):
+# Rows and keys of a tile over a cache: 16 keys serve all blocks, 64 those of a multiple of that, for less work a key.
+EXTEND_TILES = {16: (64, "16, ck_tile::sequence<16, 16, 16>"), 64: (128, "32, ck_tile::sequence<32, 32, 16>")}
+
+
+def extend(dtype, keys):
     """Attention over a cache in blocks, for sequences with more than a few query tokens."""
-    defines = {"ELEMENT": ELEMENTS[dtype], "SYMBOL": f"ck_extend_{dtype}_d128"}
-    serves = {"dtypes": [dtype], "kvCacheDtypes": ["auto"], "headSizes": {"oneOf": [128]}, "blockSizes": {"multipleOf": 16},
+    rows, products = EXTEND_TILES[keys]
+    symbol = f"ck_extend_{dtype}_d128_n{keys}"
+    defines = {"ELEMENT": ELEMENTS[dtype], "TILE": f"{rows}, {keys}, {products}", "SYMBOL": symbol}
+    serves = {"dtypes": [dtype], "kvCacheDtypes": ["auto"], "headSizes": {"oneOf": [128]}, "blockSizes": {"multipleOf": keys},
               "layouts": ["paired", "halves"], "attentionTypes": ["decoder"], "features": {"slidingWindow": "runtime"}}
-    return published("fmha_forward_paged", "extend", defines, serves, PAGED_NAMES, {"rows": 64, "keys": 16},
-                     "(numHeads, numSequences, ceil(maxQueryLen / rows))", ["d128"])
+    return published("fmha_forward_paged", "extend", defines, serves, PAGED_NAMES, {"rows": rows, "keys": keys},
+                     "(numHeads, numSequences, ceil(maxQueryLen / rows))", ["d128", f"n{keys}"])
 
 
 def published(operation, source, defines, serves, names, tile, grid, words):
@@ -81,25 +89,44 @@ def published(operation, source, defines, serves, names, tile, grid, words):
                     tile, names=names)
 
 
+def of_ci():
+    """Of each kind one, as many as compile in a few minutes."""
+    return [varlen("bfloat16", (256, 256)), varlen("bfloat16", (192, 128)), *of_smoke(), varlen("bfloat16", (64, 64)),
+            varlen("float16", (128, 128)), varlen("bfloat16", (128, 128), "logitsSoftCap"),
+            varlen("bfloat16", (128, 128), "alibi")]
+
+
+def of_smoke():
+    return [varlen("bfloat16", (128, 128)), extend("bfloat16", 16)]
+
+
+def of_dtype(dtype):
+    """The most asked for."""
+    return [*(varlen(dtype, sizes) for sizes in ((256, 256), (192, 128), (128, 128), (64, 64))),
+            *(varlen(dtype, (size, size), "logitsSoftCap") for size in (256, 128)),
+            *(varlen(dtype, (size, size), "alibi") for size in (128, 64)),
+            *(extend(dtype, keys) for keys in EXTEND_TILES)]
+
+
+def rest_of_dtype(dtype):
+    return [varlen(dtype, (256, 256), "alibi"), varlen(dtype, (64, 64), "logitsSoftCap")]
+
+
 def of_backends(target, chosen):
-    """The instances that backends run, of a set: "smoke" proves that a target works, "all" are the most asked for, and
-    "full" all that there are. gfx90a has none in float16: it multiplies small numbers as 0, and CK-tile does not scale them."""
-    smoke = [varlen("bfloat16", (128, 128)), extend("bfloat16")]
-    if chosen == "smoke" or target != "gfx942":
-        return smoke
-    usual = [varlen("bfloat16", (256, 256)), *smoke, varlen("bfloat16", (64, 64)), varlen("float16", (128, 128)),
-             varlen("bfloat16", (128, 128), "logitsSoftCap"), varlen("bfloat16", (128, 128), "alibi")]
-    if chosen == "all":
-        return usual
-    return [*usual, varlen("float16", (64, 64)), varlen("float16", (256, 256)), extend("float16"),
-            varlen("float16", (128, 128), "logitsSoftCap"), varlen("float16", (128, 128), "alibi"),
-            *(varlen(dtype, (256, 256), "logitsSoftCap") for dtype in ELEMENTS),
-            *(varlen(dtype, (64, 64), "alibi") for dtype in ELEMENTS)]
+    """The instances that backends run, of a set. gfx90a has none in float16: its matrix instructions take small numbers for 0,
+    and CK-tile does not scale them."""
+    if chosen == "smoke" or (chosen != "full" and target != "gfx942"):
+        return of_smoke()
+    if chosen == "ci":
+        return of_ci()
+    dtypes = [dtype for dtype in ELEMENTS if (target, dtype) != ("gfx90a", "float16")]
+    usual = [each for dtype in dtypes for each in of_dtype(dtype)]
+    return usual if chosen == "all" else [*usual, *(each for dtype in dtypes for each in rest_of_dtype(dtype))]
 
 
 def instances(target, chosen):
     if chosen != "tests":
-        return of_backends(target, chosen) if chosen in ("smoke", "all", "full") else []
+        return of_backends(target, chosen) if chosen in ("smoke", "ci", "all", "full") else []
     return [  # those that compile longest come first
         paged(128, 128),
         instance("fmha_forward_split", "split", {**SERVES_PAGED, "blockSizes": {"multipleOf": 128}}, PAGED_NAMES,

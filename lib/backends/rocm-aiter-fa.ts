@@ -1,25 +1,28 @@
 import type { Derived, DerivedSource } from "../batch/batch.js";
 import type { BatchLimits, StepShape, StepView } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
-import { itemSize } from "../dtype.js";
 import { invalidArgument } from "../errors.js";
+import type { LaunchPlan } from "../kernels/launch-plan.js";
 import type { CacheLayout } from "../kv-cache/layouts.js";
 import { deriveAlibiSlopes } from "../ops/alibi-slopes.js";
-import type { DenseCall } from "../ops/arguments.js";
 import { CacheWrite } from "../ops/cache-write.js";
 import type { AttentionCall } from "../ops/call.js";
 import { MAX_DECODE_TOKENS, shortQueries } from "../ops/decodes.js";
 import { FmhaForward, FmhaPaged } from "../ops/fmha.js";
 import { FmhaV3 } from "../ops/fmha-v3.js";
 import { Gather } from "../ops/gather.js";
-import type { GatherGroup } from "../ops/gather-groups.js";
-import { LongSequences, type SequenceLists } from "../ops/long-sequences.js";
+import type { LongSequencesPlan } from "../ops/gather-groups.js";
+import { GatheredAttention } from "../ops/gathered-attention.js";
+import { LongSequences } from "../ops/long-sequences.js";
+import { MergeStates } from "../ops/merge-states.js";
 import { PagedDecode, type PagedStep } from "../ops/paged-decode.js";
 import { type PromptStep, Prompts } from "../ops/prompts.js";
 import type { AttentionBackend, BackendContext, RunContext } from "./backend.js";
 
-/** Keys that are gathered at once, as in vLLM. CK-tile counts the distances of ALiBi in 16 bits: they stay below. */
-const MAX_GATHERED_KEYS = 32_768;
+/** Keys that are gathered at once, as in vLLM. */
+const GATHERED_KEYS = 32_768;
+/** CK-tile counts the distances of ALiBi in 16 bits. */
+const MAX_ALIBI_KEYS = 65_535;
 
 /** AITER's forward attention in assembly, where selection has found it to serve. */
 const V3 = "aiter:fmha_v3_causal:asm";
@@ -30,18 +33,18 @@ interface Plan {
   readonly maxQueryLen: number;
   readonly decode: PagedStep | null;
   readonly prompts: PromptStep | null;
-  /** Whether there are sequences with more tokens than a decode behind a context. */
-  readonly hasExtend: boolean;
-  /** The gathers of those with a context, and of all of them. */
-  readonly extends: readonly GatherGroup[];
-  readonly all: readonly GatherGroup[];
+  /** The sequences with more tokens than a decode; null: there are none. */
+  readonly long: LongSequencesPlan | null;
 }
 
 interface Metadata {
   readonly alibiSlopes: Derived | null;
-  /** The sequences with more tokens than a decode; null where a batch has none. */
-  readonly long: (Readonly<Record<"extends" | "all", SequenceLists>> & { readonly prompts: Derived }) | null;
+  /** The lists of prompts, and of the sequences with more tokens than a decode; null where a batch has none. */
+  readonly long: { readonly prompts: Derived; readonly groups: Derived } | null;
 }
+
+/** The long sequences of a capture, which any step may follow: they may have a context. */
+const ANY: LongSequencesPlan = { hasExtend: true, prefills: [], extends: [], lists: [] };
 
 /**
  * ROCM_AITER_FA: the sequences of a step, in whatever order they stand, are decodes, prefills and extends (new tokens behind
@@ -54,13 +57,12 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
   readonly #config: ResolvedConfig;
   readonly #write: CacheWrite;
   readonly #decode: PagedDecode;
-  readonly #forward: FmhaForward;
   readonly #prompts: Prompts;
   readonly #paged: FmhaPaged | null = null;
-  readonly #gather: Gather | null = null;
-  readonly #lists;
+  readonly #gathered: GatheredAttention | null = null;
+  readonly #long: LongSequences;
 
-  constructor({ device, config, kernels, layout }: BackendContext) {
+  constructor({ device, config, kernels, layout }: BackendContext, gatheredKeys = GATHERED_KEYS) {
     const isGrouped = kernels.has("hip:reshape_and_cache");
     const [write] = kernels.load(isGrouped ? "hip:reshape_and_cache" : "hip:reshape_and_cache_flash");
     const [reduce] = kernels.load("hip:paged_attention_reduce");
@@ -69,24 +71,29 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
     this.#config = config;
     this.#write = new CacheWrite(write, config);
     this.#decode = new PagedDecode(kernels.load("hip:paged_attention"), reduce, config, device.info);
-    this.#forward = new FmhaForward(forward, config);
+    const dense = new FmhaForward(forward, config);
     const v3 = kernels.has(V3) ? new FmhaV3(kernels.load(V3), config, device.info.chipId) : null;
-    this.#prompts = new Prompts(this.#forward, v3);
-    if (kernels.has("ck:fmha_forward_paged")) {
-      const [paged] = kernels.load("ck:fmha_forward_paged");
-      this.#paged = new FmhaPaged(paged, config, MAX_DECODE_TOKENS);
+    this.#prompts = new Prompts(dense, v3);
+    const hasAlibi = config.alibiSlopes !== null;
+    const isPaged = kernels.has("ck:fmha_forward_paged");
+    const rule = {
+      decodeTokens: MAX_DECODE_TOKENS,
+      slidingWindow: config.slidingWindow,
+      maxKeys: isPaged ? Number.POSITIVE_INFINITY : gatheredKeys,
+      // CK-tile places windows and slopes by the last key that it is given: such sequences are gathered whole.
+      hasChunks: config.slidingWindow === null && !hasAlibi,
+      mostKeys: hasAlibi ? MAX_ALIBI_KEYS : Number.POSITIVE_INFINITY,
+    };
+    this.#long = new LongSequences(rule);
+    if (isPaged) {
+      const [paged] = kernels.load("ck:fmha_forward_paged").sort((one, other) => keysOf(other) - keysOf(one));
+      this.#paged = new FmhaPaged(paged!, config, MAX_DECODE_TOKENS);
     } else {
       const [gather] = kernels.load("hip:gather_cache");
-      this.#gather = new Gather(gather, config);
+      const [merge] = kernels.load("hip:merge_attention_states");
+      const operations = [new Gather(gather, config), dense, new MergeStates(merge, config)] as const;
+      this.#gathered = new GatheredAttention(...operations, config, rule);
     }
-    const { slidingWindow } = config;
-    const maxRows = this.#gather === null ? Number.POSITIVE_INFINITY : MAX_GATHERED_KEYS;
-    const listOf = (needsContext: boolean) =>
-      new LongSequences({
-        ...{ slidingWindow, maxRows },
-        takes: (queryLen, seqLen) => queryLen > MAX_DECODE_TOKENS && (!needsContext || queryLen < seqLen),
-      });
-    this.#lists = { extends: listOf(true), all: listOf(false) };
   }
 
   prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived) {
@@ -96,15 +103,13 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
     if (maxQueryLen <= MAX_DECODE_TOKENS) {
       return { workspaceBytes: decodeBytes, derived: { alibiSlopes, long: null } };
     }
-    const { extends: behind, all } = this.#lists;
     const long = {
       prompts: this.#prompts.derive(limits, derive),
-      extends: behind.derive(limits, derive),
-      all: all.derive(limits, derive),
+      groups: this.#long.derive(limits, derive),
     };
     // Decodes come before what is gathered: one piece of memory serves both.
-    const gathered = this.#gather === null ? 0 : 2 * this.#rowBytes * mostGathered(limits);
-    return { workspaceBytes: Math.max(decodeBytes, gathered), derived: { alibiSlopes, long } };
+    const gatheredBytes = this.#gathered?.workspaceBytes(limits) ?? 0;
+    return { workspaceBytes: Math.max(decodeBytes, gatheredBytes), derived: { alibiSlopes, long } };
   }
 
   plan(shape: StepShape, step: StepView | null): Plan {
@@ -112,89 +117,45 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
     const { queryTokens, maxLen } = shortQueries(shape, step);
     const decode = queryTokens === 0 ? null : this.#decode.plan(sequences, queryTokens, maxLen);
     const plan = { sequences, tokens, maxQueryLen, decode };
-    if (maxQueryLen <= MAX_DECODE_TOKENS) {
-      return { ...plan, prompts: null, hasExtend: false, extends: [], all: [] };
-    }
-    if (step !== null) {
-      const { extends: behind, all } = this.#lists;
-      const after = behind.plan(step);
-      const prompts = this.#prompts.plan(step);
-      return { ...plan, prompts, hasExtend: after.length > 0, extends: after, all: all.plan(step) };
-    }
-    // Any step may follow a capture, and CK-tile over the cache serves any.
-    if (this.#paged !== null) return { ...plan, prompts: null, hasExtend: true, extends: [], all: [] };
+    if (maxQueryLen <= MAX_DECODE_TOKENS) return { ...plan, prompts: null, long: null };
+    if (step !== null) return { ...plan, prompts: this.#prompts.plan(step), long: this.#long.plan(step) };
+    if (this.#paged !== null) return { ...plan, prompts: null, long: ANY };
     const expected = `a batch with maxQueryLen of at most ${MAX_DECODE_TOKENS}: decodes alone can be captured`;
     throw invalidArgument("batch", expected, maxQueryLen);
   }
 
-  run(call: AttentionCall, plan: Plan, context: RunContext<Metadata>): void {
-    const { batch, derived, workspace, stream } = context;
-    const { tokens, sequences, maxQueryLen, decode, prompts } = plan;
+  run(
+    call: AttentionCall,
+    { tokens, sequences, maxQueryLen, decode, prompts, long }: Plan,
+    { batch, derived, workspace, stream }: RunContext<Metadata>,
+  ): void {
     if (tokens === 0) return;
     const alibiSlopes = derived.alibiSlopes?.pointer ?? 0n;
     if (call.key !== null) this.#write.launch(call, batch, tokens, stream);
     if (decode !== null) this.#decode.launch(call, batch, decode, alibiSlopes, workspace, stream);
-    if (prompts === null && !plan.hasExtend) return;
+    if (long === null) return;
     // An fp8 cache is read back, so that a token counts for as much as it will later on.
     const usesNewKeys = call.key !== null && this.cacheLayout.dtype === this.#config.dtype;
-    if (this.#paged !== null && (plan.hasExtend || !usesNewKeys)) {
+    // The kernel over the cache takes all long sequences, also those without a context. Where one sequence must not depend on
+    // the others, it always does.
+    const isPaged = long.hasExtend || !usesNewKeys || this.#config.batchInvariant;
+    if (this.#paged !== null && isPaged) {
       this.#paged.launch(call, batch, sequences, maxQueryLen, stream);
       return;
     }
+    const lists = derived.long!;
     if (usesNewKeys && prompts !== null) {
-      this.#prompts.launch(call, batch, prompts, derived.long!.prompts, alibiSlopes, stream);
+      this.#prompts.launch(call, batch, prompts, lists.prompts, alibiSlopes, stream);
     }
-    const kind = usesNewKeys ? "extends" : "all";
-    for (const group of plan[kind])
-      this.#attendGathered(call, plan, group, derived.long![kind], context, alibiSlopes);
+    const groups = usesNewKeys ? long.extends : [...long.prefills, ...long.extends];
+    if (groups.length === 0) return;
+    const gathered = { groups, lists: lists.groups.pointer, maxQueryLen };
+    this.#gathered!.launch(call, batch, gathered, alibiSlopes, workspace, stream);
   }
 
   dispose(): void {}
-
-  #attendGathered(
-    call: AttentionCall,
-    { maxQueryLen }: Plan,
-    { first, sequences, rows, startsAt }: GatherGroup,
-    lists: SequenceLists,
-    { batch, workspace, stream }: RunContext<Metadata>,
-    alibiSlopes: bigint,
-  ): void {
-    const { numKvHeads, headSize } = this.#config;
-    const strides = [numKvHeads * headSize, headSize, 1];
-    const key = { pointer: workspace, strides };
-    const value = { pointer: workspace + BigInt(rows * this.#rowBytes), strides };
-    const dense: DenseCall = { ...call, key, value };
-    const from = (list: bigint, entry: number) => list + BigInt(4 * entry);
-    const rowStarts = from(lists.rowStarts, startsAt);
-    const { maxBlocksPerSequence } = batch.limits;
-    this.#gather!.launch(
-      dense,
-      {
-        blockTable: from(batch.blockTablePointer, first * maxBlocksPerSequence),
-        strideTable: maxBlocksPerSequence,
-        starts: from(lists.starts, first),
-        ...{ rowStarts, sequences, rows },
-      },
-      stream,
-    );
-    const of = {
-      queryStartLoc: from(batch.queryStartLocPointer, first),
-      queryLens: from(lists.queryLens, first),
-      keyStartLoc: rowStarts,
-      keyLens: from(lists.keyLens, first),
-      ...{ sequences, maxQueryLen },
-    };
-    this.#forward.launch(dense, batch, of, alibiSlopes, stream);
-  }
-
-  /** Bytes of one token's keys, or values, of all heads. */
-  get #rowBytes(): number {
-    const { numKvHeads, headSize, dtype } = this.#config;
-    return numKvHeads * headSize * itemSize(dtype);
-  }
 }
 
-/** Keys of the largest group that a batch's steps can have. */
-function mostGathered({ maxSequences, maxBlocksPerSequence, blockSize }: Required<BatchLimits>): number {
-  return Math.min(MAX_GATHERED_KEYS, maxSequences * maxBlocksPerSequence * blockSize);
+function keysOf({ row }: LaunchPlan): number {
+  return row.tile.keys!;
 }

@@ -2,11 +2,18 @@ import type { CatalogRow } from "./choose.js";
 import folded from "./published.json" with { type: "json" };
 
 /** A row of published.json: kernels that are alike but for their target. */
-interface PublishedRow extends Omit<CatalogRow, "target"> {
+interface FoldedRow extends Omit<CatalogRow, "target"> {
   readonly targets: readonly string[];
+  /** Of kernels that the packages do not hold: the set that has them. */
+  readonly set?: string;
 }
 
+const ROWS = folded.kernels as unknown as FoldedRow[];
+const unfolded = (rows: readonly FoldedRow[]): CatalogRow[] =>
+  rows.flatMap(({ targets, set, ...row }) => targets.map((target) => ({ target, ...row })));
+
 /** The kernels that the packages of this version hold, as `kernels/build --catalog` writes them down. */
-export const PUBLISHED_KERNELS: readonly CatalogRow[] = (folded.kernels as unknown as PublishedRow[]).flatMap(
-  ({ targets, ...row }) => targets.map((target) => ({ target, ...row })),
-);
+export const PUBLISHED_KERNELS: readonly CatalogRow[] = unfolded(ROWS.filter(({ set }) => set === undefined));
+
+/** The kernels that a clone can build beyond those, in the set "full". */
+export const FURTHER_KERNELS: readonly CatalogRow[] = unfolded(ROWS.filter(({ set }) => set === "full"));

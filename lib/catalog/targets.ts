@@ -83,6 +83,11 @@ export function fp8Encoding(target: string): "float8_e4m3fnuz" | "float8_e4m3fn"
   return encoding === "e4m3fnuz" ? "float8_e4m3fnuz" : "float8_e4m3fn";
 }
 
+/** The command that builds the kernels of a target which packages do not hold, where a clone is. */
+export function fullSetCommand(arch: string): string {
+  return `kernels/build --target ${bareTarget(arch)} --set full`;
+}
+
 /** The command that gets the kernels of a target. */
 export function kernelCommand(arch: string): string {
   const target = bareTarget(arch);

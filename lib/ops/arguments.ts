@@ -22,8 +22,12 @@ export interface CacheAccess {
   readonly cache: KvCacheLayer | null;
 }
 
-/** A call of attention, whose keys and values may be others than the caller's. */
-export type DenseCall = Omit<AttentionCall, "key" | "value"> & Pick<CacheAccess, "key" | "value">;
+/** A call of attention, whose keys, values and results may be others than the caller's. */
+export type DenseCall = Omit<AttentionCall, "key" | "value" | "output" | "lse"> &
+  Pick<CacheAccess, "key" | "value"> & {
+    readonly output: Rows & Pick<Tensor, "dtype">;
+    readonly lse: Pick<Tensor, "pointer"> | null;
+  };
 
 /** Where a launch finds an argument that can change from call to call. */
 type Source<Call> = (call: Call, batch: Batch, alibiSlopes: bigint) => bigint | number;

@@ -20,6 +20,8 @@ function constants({
     mask_type: BOTTOM_RIGHT,
     inverse_soft_cap: logitsSoftCap === null ? 0 : 1 / logitsSoftCap,
     alibi_slope_stride: 0, // the same slopes for all sequences
+    nhead_stride_lse: 0, // the kernel knows how an LSE lies
+    batch_stride_lse: 0,
     // Lengths are each sequence's own, in memory.
     seqlen_q: 0,
     seqlen_k: 0,
@@ -38,6 +40,8 @@ export interface DenseSequences {
   readonly keyLens: bigint;
   readonly sequences: number;
   readonly maxQueryLen: number;
+  /** Keys behind those that are there; 0: the last is that of the last query token. */
+  readonly keysBehind: number;
 }
 
 /** fmha_forward: attention of CK-tile over the keys and values of a call, or of others in their place. */
@@ -58,6 +62,7 @@ export class FmhaForward {
       queryLens: plan.setter("query_lens"),
       keyStartLoc: plan.setter("key_start_loc"),
       keyLens: plan.setter("key_lens"),
+      keysBehind: plan.setter("window_right"),
     };
     plan.complete();
   }
@@ -68,6 +73,7 @@ export class FmhaForward {
     this.#starts.queryLens(of.queryLens);
     this.#starts.keyStartLoc(of.keyStartLoc);
     this.#starts.keyLens(of.keyLens);
+    this.#starts.keysBehind(of.keysBehind);
     const tiles = Math.ceil(of.maxQueryLen / this.plan.row.tile.rows!);
     this.plan.launch(stream, this.#numHeads, of.sequences, tiles);
   }

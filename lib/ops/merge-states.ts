@@ -5,12 +5,19 @@ import { Tensor } from "../device/tensor.js";
 import { invalidArgument } from "../errors.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { needsOf, operationOn } from "../kernels/operation.js";
+import type { Rows } from "./arguments.js";
 import { checkLse, checkOutput, checkRows } from "./operands.js";
 
 /** A result of attention: output [tokens, numHeads, headSize] and its LSE, float32 [tokens, numHeads]. */
 export interface AttentionState {
   readonly output: Tensor;
   readonly lse: Tensor;
+}
+
+/** Such a result in memory: a state, or what has the same meaning. */
+export interface StateRows {
+  readonly output: Rows;
+  readonly lse: Pick<Tensor, "pointer">;
 }
 
 const PARTS = ["output", "first", "second"] as const;
@@ -34,8 +41,8 @@ export class MergeStates {
     plan.complete();
   }
 
-  /** Writes to `into`, which may be one of the two. */
-  launch(first: AttentionState, second: AttentionState, into: AttentionState, stream: Stream): void {
+  /** Writes `tokens` rows to `into`, which may be one of the two. */
+  launch(first: StateRows, second: StateRows, into: StateRows, tokens: number, stream: Stream): void {
     for (const [index, { output, lse }] of [into, first, second].entries()) {
       const { pointer, token, head } = this.#parts[index]!;
       pointer(output.pointer);
@@ -43,7 +50,7 @@ export class MergeStates {
       head(output.strides[1]!);
       this.#lse[index]!(lse.pointer);
     }
-    this.plan.launch(stream, into.output.shape[0]!);
+    this.plan.launch(stream, tokens);
   }
 }
 
@@ -88,7 +95,7 @@ export function mergeAttentionStates(options: MergeAttentionStatesOptions): void
   if (tokens === 0 || heads === 0 || headSize === 0) return;
   const of = { operation: "merge_attention_states", needs: needsOf(dtype), constants: [heads, headSize] };
   const merge = operationOn(at.device, of, (plan) => new MergeStates(plan, { numHeads: heads, headSize }));
-  merge.launch(...states, merged, stream);
+  merge.launch(...states, merged, tokens, stream);
 }
 
 interface GivenState {

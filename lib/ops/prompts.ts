@@ -74,7 +74,8 @@ export class Prompts {
   ): void {
     const at = (list: number) => lists.pointer + BigInt(4 * list * (batch.limits.maxSequences + 1));
     const starts = batch.queryStartLocPointer;
-    const isSplit = maxWhole > 0 && this.v3!.reaches(call, tokens, tokens);
+    // fmha_v3 writes LSEs in another order.
+    const isSplit = maxWhole > 0 && call.lse === null && this.v3!.reaches(call, tokens, tokens);
     if (isSplit) {
       const rows = { queryStartLoc: starts, keyStartLoc: starts, cumulativeQueryLens: at(0) };
       const of = { ...rows, cumulativeKeyLens: at(0), sequences, maxQueryLen: maxWhole };
@@ -88,6 +89,7 @@ export class Prompts {
       keyLens: at(3),
       sequences,
       maxQueryLen: isSplit ? maxRest : maxLen,
+      keysBehind: 0,
     };
     this.forward.launch(call, batch, of, alibiSlopes, stream);
   }

@@ -6,6 +6,7 @@ import {
   type Launch,
 } from "../catalog/choose.js";
 import { FEATURES, type Feature } from "../catalog/features.js";
+import { FURTHER_KERNELS } from "../catalog/published.js";
 import type { KernelNeeds } from "../catalog/serves.js";
 import { bareTarget } from "../catalog/targets.js";
 import { type ResolvedConfig, usesCache } from "../config.js";
@@ -22,6 +23,8 @@ export interface SelectionContext {
   readonly kernels: KernelIndex;
   /** The kernels of the published packages, to tell what is not installed from what does not exist. */
   readonly published: KernelIndex;
+  /** Those that are not published, and that a clone can build. */
+  readonly further: KernelIndex;
   readonly features: readonly Feature[];
   /** The kernels that were looked up for each cache layout. */
   readonly byLayout: Map<string | null, LayoutKernels>;
@@ -32,6 +35,8 @@ export interface LayoutKernels {
   readonly needs: KernelNeeds;
   readonly reports: Map<Launch, LaunchReport>;
 }
+
+const FURTHER_CATALOG: Catalog = { name: "full", kernels: FURTHER_KERNELS };
 
 export function selectionContext(
   config: ResolvedConfig,
@@ -45,6 +50,7 @@ export function selectionContext(
     target: bareTarget(arch),
     kernels: kernelsFor(catalog, arch),
     published: kernelsFor(PUBLISHED_CATALOG, arch),
+    further: kernelsFor(FURTHER_CATALOG, arch),
     features: FEATURES.filter((feature) => Boolean(config[feature])),
     byLayout: new Map(),
   };

@@ -47,8 +47,10 @@ export type KernelStatus = "available" | "missing" | "planned";
 export interface PhaseKernel {
   launches: LaunchReport[];
   status: KernelStatus;
-  /** Of what the configuration asks for, what no kernel of this version takes: "head size 80". Empty where they are just planned. */
+  /** Of what the configuration asks for, what no kernel of this version takes: "head size 80". Empty where they are just planned or can be built. */
   lacks: string[];
+  /** The command that builds them in a clone, where that is all that is missing. */
+  command?: string;
   /** How far the least verified of them is verified on this target. */
   verified: Verified;
   /** The batches for which it is, where it is not for all. */

@@ -31,7 +31,7 @@ export function failure(
   if (reasons.every(({ capability }) => capability === "aiter")) {
     const remedy = isAiterPublished(backend, target)
       ? `Add them with: ${kernelCommand(target)}.`
-      : "This version of the package has none yet.";
+      : "This version of the package has none.";
     return {
       code: "ERR_AITER_NOT_INSTALLED",
       message: `${backend} needs AITER's kernels for ${target}, which are not installed. ${remedy}${alternatives(candidates)}`,
@@ -55,10 +55,16 @@ export function kernelFailure({
   const names = absent.map(({ phase }) => PHASE_TITLES[phase]).join(", ");
   const lacks = [...new Set(absent.flatMap(({ kernels }) => kernels[0]?.lacks ?? []))];
   const purpose = lacks.length === 0 ? "this configuration" : lacks.join(", ");
+  const wanted = `${chosen.backend}'s kernels for ${names} of this configuration on ${bareTarget(target.arch)} are`;
+  const command = absent.map(({ kernels }) => kernels[0]?.command).find((each) => each !== undefined);
+  if (chosen.kernels === "missing") {
+    const message = `${wanted} not installed. Add them with: ${kernelCommand(target.arch)}`;
+    return { code: "ERR_NO_KERNELS_FOR_ARCH", message };
+  }
   const message =
-    chosen.kernels === "missing"
-      ? `${chosen.backend}'s kernels for ${names} of this configuration on ${bareTarget(target.arch)} are not installed. Add them with: ${kernelCommand(target.arch)}`
-      : `this version has no kernels of ${chosen.backend} yet for ${names} of ${purpose} on ${bareTarget(target.arch)}`;
+    command === undefined || lacks.length > 0
+      ? `${chosen.backend} has no kernels for ${names} of ${purpose} on ${bareTarget(target.arch)}`
+      : `${wanted} not among those that are published. Build them in a clone: ${command}`;
   return { code: "ERR_NO_KERNELS_FOR_ARCH", message };
 }
 
@@ -87,7 +93,7 @@ function alternatives(candidates: readonly Candidate[]): string {
   const ready = able.filter(({ kernels }) => kernels !== "planned");
   return (ready.length > 0 ? ready : able)
     .map(({ backend, enable, kernels }) => {
-      const lack = kernels === "planned" ? ", once this version has kernels for it" : "";
+      const lack = kernels === "planned" ? ", but has no kernels for it" : "";
       return ` ${backend} could: set ${enable}${lack}.`;
     })
     .join("");

@@ -1,6 +1,7 @@
 import { choose, kernelsOf, type Launch, VERIFIED, type Verified } from "../catalog/choose.js";
 import { type KernelNeeds, serves } from "../catalog/serves.js";
 import { joinWithOr } from "../catalog/sizes.js";
+import { fullSetCommand } from "../catalog/targets.js";
 import { usesCache } from "../config.js";
 import { type Capabilities, type KernelChoice, layoutOf, PHASES, type Phase } from "./capabilities.js";
 import { kernelsOver, type LayoutKernels, type SelectionContext } from "./context.js";
@@ -79,8 +80,10 @@ function absence(kernel: PhaseKernel, target: string): string {
     .filter(({ status }) => status !== "available")
     .map(({ operation }) => operation);
   const purpose = kernel.lacks.length === 0 ? "" : ` for ${kernel.lacks.join(", ")}`;
+  if (kernel.command !== undefined)
+    return `not published: ${joinWithOr(absent)} is built by ${kernel.command}`;
   return kernel.status === "planned"
-    ? `planned: this version has no ${joinWithOr(absent)}${purpose} yet`
+    ? `there is no ${joinWithOr(absent)}${purpose}`
     : `not installed: ${joinWithOr(absent)} for this configuration on ${target}`;
 }
 
@@ -93,7 +96,12 @@ function lookUp(
   const status = worst(launches, over, context);
   const kernel: PhaseKernel = { launches: reports, status, lacks: [], verified: leastVerified(reports) };
   if (status === "planned") {
-    kernel.lacks = [...new Set(launches.flatMap((launch) => unmetBy(launch, over, context)))];
+    const planned = launches.filter((launch) => reportOf(launch, over, context).status === "planned");
+    if (planned.every((launch) => canBeBuilt(launch, over.needs, context))) {
+      kernel.command = fullSetCommand(context.target);
+    } else {
+      kernel.lacks = [...new Set(launches.flatMap((launch) => unmetBy(launch, over, context)))];
+    }
   }
   if (note !== undefined) kernel.note = note;
   return kernel;
@@ -141,6 +149,10 @@ function reportOf(launch: Launch, over: LayoutKernels, context: SelectionContext
 function isPublished(launch: Launch, needs: KernelNeeds, { kernels, published }: SelectionContext): boolean {
   if (kernels === published) return false;
   return kernelsOf(published, launch)?.some((row) => serves(row.serves, needs)) ?? false;
+}
+
+function canBeBuilt(launch: Launch, needs: KernelNeeds, { further }: SelectionContext): boolean {
+  return kernelsOf(further, launch)?.some((row) => serves(row.serves, needs)) ?? false;
 }
 
 function unmetBy(launch: Launch, over: LayoutKernels, context: SelectionContext): readonly string[] {

@@ -137,8 +137,9 @@ const AITER_V3: KernelChoice = {
     slidingWindow: false,
     alibi: false,
     logitsSoftCap: false,
+    batchInvariant: false,
   },
-  note: "where no sequence has a context: the rows of prompts over 128 tokens that fill its tiles, up to 4 GiB of each operand",
+  note: "where no sequence has a context and no LSE is asked for: the rows of prompts over 128 tokens that fill its tiles, up to 4 GiB of each operand",
 };
 
 export const ROCM_AITER_FA: Capabilities = {
@@ -158,9 +159,9 @@ export const ROCM_AITER_FA: Capabilities = {
   logitsSoftCap: true,
   sinks: false,
   flex: false,
-  batchInvariant: false,
+  batchInvariant: true,
   kvCacheLayouts: ["halves", "shuffled"],
-  lse: false,
+  lse: true,
   fp8Output: false,
   graphs: "decode",
   aiter: [launches("ck:fmha_forward")],
@@ -181,6 +182,7 @@ export const ROCM_AITER_FA: Capabilities = {
       launches: launches(
         "ck:fmha_forward",
         "hip:gather_cache",
+        "hip:merge_attention_states",
         "hip:paged_attention",
         "hip:paged_attention_reduce",
       ),
@@ -192,10 +194,12 @@ export const ROCM_AITER_FA: Capabilities = {
   ],
   differences: {
     attentionTypes: "vLLM declares encoder_decoder too.",
-    alibi: "Slopes and a soft cap exclude each other, and ALiBi ends at 65,535 keys.",
+    alibi:
+      "Slopes and a soft cap exclude each other, and slopes take at most 65,535 keys of a sequence with more than 8 query tokens.",
     logitsSoftCap: "vLLM applies a soft cap in decode and ignores it in prefill. Here it is applied in both.",
     kvCacheDtypes:
       "vLLM copies an fp8 cache without its scales in prefill with context. Here scales are applied.",
+    lse: "vLLM's does not give it.",
     slidingWindow: "vLLM allows one window per model. Here each attention has its own.",
   },
 };

@@ -17,7 +17,7 @@ export const testManifest = (target) => join("build", "test-kernels", target, "m
 /** Where the programs are that the set-up has unpacked or installed apart from the system. */
 export const programPath = [kernelPython.bin, process.env.PATH ?? "", toolchainBin].join(":");
 
-/** The kernels of a target: the set "demo" has what the demo launches, "all" everything. */
+/** The kernels of a target: the set "demo" has what the demo launches, "all" everything that is published. */
 export function kernels(target, set) {
   const stamp = (name) => `kernels-${target}-${name}`;
   return {

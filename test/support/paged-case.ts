@@ -48,6 +48,8 @@ export interface RunOptions {
   readonly attendOnly?: boolean;
   readonly layer?: KvCacheLayer;
   readonly outputScale?: Tensor | number | undefined;
+  /** Whether the call wants no LSE though the backend computes it. */
+  readonly withoutLse?: boolean;
 }
 
 /** Scales of an fp8 cache, and whether the call gets them as numbers or in memory. */
@@ -170,6 +172,7 @@ export class PagedCase implements AsyncDisposable {
     attendOnly = false,
     layer = this.ownCache?.layer(0),
     outputScale,
+    withoutLse = false,
   }: RunOptions = {}): Promise<{ output: Float32Array; lse: Float32Array | null; bits: Uint16Array }> {
     const { attention, batch } = this;
     const { key, value, ...attending } = this.inputs;
@@ -178,9 +181,10 @@ export class PagedCase implements AsyncDisposable {
     const dtype = outputScale === undefined ? this.options.dtype : fp8Encoding(attention.device.info.arch)!;
     const output = attention.device.empty(inputs.query.shape, dtype);
     this.#tensors.push(output);
-    const lse = hasLse(attention)
-      ? attention.device.empty([inputs.query.shape[0]!, numHeads], "float32")
-      : undefined;
+    const lse =
+      hasLse(attention) && !withoutLse
+        ? attention.device.empty([inputs.query.shape[0]!, numHeads], "float32")
+        : undefined;
     if (lse !== undefined) this.#tensors.push(lse);
     const values = await this.#evidence.of(() => {
       attention.forward({ ...inputs, output, lse, outputScale, cache: layer, batch });

@@ -62,7 +62,7 @@ function candidateRows({ candidates }: Explanation, paint: Paint): Row[] {
     if (chosen) return { name: `${paint("green", "*")} ${backend}`, text: paint("green", `chosen${own}`) };
     const lack =
       kernels === "planned"
-        ? " (it has no kernels yet)"
+        ? " (no kernels for it are published)"
         : kernels === "missing"
           ? " (its kernels are not installed)"
           : "";
@@ -88,10 +88,11 @@ function phaseRow({ phase, kernels, passedOver }: PhasePlan, paint: Paint): Row 
   return { name: PHASE_TITLES[phase], text, below: [...otherwise.map((other) => `else ${other}`), ...not] };
 }
 
-function kernelText({ launches, status, lacks, verified, note }: PhaseKernel, paint: Paint): string {
+function kernelText({ launches, status, lacks, command, verified, note }: PhaseKernel, paint: Paint): string {
+  const lack = lacks.length === 0 ? "planned" : `none for ${lacks.join(", ")}`;
   const state = {
     available: VERIFIED_TEXT[verified],
-    planned: paint("yellow", lacks.length === 0 ? "planned" : `not yet for ${lacks.join(", ")}`),
+    planned: paint("yellow", command === undefined ? lack : `built by ${command}`),
     missing: paint("yellow", "not installed"),
   }[status];
   return `${kernelName(launches)} (${state})${note === undefined ? "" : `, for ${note}`}`;

@@ -1,10 +1,18 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { createAttention, createBatch, Device, traceLaunches } from "../../../lib/index.js";
+import { AiterFlashAttention } from "../../../lib/backends/rocm-aiter-fa.js";
+import { createAttention, createBatch, Device, registerBackend, traceLaunches } from "../../../lib/index.js";
+import { BUILTIN_BACKENDS } from "../../../lib/selection/backends.js";
 import { BACKENDS, type BackendUnderTest } from "../../support/backends.js";
 import { coded } from "../../support/coded.js";
 import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
-import { type AttentionShape, isAccurate, type Lengths, rowErrors } from "../../support/reference.js";
+import {
+  type AttentionShape,
+  isAccurate,
+  type Lengths,
+  type RowErrors,
+  rowErrors,
+} from "../../support/reference.js";
 
 // What AITER's backends promise beside what all do.
 
@@ -43,6 +51,73 @@ it("AITER's backends, ROCM_ATTN and TRITON_ATTN agree on the same inputs", async
     }),
     { numRuns: 5 },
   );
+});
+
+describe("ROCM_AITER_FA in chunks of 100 gathered keys", () => {
+  const { aiter, differences, fp8Output, ...table } = BUILTIN_BACKENDS.ROCM_AITER_FA;
+  const gathered = { ...table, mixed: [{ launches: table.mixed.at(-1)!.launches }] };
+  registerBackend(
+    "ROCM_AITER_FA_CHUNKED",
+    { ...gathered, summary: "ROCM_AITER_FA in small chunks." },
+    (context) => new AiterFlashAttention(context, 100),
+  );
+  const under: BackendUnderTest = { backend: "ROCM_AITER_FA_CHUNKED", layout: "halves", roundsFp8: true };
+  const scales = { kScale: 1 / 64, vScale: 1 / 32, as: "number" } as const;
+  const kinds: readonly Omit<CaseOptions, "lengths" | "seed" | "dtype">[] = [
+    { shape: { ...SHAPE, headSize: 64 } },
+    { shape: SHAPE, scales },
+    { shape: SHAPE, features: { logitsSoftCap: 5 } },
+    { shape: SHAPE, scales, features: { slidingWindow: 130 } },
+    { shape: SHAPE, features: { alibi: true } },
+  ];
+  const long = fc.array(
+    fc.tuple(fc.constantFrom(0, 0, 50, 90, 91, 100, 199, 200, 350), fc.constantFrom(0, 1, 9, 10, 65, 130)),
+    { minLength: 1, maxLength: 5 },
+  );
+
+  it("merges what the chunks of a sequence give, with its log-sum-exp", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...kinds),
+        long,
+        fc.nat(1000),
+        fc.boolean(),
+        async (kind, drawn, seed, again) => {
+          const lengths: Lengths = [...drawn, [230, 20]];
+          await using paged = await PagedCase.create(device, {
+            ...kind,
+            lengths,
+            seed,
+            under,
+            dtype: "bfloat16",
+          });
+          let results = await paged.run();
+          if (again) results = await paged.run({ attendOnly: true });
+          expect(paged.errors(results.output)).toSatisfy(isMergedAccurate);
+          expect(paged.lseError(results.lse)).toBeLessThan(1e-2);
+        },
+      ),
+      { numRuns: 12 },
+    );
+  });
+
+  it("keeps the log-sum-exps of its own where a call wants none", async () => {
+    const shape = { ...SHAPE, headSize: 64 };
+    await using paged = await PagedCase.create(device, {
+      shape,
+      lengths: [[250, 9]],
+      seed: 1,
+      under,
+      dtype: "bfloat16",
+    });
+    const { output } = await paged.run({ withoutLse: true });
+    expect(paged.errors(output)).toSatisfy(isMergedAccurate);
+  });
+
+  /** Every chunk's result is rounded, and every merged one. */
+  function isMergedAccurate(errors: RowErrors): boolean {
+    return isAccurate(errors, "bfloat16", 2);
+  }
 });
 
 describe.each([halves, shuffled])("$backend", (under) => {
@@ -139,22 +214,23 @@ it("a graph of ROCM_AITER_FA is one of decodes where CK-tile has no kernel over 
   expect(() => forward(9)).toThrow(coded("ERR_INVALID_ARGUMENT", "decodes alone can be captured", "batch"));
 });
 
-it("ROCM_AITER_FA refuses a step whose gathered keys are too many, and the batch stays as it was", () => {
+it("ROCM_AITER_FA refuses ALiBi over more keys than CK-tile counts, and the batch stays as it was", () => {
   const config = {
     numHeads: 2,
     numKvHeads: 1,
-    headSize: 64,
+    headSize: 128,
     dtype: "bfloat16",
     backend: "ROCM_AITER_FA",
+    alibiSlopes: [0.5, 0.25],
   } as const;
-  using batch = createBatch(device, { maxSequences: 1, maxTokens: 16, maxBlocksPerSequence: 2100 });
-  const blockTable = [Array.from({ length: 2100 }, (_, block) => block)];
-  const tooLong = { queryStartLoc: [0, 9], seqLens: [32_769], blockTable };
+  using batch = createBatch(device, { maxSequences: 1, maxTokens: 16, maxBlocksPerSequence: 4100 });
+  const blockTable = [Array.from({ length: 4100 }, (_, block) => block)];
+  const tooLong = { queryStartLoc: [0, 9], seqLens: [65_536], blockTable };
   using attention = createAttention(device, config);
   attention.prepare(batch);
   const { version } = batch.step;
-  expect(() => batch.update(tooLong)).toThrow(coded("ERR_INVALID_ARGUMENT", "at most 32768 keys", "seqLens"));
+  expect(() => batch.update(tooLong)).toThrow(coded("ERR_INVALID_ARGUMENT", "at most 65535 keys", "seqLens"));
   expect(batch.step.version).toBe(version);
   batch.update({ ...tooLong, queryStartLoc: [0, 8] }); // a decode gathers nothing
-  batch.update({ ...tooLong, seqLens: [32_768] });
+  batch.update({ ...tooLong, seqLens: [65_535] });
 });

@@ -49,15 +49,16 @@ describe.each(PACKAGED_TARGETS)("the kernels that are built for %s", (target) =>
   const published = kernelsFor({ name: "published", kernels: PUBLISHED_KERNELS }, target);
   const operations = new Map(LAUNCHES.map((launch) => [`${launch.provider} ${launch.operation}`, launch]));
   const isBuilt =
-    targetOf(target)!.ciSet === "all"
-      ? () => () => true
-      : (provider: string) => (cell: KernelNeeds) => isSmoke(target, provider, cell);
+    targetOf(target)!.ciSet === "smoke"
+      ? (provider: string) => (cell: KernelNeeds) => isSmoke(target, provider, cell)
+      : () => () => true;
 
   it("are named by a backend's table, which accepts what each is made for", () => {
     for (const { id, provider, operation, serves } of installed.kernels) {
       if (operation === "merge_attention_states") continue; // a function of the package runs it
       if (provider === "hip" && CALLED.includes(operation)) continue;
       const { dtypes = [], kvCacheDtypes = [], headSizes, blockSizes, features } = serves;
+      if (headSizes !== undefined && "pairs" in headSizes) continue; // of keys and values that latents expand to
       const claiming = LAUNCHES.filter(
         (launch) =>
           launch.provider === provider &&
@@ -87,7 +88,9 @@ describe.each(PACKAGED_TARGETS)("the kernels that are built for %s", (target) =>
         // Rows that are tuned for different chips are one in the catalog.
         return [...new Set(words)].sort();
       });
-      if (String(claimed) !== String(there)) expect(claimed, JSON.stringify(cell)).toEqual(there);
+      const isInPart = launch.provider === "ck" && there!.length < claimed!.length; // CI builds some of them alone
+      if (isInPart) expect(claimed, JSON.stringify(cell)).toEqual(expect.arrayContaining(there!));
+      else if (String(claimed) !== String(there)) expect(claimed, JSON.stringify(cell)).toEqual(there);
     }
   });
 });

@@ -155,7 +155,7 @@ describe("the text of an explanation", () => {
     const undo = registerCapabilities("MINE", { kind: "standard", summary: "Mine.", prefill });
     const text = plain(explain({ ...LLAMA, headSize: 512, backend: "MINE" }, { env: {} }));
     undo();
-    expect(text).toContain("prefill  triton unified_attention_2d (not yet for head size 512)");
+    expect(text).toContain("prefill  triton unified_attention_2d (none for head size 512)");
   });
 
   it("of a wrong option", () => {

@@ -17,7 +17,7 @@ it("what no kernel takes is named, once for all phases", () => {
   const { notes, phases } = explain({ ...LLAMA, blockSize: 24, backend: "MINE" }, { env: {} });
   undo();
   expect(notes).toEqual([
-    "createAttention fails with ERR_NO_KERNELS_FOR_ARCH: this version has no kernels of MINE yet for " +
+    "createAttention fails with ERR_NO_KERNELS_FOR_ARCH: MINE has no kernels for " +
       "prefill, decode of block size 24 on gfx942",
   ]);
   expect(phases.map(({ kernels }) => kernels.at(-1)!.lacks)).toEqual([
@@ -25,6 +25,19 @@ it("what no kernel takes is named, once for all phases", () => {
     ["block size 24"],
     [],
   ]);
+});
+
+it("what is not published and can be built is named with its command", () => {
+  const config = { ...LLAMA, dtype: "bfloat16", backend: "ROCM_AITER_FA", logitsSoftCap: 20 } as const;
+  const { notes, phases } = explain({ ...config, headSize: 64 }, { arch: "gfx942", env: {} });
+  expect(notes).toEqual([
+    "createAttention fails with ERR_NO_KERNELS_FOR_ARCH: ROCM_AITER_FA's kernels for prefill, mixed of this configuration on " +
+      "gfx942 are not among those that are published. Build them in a clone: kernels/build --target gfx942 --set full",
+  ]);
+  expect(phases[0]!.kernels[0]).toMatchObject({
+    command: "kernels/build --target gfx942 --set full",
+    lacks: [],
+  });
 });
 
 it("an encoder has nothing but prefill, and keeps no cache that could have a dtype", () => {

@@ -1,0 +1,129 @@
+import type { Batch } from "../batch/batch.js";
+import type { BatchLimits } from "../batch/step.js";
+import type { ResolvedConfig } from "../config.js";
+import type { Stream } from "../device/stream.js";
+import { itemSize } from "../dtype.js";
+import type { DenseCall } from "./arguments.js";
+import type { AttentionCall } from "./call.js";
+import type { FmhaForward } from "./fmha.js";
+import type { Gather } from "./gather.js";
+import { type GatherGroup, type GatherRule, gatherLimits } from "./gather-groups.js";
+import type { MergeStates, StateRows } from "./merge-states.js";
+
+/** The part of a step that attends to gathered keys. */
+export interface GatheredStep {
+  readonly groups: readonly GatherGroup[];
+  /** The lists that groups refer to, int32. */
+  readonly lists: bigint;
+  readonly maxQueryLen: number;
+}
+
+/**
+ * Attention over keys and values that are gathered from a cache first, group by group. The chunks of a sequence follow each
+ * other, and each result is merged with that of the chunks before it.
+ */
+export class GatheredAttention {
+  /** Elements from token to token and from head to head, of results and of gathered keys and values. */
+  readonly #resultStrides: readonly number[];
+  readonly #keyStrides: readonly number[];
+
+  constructor(
+    private readonly gather: Gather,
+    private readonly forward: FmhaForward,
+    private readonly merge: MergeStates,
+    private readonly config: ResolvedConfig,
+    private readonly rule: GatherRule,
+  ) {
+    const { numHeads, numKvHeads, headSize } = config;
+    this.#resultStrides = [numHeads * headSize, headSize, 1];
+    this.#keyStrides = [numKvHeads * headSize, headSize, 1];
+  }
+
+  /** Bytes for the gathered keys and values of any step within limits and, where it can have chunks, for their results. */
+  workspaceBytes(limits: Required<BatchLimits>): number {
+    const { keys, hasChunks } = gatherLimits(limits, this.rule);
+    const gathered = 2 * keys * this.#bytesOf(this.#keyStrides);
+    if (!hasChunks) return gathered;
+    return gathered + limits.maxTokens * (this.#bytesOf(this.#resultStrides) + 2 * this.#lseBytes);
+  }
+
+  launch(
+    call: AttentionCall,
+    batch: Batch,
+    step: GatheredStep,
+    alibiSlopes: bigint,
+    workspace: bigint,
+    stream: Stream,
+  ): void {
+    const results =
+      workspace + BigInt(2 * gatherLimits(batch.limits, this.rule).keys * this.#bytesOf(this.#keyStrides));
+    const { maxTokens } = batch.limits;
+    const lses = results + BigInt(maxTokens * this.#bytesOf(this.#resultStrides));
+    const { dtype } = call.output;
+    const partial = {
+      output: { pointer: results, strides: this.#resultStrides, dtype },
+      lse: { pointer: lses },
+    };
+    const lse = call.lse ?? { pointer: lses + BigInt(maxTokens * this.#lseBytes) };
+    for (const group of step.groups) {
+      const { chunk, keys } = group;
+      const key = { pointer: workspace, strides: this.#keyStrides };
+      const value = { ...key, pointer: workspace + BigInt(keys * this.#bytesOf(this.#keyStrides)) };
+      const dense: DenseCall = { ...call, key, value };
+      if (chunk === null) {
+        this.#attend(dense, batch, step, group, alibiSlopes, stream);
+      } else if (chunk.isFirst) {
+        this.#attend({ ...dense, lse }, batch, step, group, alibiSlopes, stream);
+      } else {
+        this.#attend({ ...dense, ...partial }, batch, step, group, alibiSlopes, stream);
+        const [into, added] = [{ output: call.output, lse }, partial].map((state) =>
+          this.#from(state, chunk.firstToken),
+        ) as [StateRows, StateRows];
+        this.merge.launch(into, added, into, chunk.tokens, stream);
+      }
+    }
+  }
+
+  #attend(
+    dense: DenseCall,
+    batch: Batch,
+    { lists, maxQueryLen }: GatheredStep,
+    { first, sequences, keys, listsAt, chunk }: GatherGroup,
+    alibiSlopes: bigint,
+    stream: Stream,
+  ): void {
+    const from = (list: bigint, entry: number) => list + BigInt(4 * entry);
+    const [queryLens, starts, keyLens, rowStarts] = [0, 1, 2, 3].map((list) =>
+      from(lists, listsAt + list * sequences),
+    ) as [bigint, bigint, bigint, bigint];
+    const { maxBlocksPerSequence: strideTable } = batch.limits;
+    const blockTable = from(batch.blockTablePointer, first * strideTable);
+    this.gather.launch(dense, { blockTable, strideTable, starts, rowStarts, sequences, rows: keys }, stream);
+    const of = {
+      queryStartLoc: from(batch.queryStartLocPointer, first),
+      ...{ queryLens, keyStartLoc: rowStarts, keyLens, sequences },
+      maxQueryLen: chunk?.tokens ?? maxQueryLen,
+      keysBehind: chunk?.keysBehind ?? 0,
+    };
+    this.forward.launch(dense, batch, of, alibiSlopes, stream);
+  }
+
+  /** The rows of a state from a token on. */
+  #from({ output, lse }: StateRows, token: number): StateRows {
+    const { pointer, strides } = output;
+    return {
+      output: { pointer: pointer + BigInt(token * this.#bytesOf(strides)), strides },
+      lse: { pointer: lse.pointer + BigInt(token * this.#lseBytes) },
+    };
+  }
+
+  /** Bytes from token to token. */
+  #bytesOf([token]: readonly number[]): number {
+    return token! * itemSize(this.config.dtype);
+  }
+
+  /** Bytes of a token's LSEs. */
+  get #lseBytes(): number {
+    return 4 * this.config.numHeads;
+  }
+}
