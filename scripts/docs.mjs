@@ -1,6 +1,7 @@
 // Writes docs/backends.md, docs/environment.md and the table at the top of README.md from the tables that selection itself reads (as built in dist/).
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { FURTHER_CATALOG } from "../dist/catalog/published.js";
 import * as sizes from "../dist/catalog/sizes.js";
 import { LAYOUT_SHAPES } from "../dist/kv-cache/layouts.js";
 import { BUILTIN_BACKENDS } from "../dist/selection/backends.js";
@@ -13,7 +14,12 @@ import { root } from "./setup/paths.mjs";
 
 writeFileSync(
   join(root, "docs/backends.md"),
-  backendsPage(BUILTIN_BACKENDS, PUBLISHED_CATALOG, sizes, LAYOUT_SHAPES),
+  backendsPage(
+    BUILTIN_BACKENDS,
+    { published: PUBLISHED_CATALOG, further: FURTHER_CATALOG },
+    sizes,
+    LAYOUT_SHAPES,
+  ),
 );
 writeFileSync(join(root, "docs/environment.md"), environmentPage(VARIABLES));
 const readme = join(root, "README.md");

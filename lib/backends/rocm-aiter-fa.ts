@@ -8,7 +8,7 @@ import { deriveAlibiSlopes } from "../ops/alibi-slopes.js";
 import { CacheWrite } from "../ops/cache-write.js";
 import type { AttentionCall } from "../ops/call.js";
 import { MAX_DECODE_TOKENS, shortQueries } from "../ops/decodes.js";
-import { FmhaForward, FmhaPaged } from "../ops/fmha.js";
+import { FmhaForward, FmhaPaged, MAX_ALIBI_KEYS } from "../ops/fmha.js";
 import { FmhaV3 } from "../ops/fmha-v3.js";
 import { Gather } from "../ops/gather.js";
 import type { LongSequencesPlan } from "../ops/gather-groups.js";
@@ -21,8 +21,6 @@ import type { AttentionBackend, BackendContext, RunContext } from "./backend.js"
 
 /** Keys that are gathered at once, as in vLLM. */
 const GATHERED_KEYS = 32_768;
-/** CK-tile counts the distances of ALiBi in 16 bits. */
-const MAX_ALIBI_KEYS = 65_535;
 
 /** AITER's forward attention in assembly, where selection has found it to serve. */
 const V3 = "aiter:fmha_v3_causal:asm";
@@ -41,6 +39,8 @@ interface Metadata {
   readonly alibiSlopes: Derived | null;
   /** The lists of prompts, and of the sequences with more tokens than a decode; null where a batch has none. */
   readonly long: { readonly prompts: Derived; readonly groups: Derived } | null;
+  /** Where in the workspace LSEs go that a call does not want. */
+  readonly lseOffset: number;
 }
 
 /** The long sequences of a capture, which any step may follow: they may have a context. */
@@ -61,6 +61,7 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
   readonly #paged: FmhaPaged | null = null;
   readonly #gathered: GatheredAttention | null = null;
   readonly #long: LongSequences;
+  #unwantedLse = { pointer: 0n };
 
   constructor({ device, config, kernels, layout }: BackendContext, gatheredKeys = GATHERED_KEYS) {
     const isGrouped = kernels.has("hip:reshape_and_cache");
@@ -101,7 +102,7 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
     const decodeBytes = this.#decode.workspaceBytes(limits, Math.min(MAX_DECODE_TOKENS, maxQueryLen));
     const alibiSlopes = deriveAlibiSlopes(this.#config, derive);
     if (maxQueryLen <= MAX_DECODE_TOKENS) {
-      return { workspaceBytes: decodeBytes, derived: { alibiSlopes, long: null } };
+      return { workspaceBytes: decodeBytes, derived: { alibiSlopes, long: null, lseOffset: 0 } };
     }
     const long = {
       prompts: this.#prompts.derive(limits, derive),
@@ -109,7 +110,9 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
     };
     // Decodes come before what is gathered: one piece of memory serves both.
     const gatheredBytes = this.#gathered?.workspaceBytes(limits) ?? 0;
-    return { workspaceBytes: Math.max(decodeBytes, gatheredBytes), derived: { alibiSlopes, long } };
+    const lseOffset = Math.max(decodeBytes, gatheredBytes);
+    const workspaceBytes = lseOffset + 4 * limits.maxTokens * this.#config.numHeads;
+    return { workspaceBytes, derived: { alibiSlopes, long, lseOffset } };
   }
 
   plan(shape: StepShape, step: StepView | null): Plan {
@@ -136,24 +139,31 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
     if (long === null) return;
     // An fp8 cache is read back, so that a token counts for as much as it will later on.
     const usesNewKeys = call.key !== null && this.cacheLayout.dtype === this.#config.dtype;
+    const lse = call.lse ?? this.#unwanted(workspace + BigInt(derived.lseOffset));
     // The kernel over the cache takes all long sequences, also those without a context. Where one sequence must not depend on
     // the others, it always does.
     const isPaged = long.hasExtend || !usesNewKeys || this.#config.batchInvariant;
     if (this.#paged !== null && isPaged) {
-      this.#paged.launch(call, batch, sequences, maxQueryLen, stream);
+      this.#paged.launch({ ...call, lse }, batch, sequences, maxQueryLen, stream);
       return;
     }
     const lists = derived.long!;
     if (usesNewKeys && prompts !== null) {
-      this.#prompts.launch(call, batch, prompts, lists.prompts, alibiSlopes, stream);
+      this.#prompts.launch(call, lse, batch, prompts, lists.prompts, alibiSlopes, stream);
     }
     const groups = usesNewKeys ? long.extends : [...long.prefills, ...long.extends];
     if (groups.length === 0) return;
     const gathered = { groups, lists: lists.groups.pointer, maxQueryLen };
-    this.#gathered!.launch(call, batch, gathered, alibiSlopes, workspace, stream);
+    this.#gathered!.launch({ ...call, lse }, batch, gathered, alibiSlopes, workspace, stream);
   }
 
   dispose(): void {}
+
+  /** The same object for the same address: kernels' arguments are set anew where a call differs from the one before. */
+  #unwanted(pointer: bigint): { readonly pointer: bigint } {
+    if (this.#unwantedLse.pointer !== pointer) this.#unwantedLse = { pointer };
+    return this.#unwantedLse;
+  }
 }
 
 function keysOf({ row }: LaunchPlan): number {

@@ -1,4 +1,4 @@
-import type { CatalogRow } from "./choose.js";
+import type { Catalog, CatalogRow } from "./choose.js";
 import folded from "./published.json" with { type: "json" };
 
 /** A row of published.json: kernels that are alike but for their target. */
@@ -15,5 +15,8 @@ const unfolded = (rows: readonly FoldedRow[]): CatalogRow[] =>
 /** The kernels that the packages of this version hold, as `kernels/build --catalog` writes them down. */
 export const PUBLISHED_KERNELS: readonly CatalogRow[] = unfolded(ROWS.filter(({ set }) => set === undefined));
 
-/** The kernels that a clone can build beyond those, in the set "full". */
-export const FURTHER_KERNELS: readonly CatalogRow[] = unfolded(ROWS.filter(({ set }) => set === "full"));
+/** The kernels that a clone can build beyond those. */
+export const FURTHER_CATALOG: Catalog = {
+  name: "full",
+  kernels: unfolded(ROWS.filter(({ set }) => set === "full")),
+};

@@ -3,19 +3,23 @@ import type { ResolvedConfig } from "../config.js";
 import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { bindArguments, type DenseCall } from "./arguments.js";
-import type { AttentionCall } from "./call.js";
 
 /** CK-tile's mask whose corner is the last query's last key: a query sees what is not behind it, within its window. */
 const BOTTOM_RIGHT = 2;
+
+/** The most keys of a sequence with ALiBi: CK-tile counts distances in 16 bits. */
+export const MAX_ALIBI_KEYS = 65_535;
 
 function constants({
   headSize,
   slidingWindow,
   logitsSoftCap,
+  alibiSlopes,
 }: ResolvedConfig): Record<string, number | bigint> {
   return {
     value_head_size: headSize,
-    window_left: slidingWindow === null ? -1 : Math.min(slidingWindow, 2 ** 31 - 1) - 1,
+    // Without a window ALiBi would count from the first key, which shifts a row's scores, and with them its LSE.
+    window_left: Math.min(slidingWindow ?? (alibiSlopes === null ? 0 : MAX_ALIBI_KEYS), 2 ** 31 - 1) - 1,
     window_right: 0,
     mask_type: BOTTOM_RIGHT,
     inverse_soft_cap: logitsSoftCap === null ? 0 : 1 / logitsSoftCap,
@@ -30,6 +34,9 @@ function constants({
     is_gappy: 0,
   };
 }
+
+/** A call with memory for its LSEs, float32 [tokens, numHeads]: CK-tile's kernels always write them. */
+export type CallWithLse = DenseCall & { readonly lse: NonNullable<DenseCall["lse"]> };
 
 /** Sequences of dense keys and values. Addresses are of int32, one for each sequence and, of the starts, one behind the last. */
 export interface DenseSequences {
@@ -67,7 +74,7 @@ export class FmhaForward {
     plan.complete();
   }
 
-  launch(call: DenseCall, batch: Batch, of: DenseSequences, alibiSlopes: bigint, stream: Stream): void {
+  launch(call: CallWithLse, batch: Batch, of: DenseSequences, alibiSlopes: bigint, stream: Stream): void {
     this.#bind(call, batch, alibiSlopes);
     this.#starts.queryStartLoc(of.queryStartLoc);
     this.#starts.queryLens(of.queryLens);
@@ -95,7 +102,7 @@ export class FmhaPaged {
     plan.complete();
   }
 
-  launch(call: AttentionCall, batch: Batch, sequences: number, maxQueryLen: number, stream: Stream): void {
+  launch(call: CallWithLse, batch: Batch, sequences: number, maxQueryLen: number, stream: Stream): void {
     this.#bind(call, batch);
     const tiles = Math.ceil(maxQueryLen / this.plan.row.tile.rows!);
     this.plan.launch(stream, this.#numHeads, sequences, tiles);

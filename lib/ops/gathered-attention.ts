@@ -3,9 +3,7 @@ import type { BatchLimits } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
 import type { Stream } from "../device/stream.js";
 import { itemSize } from "../dtype.js";
-import type { DenseCall } from "./arguments.js";
-import type { AttentionCall } from "./call.js";
-import type { FmhaForward } from "./fmha.js";
+import type { CallWithLse, FmhaForward } from "./fmha.js";
 import type { Gather } from "./gather.js";
 import { type GatherGroup, type GatherRule, gatherLimits } from "./gather-groups.js";
 import type { MergeStates, StateRows } from "./merge-states.js";
@@ -44,11 +42,11 @@ export class GatheredAttention {
     const { keys, hasChunks } = gatherLimits(limits, this.rule);
     const gathered = 2 * keys * this.#bytesOf(this.#keyStrides);
     if (!hasChunks) return gathered;
-    return gathered + limits.maxTokens * (this.#bytesOf(this.#resultStrides) + 2 * this.#lseBytes);
+    return gathered + limits.maxTokens * (this.#bytesOf(this.#resultStrides) + this.#lseBytes);
   }
 
   launch(
-    call: AttentionCall,
+    call: CallWithLse,
     batch: Batch,
     step: GatheredStep,
     alibiSlopes: bigint,
@@ -64,28 +62,26 @@ export class GatheredAttention {
       output: { pointer: results, strides: this.#resultStrides, dtype },
       lse: { pointer: lses },
     };
-    const lse = call.lse ?? { pointer: lses + BigInt(maxTokens * this.#lseBytes) };
     for (const group of step.groups) {
       const { chunk, keys } = group;
       const key = { pointer: workspace, strides: this.#keyStrides };
       const value = { ...key, pointer: workspace + BigInt(keys * this.#bytesOf(this.#keyStrides)) };
-      const dense: DenseCall = { ...call, key, value };
-      if (chunk === null) {
+      const dense = { ...call, key, value };
+      if (chunk === null || chunk.isFirst) {
         this.#attend(dense, batch, step, group, alibiSlopes, stream);
-      } else if (chunk.isFirst) {
-        this.#attend({ ...dense, lse }, batch, step, group, alibiSlopes, stream);
       } else {
         this.#attend({ ...dense, ...partial }, batch, step, group, alibiSlopes, stream);
-        const [into, added] = [{ output: call.output, lse }, partial].map((state) =>
-          this.#from(state, chunk.firstToken),
-        ) as [StateRows, StateRows];
+        const [into, added] = [call, partial].map((state) => this.#from(state, chunk.firstToken)) as [
+          StateRows,
+          StateRows,
+        ];
         this.merge.launch(into, added, into, chunk.tokens, stream);
       }
     }
   }
 
   #attend(
-    dense: DenseCall,
+    dense: CallWithLse,
     batch: Batch,
     { lists, maxQueryLen }: GatheredStep,
     { first, sequences, keys, listsAt, chunk }: GatherGroup,

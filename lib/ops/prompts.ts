@@ -3,7 +3,7 @@ import type { BatchLimits, StepView } from "../batch/step.js";
 import type { Stream } from "../device/stream.js";
 import type { AttentionCall } from "./call.js";
 import { MAX_DECODE_TOKENS } from "./decodes.js";
-import type { FmhaForward } from "./fmha.js";
+import type { CallWithLse, FmhaForward } from "./fmha.js";
 import type { FmhaV3 } from "./fmha-v3.js";
 
 /** The prompts of a step: sequences without a context, of more tokens than a decode. */
@@ -63,9 +63,10 @@ export class Prompts {
     });
   }
 
-  /** Attends to the keys and values of the call. `lists`: what `derive` gave. */
+  /** Attends to the keys and values of the call. `lse`: where fmha_forward writes LSEs; `lists`: what `derive` gave. */
   launch(
     call: AttentionCall,
+    lse: CallWithLse["lse"],
     batch: Batch,
     { sequences, tokens, maxLen, maxWhole, maxRest }: PromptStep,
     lists: Derived,
@@ -91,7 +92,7 @@ export class Prompts {
       maxQueryLen: isSplit ? maxRest : maxLen,
       keysBehind: 0,
     };
-    this.forward.launch(call, batch, of, alibiSlopes, stream);
+    this.forward.launch({ ...call, lse }, batch, of, alibiSlopes, stream);
   }
 
   #whole(promptLen: number): number {

@@ -1,4 +1,5 @@
 import type { Launch } from "../catalog/choose.js";
+import type { Feature } from "../catalog/features.js";
 import type { Sizes } from "../catalog/sizes.js";
 import type { AttentionType, ComputeDType, KvCacheDType, LatentSizes, ResolvedConfig } from "../config.js";
 import type { FlagName, Flags } from "./variables.js";
@@ -50,6 +51,18 @@ export interface KernelChoice {
   readonly note?: string;
 }
 
+/** A combination that a backend does not run, though it runs each part of it. Of what is left out it holds for any. */
+export interface Exclusion {
+  /** The entry that the reason is about. */
+  readonly capability: Capability;
+  readonly targets?: readonly string[];
+  readonly dtypes?: readonly ComputeDType[];
+  /** Features that are asked for together. */
+  readonly features?: readonly Feature[];
+  /** One sentence without its subject. */
+  readonly message: string;
+}
+
 /** One backend in one table: validation, explanation and docs/backends.md read nothing else. */
 export interface Capabilities extends Limits {
   /** One sentence for listings. */
@@ -60,6 +73,7 @@ export interface Capabilities extends Limits {
   readonly fp8Output: boolean | "planned";
   /** Which calls of `forward` can stand in a captured graph. */
   readonly graphs: "always" | "decode" | "never";
+  readonly exclusions?: readonly Exclusion[];
   /** AITER's kernels that must be there: of each group at least one. */
   readonly aiter?: readonly (readonly Launch[])[];
   /** Its kernels by phase, the preferred first. */

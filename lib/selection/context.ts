@@ -6,7 +6,7 @@ import {
   type Launch,
 } from "../catalog/choose.js";
 import { FEATURES, type Feature } from "../catalog/features.js";
-import { FURTHER_KERNELS } from "../catalog/published.js";
+import { FURTHER_CATALOG } from "../catalog/published.js";
 import type { KernelNeeds } from "../catalog/serves.js";
 import { bareTarget } from "../catalog/targets.js";
 import { type ResolvedConfig, usesCache } from "../config.js";
@@ -35,8 +35,6 @@ export interface LayoutKernels {
   readonly needs: KernelNeeds;
   readonly reports: Map<Launch, LaunchReport>;
 }
-
-const FURTHER_CATALOG: Catalog = { name: "full", kernels: FURTHER_KERNELS };
 
 export function selectionContext(
   config: ResolvedConfig,

@@ -6,7 +6,7 @@ import type { Candidate, PhasePlan, Reason } from "./explanation.js";
 import { kernelStatus, kernelsByPhase } from "./phases.js";
 import { backendsByName, capabilitiesOf } from "./registry.js";
 import { automaticFor, flagsToSet, sourceOf } from "./rules.js";
-import { unsupported } from "./unsupported.js";
+import { excluded, unsupported } from "./unsupported.js";
 
 /** The backend that the program or the user has named. */
 export interface RequestedBackend {
@@ -88,7 +88,7 @@ function naming(backend: BackendName, requested: RequestedBackend | null): strin
 }
 
 function reasonsAgainst(capabilities: Capabilities, context: SelectionContext): Reason[] {
-  const reasons = unsupported(capabilities, context);
+  const reasons = [...unsupported(capabilities, context), ...excluded(capabilities, context)];
   if (!hasAiter(capabilities, context.kernels)) {
     reasons.push({
       capability: "aiter",

@@ -1,4 +1,4 @@
-import type { Capabilities, KernelChoice, Limits } from "./capabilities.js";
+import type { Capabilities, Exclusion, KernelChoice, Limits } from "./capabilities.js";
 import { ALL_TARGETS, CDNA, launches } from "./launches.js";
 
 const HYBRID_HEAD_SIZES = { oneOf: [32, 64, 96, 128, 160, 192, 224, 256] } as const;
@@ -118,6 +118,15 @@ export const ROCM_ATTN: Capabilities = {
   },
 };
 
+/** Composable Kernel and AITER leave the weights of a softmax as they are. */
+const NO_FLOAT16_ON_GFX90A: Exclusion = {
+  capability: "dtypes",
+  targets: ["gfx90a"],
+  dtypes: ["float16"],
+  message:
+    "takes no float16 on gfx90a, whose matrix instructions take small numbers for 0: its kernels do not scale them up",
+};
+
 /** CK-tile's kernel over the cache itself; everything else is gathered first. */
 const CK_PAGED: Partial<Limits> = {
   headSizes: { oneOf: [128] },
@@ -164,6 +173,14 @@ export const ROCM_AITER_FA: Capabilities = {
   lse: true,
   fp8Output: false,
   graphs: "decode",
+  exclusions: [
+    NO_FLOAT16_ON_GFX90A,
+    {
+      capability: "logitsSoftCap",
+      features: ["alibi", "logitsSoftCap"],
+      message: "does not support ALiBi with a logits soft cap: Composable Kernel has one or the other",
+    },
+  ],
   aiter: [launches("ck:fmha_forward")],
   prefill: [AITER_V3, { launches: launches("ck:fmha_forward") }],
   decode: [{ launches: launches("hip:paged_attention", "hip:paged_attention_reduce") }],
@@ -194,8 +211,7 @@ export const ROCM_AITER_FA: Capabilities = {
   ],
   differences: {
     attentionTypes: "vLLM declares encoder_decoder too.",
-    alibi:
-      "Slopes and a soft cap exclude each other, and slopes take at most 65,535 keys of a sequence with more than 8 query tokens.",
+    alibi: "Slopes take at most 65,535 keys of a sequence with more than 8 query tokens.",
     logitsSoftCap: "vLLM applies a soft cap in decode and ignores it in prefill. Here it is applied in both.",
     kvCacheDtypes:
       "vLLM copies an fp8 cache without its scales in prefill with context. Here scales are applied.",
@@ -225,17 +241,23 @@ export const ROCM_AITER_UNIFIED_ATTN: Capabilities = {
   lse: false,
   fp8Output: false,
   graphs: "always",
+  exclusions: [
+    NO_FLOAT16_ON_GFX90A,
+    {
+      capability: "sinks",
+      features: ["alibi", "sinks"],
+      message:
+        "does not support ALiBi with attention sinks, which AITER's kernels do not shift as they shift the scores",
+    },
+  ],
   aiter: [launches("aiter:unified_attention_2d:triton")],
   prefill: AITER_UNIFIED,
   decode: AITER_UNIFIED,
   mixed: AITER_UNIFIED,
   cacheWrite: [{ launches: launches("hip:reshape_and_cache_flash") }],
   differences: {
-    dtypes:
-      "On gfx90a bfloat16 alone: its matrix instructions take small float16 numbers for 0, and AITER does not scale them.",
     headSizes: "vLLM declares 32, 160, 192 and 224 too.",
     attentionTypes: "vLLM declares encoder_decoder too.",
-    alibi: "Not together with sinks, which AITER's kernels do not shift as they shift the scores.",
     fp8Output: "vLLM's writes fp8.",
   },
 };

@@ -2,7 +2,7 @@ import { FEATURE_NAMES } from "../catalog/features.js";
 import { describeSizes, joinWithOr, matches, type Sizes } from "../catalog/sizes.js";
 import { FP8_TARGETS, fp8Encoding, isTargetOf } from "../catalog/targets.js";
 import { kindOf, type LatentSizes, type ResolvedConfig } from "../config.js";
-import type { Capability, Limits } from "./capabilities.js";
+import type { Capabilities, Capability, Limits } from "./capabilities.js";
 import type { SelectionContext } from "./context.js";
 import type { Reason } from "./explanation.js";
 
@@ -81,6 +81,21 @@ function unsupportedLatents(
   if (wrong.length === 0) return;
   const say = (sizes: LatentSizes) => wrong.map((name) => `${name} ${sizes[name]}`).join(", ");
   deny("latentSizes", `takes ${say(latentSizes)}, not ${say(mla)}`);
+}
+
+/** The reasons for which a backend cannot run a configuration though it takes each part of it. */
+export function excluded(
+  { exclusions = [] }: Pick<Capabilities, "exclusions">,
+  { config, target, features }: SelectionContext,
+): Reason[] {
+  return exclusions
+    .filter(
+      (exclusion) =>
+        (exclusion.targets === undefined || isTargetOf(target, exclusion.targets)) &&
+        (exclusion.dtypes?.includes(config.dtype) ?? true) &&
+        (exclusion.features?.every((feature) => features.includes(feature)) ?? true),
+    )
+    .map(({ capability, message }) => ({ capability, message }));
 }
 
 function unsupportedCache(

@@ -32,7 +32,7 @@ const entries = (sizes, layoutShapes) => [
 ];
 
 /** docs/backends.md: what each backend runs, what has a kernel today, and each difference from vLLM. */
-export function backendsPage(backends, catalog, { describeSizes, matches }, layoutShapes) {
+export function backendsPage(backends, { published, further }, { describeSizes, matches }, layoutShapes) {
   const rows = entries(describeSizes, layoutShapes);
   const names = Object.entries(backends);
   return `${GENERATED}
@@ -44,7 +44,7 @@ ${table(
   names.map(([name, table]) => [
     `[${name}](#${name.toLowerCase()})`,
     table.kind === "mla" ? "multi-head latent" : "standard",
-    builtRows(table, catalog).length > 0 ? "some" : "planned",
+    builtRows(table, published).length > 0 ? "some" : "planned",
     table.summary,
   ]),
 )}
@@ -54,12 +54,12 @@ before anything runs. **Today** says for what part of that this version has kern
 not depend on it, \`createAttention\` does (\`ERR_NO_KERNELS_FOR_ARCH\`). Footnotes say where a backend differs from
 vLLM's of the same name (v0.12).
 
-${names.map(([name, table]) => backendSection(name, table, catalog, rows, matches)).join("\n\n")}
+${names.map(([name, table]) => backendSection(name, table, published, further, rows, matches)).join("\n\n")}
 `;
 }
 
-function backendSection(name, capabilities, catalog, entries, matches) {
-  const built = builtRows(capabilities, catalog);
+function backendSection(name, capabilities, published, further, entries, matches) {
+  const built = builtRows(capabilities, published);
   const footnotes = [];
   const note = (entry) => {
     const text = capabilities.differences[entry];
@@ -93,7 +93,54 @@ ${capabilities.summary}${aiterText(capabilities)}${built.length === 0 ? " Planne
 ${table(["", "accepts", ...(built.length === 0 ? [] : ["today"])], rows)}
 
 ${table(["phase", "kernels, the preferred first", "there", "for"], phases)}
-${verification(built, entries)}${footnotes.length === 0 ? "" : `\n${footnotes.join("\n")}\n`}`.trimEnd();
+${exclusionsText(capabilities)}${verification(built, entries)}${servedText(capabilities, built, further)}${footnotes.length === 0 ? "" : `\n${footnotes.join("\n")}\n`}`.trimEnd();
+}
+
+function exclusionsText({ exclusions = [] }) {
+  if (exclusions.length === 0) return "";
+  return `\nBesides, it\n\n${exclusions.map(({ message }) => `- ${message}`).join("\n")}\n`;
+}
+
+const FEATURE_TITLES = { alibi: "ALiBi", logitsSoftCap: "a soft cap" };
+
+/** What Composable Kernel serves, by target: the published kernels, and those that a clone can build. */
+function servedText(capabilities, built, further) {
+  if (!capabilities.aiter?.flat().some(({ provider }) => provider === "ck")) return "";
+  const sets = [
+    ["published", built.filter(({ provider }) => provider === "ck")],
+    ["`--set full`", builtRows(capabilities, further).filter(({ provider }) => provider === "ck")],
+  ];
+  const lines = sets.flatMap(([set, rows]) =>
+    rows
+      .filter(({ serves }) => serves.headSizes.oneOf)
+      .flatMap(({ target, operation, serves }) =>
+        serves.dtypes.map((dtype) => {
+          const compiled = Object.keys(serves.features).filter(
+            (name) => serves.features[name] === "compiled",
+          );
+          const over =
+            serves.blockSizes === undefined
+              ? ""
+              : `the cache, blocks of ${serves.blockSizes.multipleOf} tokens`;
+          const kind = compiled.map((name) => FEATURE_TITLES[name]).join(", ");
+          return { key: [target, set, operation, dtype, kind, over], sizes: serves.headSizes.oneOf };
+        }),
+      ),
+  );
+  const cells = new Map();
+  for (const { key, sizes } of lines) {
+    const name = key.join("|");
+    cells.set(name, { key, sizes: [...(cells.get(name)?.sizes ?? []), ...sizes] });
+  }
+  const rows = [...cells.values()]
+    .map(({ key: [target, set, , dtype, kind, over], sizes }) => [
+      ...[`\`${target}\``, `\`${dtype}\``, kind || "plain", over || "dense keys"],
+      [...new Set(sizes)].sort((one, other) => one - other).join(", "),
+      set,
+    ])
+    .sort((one, other) => (one.join("|") < other.join("|") ? -1 : 1));
+  const header = ["target", "dtype", "for", "over", "head sizes", "kernels"];
+  return `\nWhat Composable Kernel serves, windows included:\n\n${table(header, rows)}\n`;
 }
 
 /** Which of the kernels that attend are verified, and on what: a cell as far as the least verified of its kernels. */

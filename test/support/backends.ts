@@ -22,7 +22,7 @@ export interface BackendUnderTest {
   readonly roundsLoneWeights?: boolean;
 }
 
-const { differences, aiter, fp8Output, ...table } = BUILTIN_BACKENDS.TRITON_ATTN;
+const { differences, aiter, exclusions, fp8Output, ...table } = BUILTIN_BACKENDS.TRITON_ATTN;
 
 /** TRITON_ATTN's kernels on another layout, as a program would register them: each fact about caches is the layout's. */
 registerBackend(
@@ -31,7 +31,13 @@ registerBackend(
   (context) => new TritonAttention(context),
 );
 
-const { aiter: _, differences: __, fp8Output: ___, ...flash } = BUILTIN_BACKENDS.ROCM_AITER_FA;
+const {
+  aiter: _,
+  differences: __,
+  exclusions: ____,
+  fp8Output: ___,
+  ...flash
+} = BUILTIN_BACKENDS.ROCM_AITER_FA;
 /** A program's table has no limits of single kernels: their rows say what they serve. */
 const withoutLimits = ({ launches, note }: KernelChoice) => ({
   launches,

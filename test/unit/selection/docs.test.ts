@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { FURTHER_CATALOG } from "../../../lib/catalog/published.js";
 import * as sizes from "../../../lib/catalog/sizes.js";
 import { LAYOUT_SHAPES } from "../../../lib/kv-cache/layouts.js";
 import { BUILTIN_BACKENDS } from "../../../lib/selection/backends.js";
@@ -15,7 +16,12 @@ function committed(name: string): string {
 
 describe("the generated documentation is what the tables say (node scripts/docs.mjs writes it anew)", () => {
   it("docs/backends.md", () => {
-    const page = backendsPage(BUILTIN_BACKENDS, PUBLISHED_CATALOG, sizes, LAYOUT_SHAPES);
+    const page = backendsPage(
+      BUILTIN_BACKENDS,
+      { published: PUBLISHED_CATALOG, further: FURTHER_CATALOG },
+      sizes,
+      LAYOUT_SHAPES,
+    );
     expect(committed("backends.md")).toBe(page);
   });
 

@@ -189,5 +189,9 @@ function denied(backend: BuiltinBackendName, { config, target }: Explanation): S
   is("logitsSoftCap", config!.logitsSoftCap !== null && !table.logitsSoftCap);
   is("sinks", config!.sinks && !table.sinks);
   is("batchInvariant", config!.batchInvariant && !table.batchInvariant);
+  for (const { capability, targets, dtypes, features } of table.exclusions ?? []) {
+    const isThere = features?.every((feature) => Boolean(config![feature])) ?? true;
+    is(capability, isThere && targets?.includes(target.arch) !== false && dtypes?.includes(dtype) !== false);
+  }
   return new Set(entries);
 }
