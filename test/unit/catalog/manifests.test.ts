@@ -35,7 +35,10 @@ function isSmoke(target: string, provider: string, needs: KernelNeeds): boolean 
 }
 
 /** What programs call without an attention: no table limits it. */
-const CALLED = ["reshape_and_cache", "reshape_and_cache_flash", "gather_cache", "copy_blocks", "convert_fp8"];
+const CALLED = {
+  hip: ["reshape_and_cache", "reshape_and_cache_flash", "gather_cache", "copy_blocks", "convert_fp8"],
+  triton: ["mla_weight_maxima", "mla_quantise_weights"],
+};
 
 const LAUNCHES = Object.values(BUILTIN_BACKENDS).flatMap((capabilities) =>
   PHASES.flatMap((phase) => capabilities[phase]).flatMap(({ launches, limits }) =>
@@ -56,7 +59,7 @@ describe.each(PACKAGED_TARGETS)("the kernels that are built for %s", (target) =>
   it("are named by a backend's table, which accepts what each is made for", () => {
     for (const { id, provider, operation, serves } of installed.kernels) {
       if (operation === "merge_attention_states") continue; // a function of the package runs it
-      if (provider === "hip" && CALLED.includes(operation)) continue;
+      if (CALLED[provider as keyof typeof CALLED]?.includes(operation)) continue;
       const { dtypes = [], kvCacheDtypes = [], headSizes, blockSizes, features } = serves;
       if (headSizes !== undefined && "pairs" in headSizes) continue; // of keys and values that latents expand to
       const claiming = LAUNCHES.filter(
