@@ -1,6 +1,7 @@
 // `npm run packages`: builds everything that is published and leaves the tarballs in build/packages.
 import { join } from "node:path";
 import { packKernels, packMain } from "./pack.mjs";
+import { writeReleased } from "./released.mjs";
 import { aiter } from "./setup/aiter.mjs";
 import { kernels } from "./setup/kernels.mjs";
 import { native } from "./setup/native.mjs";
@@ -21,6 +22,7 @@ await performSteps([
   ...packagedTargets.map((target) => kernels(target, "all")),
   native,
 ]);
+writeReleased(packagedTargets);
 const destination = join(root, "build", "packages");
 console.log(shown(await packMain(destination)));
 for (const target of packagedTargets) console.log(shown(await packKernels(target, destination)));

@@ -7,6 +7,7 @@ import { Device } from "../../device/device.js";
 import { hipLibrary } from "../../device/hip-library.js";
 import { slowEmulation } from "../../device/slow-emulation.js";
 import { RocmAttentionError } from "../../errors.js";
+import { isReleased } from "../../kernels/released.js";
 import { kernelSources, namedFolders } from "../../kernels/sources.js";
 import { installedKernels, type LocatedRow, otherContracts, readKernel } from "../../kernels/store.js";
 import { native } from "../../native.js";
@@ -178,7 +179,8 @@ function checkKernels(target: string): KernelCheck {
     const [text, ...details] = folders.map((path) => {
       const rows = catalog.kernels.filter(({ folder }) => folder === path);
       const providers = [...new Set(rows.map(({ provider }) => provider))];
-      return `${shown(path)}: ${rows.length} kernels (${providers.join(", ")}), all intact`;
+      const origin = isReleased(path, target) ? "as published" : "built here";
+      return `${shown(path)}: ${rows.length} kernels (${providers.join(", ")}), all intact, ${origin}`;
     });
     return { catalog, check: check(title, "ok", text!, [...details, ...others]) };
   } catch (error) {
