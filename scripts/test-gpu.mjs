@@ -14,6 +14,7 @@ import { kernelPython } from "./setup/python.mjs";
 import { performSteps } from "./setup/steps.mjs";
 import { toolchain } from "./setup/toolchain.mjs";
 import { typescript } from "./setup/typescript.mjs";
+import { parseWords } from "./setup/words.mjs";
 
 /** What is about the GPU and its kernels; the rest of test/device is about the emulator, or opens one. */
 const TESTS = [
@@ -27,6 +28,13 @@ const TESTS = [
     "tensor.test.ts",
   ],
 ].map((name) => `test/device/${name}`);
+
+const { positionals: named } = parseWords(
+  `npm run test:gpu                       the device tests on this machine's first GPU
+npm run test:gpu -- test/device/mla    those of a folder or file
+docs/gpu-ci.md says what they leave in build/gpu.`,
+  { positionals: true },
+);
 
 await performSteps([packages, typescript]);
 const { readDriver } = await import("../dist/cli/doctor/driver.js");
@@ -46,7 +54,6 @@ const [lines, junit, record] = ["verified.jsonl", "junit.xml", "record.json"].ma
 );
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
-const named = process.argv.slice(2);
 const reporters = ["--reporter=junit", `--outputFile.junit=${junit}`];
 const { passed, failed } = runVitest(
   ["--project", "device", ...reporters, ...(named.length > 0 ? named : TESTS)],

@@ -18,9 +18,17 @@ import { performSteps } from "./setup/steps.mjs";
 import { targets } from "./setup/targets.mjs";
 import { toolchain } from "./setup/toolchain.mjs";
 import { typescript } from "./setup/typescript.mjs";
+import { parseWords } from "./setup/words.mjs";
 
 const tested = targets.filter(({ ciSet }) => ciSet !== null);
-const everything = process.argv.includes("--all");
+const { values } = parseWords(
+  `npm test                sets up what every check needs, runs them, and ends with "N passed, N failed"
+npm run test:all        besides that every kernel of every target; writes docs/verification.md
+npm run test:gpu        the device tests on this machine's GPU
+npx vitest run PATH     the tests of one file, once the set-up is done`,
+  { options: { all: { type: "boolean", default: false } } },
+);
+const everything = values.all;
 const onGpu = process.env.ROCM_ATTENTION_TEST_DEVICE === "gpu";
 const setOf = ({ name, ciSet }) => (everything || (onGpu && gpuTarget() === name) ? "all" : ciSet);
 
