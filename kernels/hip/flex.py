@@ -33,7 +33,7 @@ def attention(policy, dtype, padded):
     # What interprets a program can have it compiled in as well.
     recipe = {"source": SOURCE, "flags": [*clang.FLAGS, *defined({"POLICY": "generated", **shape})]}
     return instance("flex_attention", {"POLICY": policy, **shape}, serves,
-                    "(numKvHeads, floor(numTokens * group / rows) + numSequences)", policy, f".{policy}.{dtype}.d{padded}",
+                    "(numKvHeads, floor(numTokens * group / rows) + numSequences, maxSegments)", policy, f".{policy}.{dtype}.d{padded}",
                     recipe if policy == "interpreted" else None)
 
 

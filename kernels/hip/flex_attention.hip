@@ -9,27 +9,14 @@
 // POLICY says where mask and score come from: "native" has causal masks, windows, soft caps and ALiBi, and
 // knows which blocks they show; "interpreted" runs a program, and finds in `block_mask` what flex_block_mask
 // has made of its mask: blocks without a key are not visited, and those that all rows see whole need no mask.
+//
+// Grid: (KV heads, tiles, segments). Decodes, whose sequences have one query token, may be split over their
+// keys: each segment leaves what its rows' softmax has come to, which another kernel merges.
+#include "flex_cache.h"
 #include "flex_policy.h"
 
-constexpr int kSize = HEAD_SIZE;
-constexpr int kPiece = 8;                  // elements that a work-item moves at once
-constexpr int kPieces = kSize / kPiece;    // of a head
 constexpr int kChunks = kSize / 32;        // steps of the first product
 constexpr int kOutputs = kSize / kMatrix;  // matrices of the output
-constexpr int kKeyRow = kSize + kPiece;    // elements between keys in LDS: off the same banks
-constexpr int kValueRow = kBlockKeys + kPiece;
-constexpr int kKeyElements = kBlockKeys * kKeyRow;
-constexpr int kValueElements = kSize * kValueRow;
-// Keys and values take turns where both do not fit.
-constexpr bool kTakeTurns = (kKeyElements + kValueElements) * sizeof(Element) > 61440;
-// Places are looked up a block ahead where registers suffice.
-constexpr bool kLooksAhead = !kTakeTurns;
-constexpr int kStagedElements = kTakeTurns ? (kKeyElements > kValueElements ? kKeyElements : kValueElements)
-                                           : kKeyElements + kValueElements;
-constexpr int kValueStart = kTakeTurns ? 0 : kKeyElements;
-constexpr int kKeyLoads = kBlockKeys * kPieces / kWorkItems;
-constexpr int kValuePairs = kBlockKeys / 2 * kPieces;
-constexpr int kValueLoads = (kValuePairs + kWorkItems - 1) / kWorkItems;
 // Weights of a softmax are at most 1. In float16 they are multiplied by 2 to this power, so that small ones
 // keep their bits: gfx90a's matrix unit takes denormal numbers for 0.
 constexpr float kWeightExponent = kIsFloat16 ? 15.0f : 0.0f;
@@ -43,6 +30,9 @@ struct KernelArguments {
   const int* query_start_loc;
   Element* output;            // [tokens, query heads, size]
   float* lse;                 // [tokens, query heads], or null
+  float* partial;             // [sequences, query heads, max_segments, size]
+  float* partial_max;         // [sequences, query heads, max_segments]
+  float* partial_sum;
   const Element* sinks;       // [query heads], or null
   const float* alibi_slopes;  // [query heads], or null; of the native policy
   const Word* program;        // of the others
@@ -54,6 +44,8 @@ struct KernelArguments {
   int mask_per_head;
   int mask_tiles;
   int mask_blocks;
+  int segment_tokens;  // keys that a workgroup attends to: a whole number of blocks
+  int max_segments;    // more than 1: of decodes, whose results are partial
   int num_sequences;
   int group;  // query heads of a KV head
   int num_heads;
@@ -67,92 +59,6 @@ struct KernelArguments {
   int stride_block;  // of keys and values alike
   int stride_slot;
   int stride_head;
-};
-
-// The cache as one sequence and KV head find it.
-struct Cache {
-  const Element* keys;
-  const Element* values;
-  const int* table;
-  int64_t stride_block;
-  int stride_slot;
-  uint32_t block_size;
-  uint32_t reciprocal;  // of the block size, times 2^32
-  int last_key;
-  int head_size;
-
-  // A key's place: behind the end that of the last key, whose weight is 0. Its block has to be waited for.
-  struct Place {
-    int block;
-    uint32_t slot;
-  };
-  __device__ Place find(int key) const {
-    const uint32_t inside = min(key, last_key);
-    uint32_t block = __umulhi(inside, reciprocal);
-    if (inside - block * block_size >= block_size) block++;
-    return {table[block], inside - block * block_size};
-  }
-  __device__ int64_t offset(Place of) const {
-    return of.block * stride_block + static_cast<int64_t>(of.slot) * stride_slot;
-  }
-
-  static __device__ Elements8 load(const Element* from, bool exists) {
-    return exists ? *(const Elements8*)from : Elements8{};
-  }
-};
-
-// Where a work-item's part of a block's keys and values lies.
-struct Places {
-  Cache::Place keys[kKeyLoads];
-  Cache::Place values[kValueLoads][2];
-
-  __device__ void find(const Cache& cache, int block, int item) {
-    const int first = block * kBlockKeys;
-    for (int n = 0; n < kKeyLoads; n++) keys[n] = cache.find(first + (item + n * kWorkItems) / kPieces);
-    for (int n = 0; n < kValueLoads; n++) {
-      const int pair = (item + n * kWorkItems) % (kBlockKeys / 2);
-      for (int second = 0; second < 2; second++) values[n][second] = cache.find(first + 2 * pair + second);
-    }
-  }
-};
-
-// A block's keys and values on their way to LDS.
-struct Staged {
-  Elements8 keys[kKeyLoads];
-  Elements8 values[kValueLoads][2];
-
-  __device__ void load(const Cache& cache, const Places& places, int item) {
-    for (int n = 0; n < kKeyLoads; n++) {
-      const int element = (item + n * kWorkItems) % kPieces * kPiece;
-      keys[n] = Cache::load(cache.keys + cache.offset(places.keys[n]) + element, element < cache.head_size);
-    }
-    for (int n = 0; n < kValueLoads; n++) {
-      const int element = (item + n * kWorkItems) / (kBlockKeys / 2) * kPiece;
-      for (int second = 0; second < 2; second++) {
-        const int64_t offset = cache.offset(places.values[n][second]);
-        values[n][second] = Cache::load(cache.values + offset + element, element < cache.head_size);
-      }
-    }
-  }
-
-  __device__ void store_keys(Element* to, int item) const {
-    for (int n = 0; n < kKeyLoads; n++) {
-      const int at = item + n * kWorkItems;
-      *(Elements8*)(to + at / kPieces * kKeyRow + at % kPieces * kPiece) = keys[n];
-    }
-  }
-
-  __device__ void store_values(Element* to, int item) const {
-    using Pair = Vector<Element, 2>;
-    for (int n = 0; n < kValueLoads; n++) {
-      const int at = item + n * kWorkItems;
-      if (kValuePairs % kWorkItems != 0 && at >= kValuePairs) return;
-      const int element = at / (kBlockKeys / 2) * kPiece;
-      Element* from = to + element * kValueRow + at % (kBlockKeys / 2) * 2;
-      for (int e = 0; e < kPiece; e++)
-        *(Pair*)(from + e * kValueRow) = Pair{values[n][0][e], values[n][1][e]};
-    }
-  }
 };
 
 // The softmax of a lane's row so far. `largest` is the row's, `sum` of the lane's own keys.
@@ -188,11 +94,15 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void flex_attention(KernelAr
   const int tile_index = gridDim.y - 1 - blockIdx.y;
   const Tile tile = Tile::at(of.query_start_loc, of.seq_lens, of.num_sequences, of.group, tile_index);
   if (tile.rows == 0) return;
+  const int seq_len = tile.sequence.seq_len;
+  const int segment = blockIdx.z, segment_blocks = of.segment_tokens / kBlockKeys;
+  const int begin = segment * segment_blocks;
+  const int blocks = min((seq_len + kBlockKeys - 1) / kBlockKeys, begin + segment_blocks);
+  if (segment > 0 && begin >= blocks) return;
   const int item = threadIdx.x;
   const int wave = __builtin_amdgcn_readfirstlane(item / kWave);
   const int lane = item % kWave;
   const int i = lane % kMatrix, g = lane / kMatrix;
-  const int seq_len = tile.sequence.seq_len;
   const LaneRow row = LaneRow::at(tile, wave, lane, of.group, kv_head);
 
   const int64_t token = tile.sequence.first_query + row.token;
@@ -216,7 +126,6 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void flex_attention(KernelAr
                        seq_len - 1,
                        of.head_size};
   Policy policy(of, tile, row, tile_index, kv_head, wave);
-  const int blocks = (seq_len + kBlockKeys - 1) / kBlockKeys;
 
   __shared__ __attribute__((aligned(16))) Element staged[kStagedElements];
   Element* const staged_values = staged + kValueStart;
@@ -225,7 +134,7 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void flex_attention(KernelAr
   // before it is computed: no load waits for another of the same round.
   Places places;
   Staged next;
-  int block = policy.first(blocks);
+  int block = policy.first(begin, blocks);
   int following = block < blocks ? policy.next(block, blocks) : blocks;
   if (block < blocks) {
     places.find(cache, block, item);
@@ -288,6 +197,19 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void flex_attention(KernelAr
   // Weights carry their factor of 2^kWeightExponent. A row that sees no key has the sum 0: its output is 0,
   // and its LSE the logarithm of 0.
   float largest = softmax.largest - kWeightExponent;
+  if (of.max_segments > 1) {
+    const int64_t sequence_head = static_cast<int64_t>(tile.index) * of.num_heads + row.inputs.head;
+    const int64_t part = sequence_head * of.max_segments + segment;
+    if (g == 0) {
+      of.partial_max[part] = largest;
+      of.partial_sum[part] = sum;
+    }
+    for (int n = 0; n < kOutputs; n++) {
+      const int element = kMatrix * n + 4 * g;
+      if (element < of.head_size) *(Floats4*)(of.partial + part * of.head_size + element) = softmax.output[n];
+    }
+    return;
+  }
   float factor = 1.0f;
   if (of.sinks != nullptr) {
     const float sink = static_cast<float>(of.sinks[row.inputs.head]) * kLog2E;

@@ -21,7 +21,9 @@ class NativePolicy {
     exists_ = wave * kWaveRows < tile.rows;
   }
 
-  __device__ int first(int) const { return max(0, first_of_tile_ - (window_ - 1)) / kBlockKeys; }
+  __device__ int first(int begin, int) const {
+    return max(begin, max(0, first_of_tile_ - (window_ - 1)) / kBlockKeys);
+  }
   __device__ int next(int block, int blocks) const {
     const bool is_last = (block + 1) * kBlockKeys - last_of_tile_ > ahead_;
     return is_last ? blocks : block + 1;
@@ -75,7 +77,7 @@ class ProgramPolicy {
     program_.begin(row.inputs);
   }
 
-  __device__ int first(int blocks) const { return next(-1, blocks); }
+  __device__ int first(int begin, int blocks) const { return next(begin - 1, blocks); }
   __device__ int next(int block, int blocks) const {
     do block++;
     while (block < blocks && classes_[block] == 0);
@@ -84,8 +86,8 @@ class ProgramPolicy {
   __device__ BlockClass class_of(int block, int) const {
     return static_cast<BlockClass>(classes_[block] >> (8 * wave_) & 0xff);
   }
-  __device__ Words8 sees(int first_key) const { return program_.sees(first_key); }
-  __device__ Floats8 score(int first_key, Floats8 scores) const { return program_.score(first_key, scores); }
+  __device__ Words8 sees(int first_key) { return program_.sees(first_key); }
+  __device__ Floats8 score(int first_key, Floats8 scores) { return program_.score(first_key, scores); }
 
  private:
   AnyProgram program_;

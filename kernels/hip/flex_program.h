@@ -8,7 +8,7 @@
 #include "flex_operations.h"
 
 constexpr int kLaneKeys = 8;
-constexpr int kKeyRegisters = 16;
+constexpr int kKeyRegisters = 12;
 constexpr int kRowRegisters = 29;
 
 template <int count>
@@ -77,11 +77,11 @@ class Program {
   }
 
   // Whether the row sees each of the keys, which are `first_key` and those behind it: 0 or 1.
-  __device__ Words8 sees(int first_key) const {
+  __device__ Words8 sees(int first_key) {
     return mask_.length == 0 ? Words8(1) : run_keys(mask_, first_key, Floats8(0));
   }
 
-  __device__ Floats8 score(int first_key, Floats8 scores) const {
+  __device__ Floats8 score(int first_key, Floats8 scores) {
     if (score_.length == 0) return scores;
     return __builtin_bit_cast(Floats8, run_keys(score_, first_key, scores));
   }
@@ -116,28 +116,35 @@ class Program {
 
   // Brings an operand to where instructions find it.
   template <int count, int size>
-  __device__ void bring(Word operand, Word number, const Registers<count, size>& registers,
+  __device__ void bring(Word operand, const Registers<count, size>& registers,
                         Lanes<count, Word>& to) const {
     if (count > 1 && operand < kRowOperand) {
       each([&](Word& value, const WordsOf<size>& from) { value = from[operand]; }, to, registers);
     } else {
-      const Word same = operand == kNumberOperand ? number : rows_.value[operand - kRowOperand];
-      each([&](Word& value) { value = same; }, to);
+      const Word same = rows_.value[operand - kRowOperand];
+      // Eight copies and no vector of one, which would be filled for operands that are none of a row.
+      each(
+          [&](Word& value) {
+            value = same;
+            asm volatile("" : "+v"(value));
+          },
+          to);
     }
   }
 
   // Runs a section, and gives its result.
   template <int count, int size>
-  __device__ Lanes<count, Word> run(const Section& section, Registers<count, size>& registers) const {
+  __device__ Lanes<count, Word> run(const Section& section, Registers<count, size>& registers) {
     Lanes<count, Word> last;
     Constant<Word>* code = section.code;
     Instruction now = section.first;
     for (Word left = section.length; left != 0; left--) {
       code += kInstructionWords;
       const Instruction next = Instruction::at(code);
+      rows_.value[kNumberOperand - kRowOperand] = now.number;
       Lanes<count, Word> other;
-      if (now.b() != kNoOperand) bring(now.b(), now.number, registers, other);
-      if (now.a() != kLastOperand) bring(now.a(), now.number, registers, last);
+      if (now.b() != kNoOperand) bring(now.b(), registers, other);
+      if (now.a() != kLastOperand) bring(now.a(), registers, last);
       compute(now, registers, last, other);
       if (count == 1 || now.result() != kNoRegister) {
         each([&](WordsOf<size>& to, Word value) { to[now.result()] = value; }, registers, last);
@@ -159,7 +166,7 @@ class Program {
 #define FLEX_SELECT_CASE(name)                                                                            \
   case k_##name: {                                                                                        \
     Lanes<count, Word> c;                                                                                 \
-    bring(now.number, 0, registers, c);                                                                   \
+    bring(now.number, registers, c);                                                                      \
     each([&](Word& x, Word y, Word z) { x = flex_##name({x, y, z, 0}, tensors_); }, a, b, c);             \
     break;                                                                                                \
   }
@@ -173,7 +180,7 @@ class Program {
     }
   }
 
-  __device__ Words8 run_keys(const Section& section, int first_key, Floats8 scores) const {
+  __device__ Words8 run_keys(const Section& section, int first_key, Floats8 scores) {
     Registers<kLaneKeys, kKeyRegisters> registers;
     int e = 0;
     each(

@@ -24,11 +24,12 @@ interface Metadata {
 
 const NATIVE = "hip:flex_attention:native";
 const INTERPRETED = "hip:flex_attention:interpreted";
+const REDUCE = "triton:reduce_segments";
 
 /**
  * FLEX_ATTENTION: masks and scores by the functions of the configuration. Where these amount to its options, or there are
  * none, a kernel that has them compiled in runs; else one that they were compiled into before, or that interprets them, over
- * blocks whose masks are evaluated once a step.
+ * blocks whose masks are evaluated once a step. Steps of decodes alone are split over their keys.
  */
 export class FlexAttentionBackend implements AttentionBackend<AttentionCall, FlexStep, Metadata> {
   readonly cacheLayout: CacheLayout;
@@ -52,7 +53,8 @@ export class FlexAttentionBackend implements AttentionBackend<AttentionCall, Fle
     const generated = source === null ? null : kernels.loadGenerated(INTERPRETED, source);
     const attend = generated ?? kernels.load(source === null ? NATIVE : INTERPRETED)[0];
     this.notes = config.flex === null ? [] : [`scoreMod and maskMod are ${howTheyRun(attend)}`];
-    this.#attend = new FlexAttention(attend, config, this.#form);
+    const reduce = canSplit(config) && kernels.has(REDUCE) ? kernels.load(REDUCE)[0] : null;
+    this.#attend = new FlexAttention({ attend, reduce }, config, this.#form, device.info);
     this.#blockMask =
       source === null
         ? null
@@ -61,22 +63,34 @@ export class FlexAttentionBackend implements AttentionBackend<AttentionCall, Fle
 
   prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived) {
     const slopes = deriveAlibiSlopes(this.#config, derive);
-    return { workspaceBytes: 0, derived: { slopes, flex: this.#blockMask?.derive(limits, derive) ?? null } };
+    return {
+      workspaceBytes: this.#attend.workspaceBytes(limits),
+      derived: { slopes, flex: this.#blockMask?.derive(limits, derive) ?? null },
+    };
   }
 
-  plan({ sequences, tokens }: StepShape): FlexStep {
-    return { sequences, tokens };
+  plan(shape: StepShape): FlexStep {
+    return this.#attend.plan(shape);
   }
 
-  run(call: AttentionCall, step: FlexStep, { batch, derived, stream }: RunContext<Metadata>): void {
+  run(
+    call: AttentionCall,
+    step: FlexStep,
+    { batch, derived, workspace, stream }: RunContext<Metadata>,
+  ): void {
     if (step.tokens === 0) return;
     this.#program?.check();
     const slopes = this.#form?.slopes?.pointer ?? derived.slopes?.pointer ?? 0n;
     if (call.key !== null) this.#write?.launch(call, batch, step.tokens, stream);
-    this.#attend.launch(call, batch, step, { metadata: derived.flex, slopes }, stream);
+    this.#attend.launch(call, batch, step, { metadata: derived.flex, slopes, workspace }, stream);
   }
 
   dispose(): void {}
+}
+
+/** Sequences of batch-invariant attention are computed alike in every step, decodes among others too. */
+function canSplit(config: ResolvedConfig): boolean {
+  return usesCache(config) && !config.batchInvariant;
 }
 
 function howTheyRun({ row: { variant } }: LaunchPlan): string {

@@ -82,10 +82,12 @@ export function relativeBias(biases: Readable): ScoreMod {
 
 /** Scores become cap * tanh(score / cap). */
 export function softCap(cap: number): ScoreMod {
-  if (typeof cap !== "number" || !(cap >= 2 ** -126) || !Number.isFinite(Math.fround(cap))) {
-    throw invalidArgument("cap", "a positive number within float32's normal range", cap);
+  if (typeof cap !== "number" || !(cap >= 2 ** -126) || cap > 2 ** 126) {
+    throw invalidArgument("cap", "a number from 2^-126 to 2^126", cap);
   }
-  return (score) => score.div(cap).tanh().mul(cap);
+  // A quotient takes ten times the instructions of a product.
+  const reciprocal = 1 / Math.fround(cap);
+  return (score) => score.mul(reciprocal).tanh().mul(cap);
 }
 
 /** Score functions one after the other: each gets the score of the one before it. */

@@ -14,7 +14,7 @@ export interface NativeForm {
 
 const CAUSAL = /^key <= query$/;
 const WINDOW = /^\(key <= query\) and \(\(query - key\) < (\d+)\)$/;
-const SOFT_CAP = /^tanh\(\(score \/ ([^()]+)\)\) \* ([^()]+)$/;
+const SOFT_CAP = /^tanh\(\(score ([/*]) ([^()]+)\)\) \* ([^()]+)$/;
 const ALIBI = /^(score|\(.*\)) \+ \(tensor(\d+)\[head\] \* float32\(\(key - query\)\)\)$/;
 
 /**
@@ -46,6 +46,8 @@ function nativeScore(
   const slopes = tensor === null ? null : tensors[Number(tensor)]!;
   if (slopes !== null && (slopes.dtype !== "float32" || slopes.shape[0] !== numHeads)) return null;
   if (before === "score") return { softCap: null, slopes };
-  const [, cap, factor] = SOFT_CAP.exec(before!.replace(/^\((.*)\)$/, "$1")) ?? [];
-  return cap === undefined || cap !== factor || !(Number(cap) > 0) ? null : { softCap: Number(cap), slopes };
+  const [, operation, inner, outer] = SOFT_CAP.exec(before!.replace(/^\((.*)\)$/, "$1")) ?? [];
+  const cap = Number(outer);
+  const expected = operation === "/" ? cap : Math.fround(1 / cap);
+  return cap > 0 && Number(inner) === expected ? { softCap: cap, slopes } : null;
 }

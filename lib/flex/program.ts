@@ -3,7 +3,7 @@ import { hasNumber, INPUT_NAMES } from "./operations.js";
 import { allocate, inOrder, type Placed } from "./registers.js";
 
 /** Registers of a value for each key: on the device eight elements of a lane each. */
-export const KEY_REGISTERS = 16;
+export const KEY_REGISTERS = 12;
 /** Registers of a value for each row. */
 export const ROW_REGISTERS = 29;
 

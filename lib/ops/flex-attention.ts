@@ -1,19 +1,27 @@
 import type { Batch } from "../batch/batch.js";
+import type { BatchLimits, StepShape } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
+import type { DeviceInfo } from "../device/context.js";
 import type { Stream } from "../device/stream.js";
 import type { NativeForm } from "../flex/native.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { bindArguments } from "./arguments.js";
 import type { AttentionCall } from "./call.js";
 import { type FlexMetadata, flexTiles } from "./flex-block-mask.js";
+import { bindPartials, partialBytes } from "./partials.js";
+import { mostSegments, planSplit, type Split } from "./split.js";
 
 /** More keys than any sequence has. */
 const ALL = 2 ** 31 - 1;
 
-/** The part of a step that a launch does: all of it. */
+/** A whole sequence in one segment. */
+const WHOLE: Split = { segmentTokens: ALL, maxSegments: 1 };
+
+/** A step: all of it in one launch, or its decodes in segments. */
 export interface FlexStep {
   readonly sequences: number;
   readonly tokens: number;
+  readonly split: Split;
 }
 
 /** The addresses that a launch finds its mask and scores at. */
@@ -22,21 +30,55 @@ export interface FlexInputs {
   readonly metadata: FlexMetadata | null;
   /** ALiBi slopes of the native kernel, float32 [numHeads]; 0n: none. */
   readonly slopes: bigint;
+  /** For partial results. */
+  readonly workspace: bigint;
 }
 
-/** flex_attention: prefill and decode over a paged cache of any block size, by a program or by the options that it amounts to. */
+/**
+ * flex_attention: prefill and decode over a paged cache of any block size, by a program or by the options that it amounts to;
+ * and reduce_segments, where a step of decodes alone is split over its keys, with fp32 partial results in the workspace.
+ */
 export class FlexAttention {
+  readonly #plan: LaunchPlan;
+  readonly #reduce: LaunchPlan | null;
   readonly #bind;
+  readonly #bindReduce;
+  readonly #setPartials;
+  readonly #setReducePartials;
   readonly #setSequences;
   readonly #setMetadata;
+  /** The entries of `planSplit` that do not change. */
+  readonly #rule;
 
-  /** `form`: what the configuration's functions amount to for the native kernel; null: it has none, or a program runs. */
+  /**
+   * `reduce`: null where nothing merges segments. `form`: what the configuration's functions amount to for the native
+   * kernel; null: it has none, or a program runs.
+   */
   constructor(
-    private readonly plan: LaunchPlan,
+    { attend: plan, reduce }: { readonly attend: LaunchPlan; readonly reduce: LaunchPlan | null },
     private readonly config: ResolvedConfig,
     form: NativeForm | null,
+    { computeUnits }: Pick<DeviceInfo, "computeUnits">,
   ) {
+    const { numHeads, numKvHeads, headSize } = config;
+    this.#plan = plan;
+    this.#reduce = reduce;
     this.#bind = bindArguments(plan, config);
+    this.#setPartials = bindPartials(plan, headSize);
+    this.#bindReduce = reduce === null ? null : bindArguments(reduce, config);
+    this.#setReducePartials = reduce === null ? null : bindPartials(reduce, headSize);
+    // Segments begin with the sequence, whatever its functions show.
+    reduce?.set({ window: ALL }).complete();
+    this.#rule = {
+      ...{
+        numKvHeads,
+        computeUnits,
+        busyWorkgroups: 1,
+        tileKeys: plan.row.tile.keys!,
+        batchInvariant: false,
+      },
+      tilesPerSequence: Math.ceil(numHeads / numKvHeads / plan.row.tile.rows!),
+    };
     if (form !== null) {
       const { window, causal, softCap } = form;
       plan.set({ window: window ?? ALL, ahead: causal ? 0 : ALL, logits_soft_cap: softCap ?? 0 });
@@ -57,17 +99,38 @@ export class FlexAttention {
     plan.complete();
   }
 
+  /** Splits steps of decodes alone; none where each sequence must be computed as it is in any other batch. Pure. */
+  plan({ sequences, tokens, maxQueryLen, maxSeqLen }: StepShape): FlexStep {
+    const isSplit = this.#reduce !== null && maxQueryLen === 1;
+    const split = isSplit ? planSplit({ ...this.#rule, numSequences: sequences, maxLen: maxSeqLen }) : WHOLE;
+    return { sequences, tokens, split: split.maxSegments === 1 ? WHOLE : split };
+  }
+
+  /** Bytes for the partial results of any step that a batch admits. */
+  workspaceBytes({ maxSequences, maxBlocksPerSequence, blockSize }: Required<BatchLimits>): number {
+    if (this.#reduce === null) return 0;
+    const segments = mostSegments(this.#rule, maxSequences, maxBlocksPerSequence * blockSize);
+    return partialBytes(segments * this.config.numHeads, this.config.headSize);
+  }
+
   launch(
     call: AttentionCall,
     batch: Batch,
-    step: FlexStep,
-    { metadata, slopes }: FlexInputs,
+    { sequences, tokens, split }: FlexStep,
+    { metadata, slopes, workspace }: FlexInputs,
     stream: Stream,
   ): void {
+    const { numHeads, numKvHeads } = this.config;
+    const rows = sequences * numHeads;
     this.#bind(call, batch, slopes);
-    this.#setSequences(step.sequences);
+    this.#setSequences(sequences);
+    this.#setPartials(workspace, rows, split);
     if (metadata !== null) this.#setMetadata(metadata);
-    const tiles = flexTiles(this.plan, step.tokens, step.sequences, this.config);
-    this.plan.launch(stream, this.config.numKvHeads, tiles);
+    const tiles = flexTiles(this.#plan, tokens, sequences, this.config);
+    this.#plan.launch(stream, numKvHeads, tiles, split.maxSegments);
+    if (split.maxSegments === 1) return;
+    this.#bindReduce!(call, batch, slopes);
+    this.#setReducePartials!(workspace, rows, split);
+    this.#reduce!.launch(stream, sequences, numHeads);
   }
 }

@@ -266,8 +266,14 @@ export const ROCM_AITER_UNIFIED_ATTN: Capabilities = {
 function flexPhases(): Pick<Capabilities, "prefill" | "decode" | "mixed"> {
   const native = launches("hip:flex_attention:native");
   const programs = launches("hip:flex_block_mask", "hip:flex_attention:interpreted");
+  const reduce = launches("triton:reduce_segments");
   const choices = [{ launches: native, limits: { flex: false } }, { launches: [...programs, ...native] }];
-  return { prefill: choices, decode: choices, mixed: choices };
+  const split = choices.map((choice) => ({
+    ...choice,
+    launches: [...choice.launches, ...reduce],
+    limits: { ...choice.limits, headSizes: { min: 32, max: 256, multipleOf: 8 }, batchInvariant: false },
+  }));
+  return { prefill: choices, decode: [...split, ...choices], mixed: choices };
 }
 
 export const FLEX_ATTENTION: Capabilities = {

@@ -9,7 +9,7 @@ import { imageOf } from "../../lib/flex/image.js";
 import type { Program } from "../../lib/flex/program.js";
 import { sourceOf } from "../../lib/flex/source.js";
 import type { Device } from "../../lib/index.js";
-import { packageRoot } from "../../lib/native.js";
+import { root } from "../../scripts/setup/paths.mjs";
 import { findProgram } from "../../scripts/setup/toolchain.mjs";
 import { Random } from "./reference.js";
 import { kernargs } from "./runtime-kernels.js";
@@ -65,7 +65,7 @@ async function compile(programs: readonly Program[], arch: string): Promise<Buff
     const source = fileURLToPath(new URL("flex-programs.hip", import.meta.url));
     const own = ["-Ikernels/hip", `-DFLEX_PROGRAMS="${generated}"`, `--offload-arch=${arch}`, source];
     await promisify(execFile)(findProgram("clang++-22")!, [...recipeFlags(arch), ...own, "-o", object], {
-      cwd: packageRoot,
+      cwd: root,
     });
     return readFileSync(object);
   } finally {
@@ -75,7 +75,7 @@ async function compile(programs: readonly Program[], arch: string): Promise<Buff
 
 /** The flags that compileFlex takes from a kernel's row. */
 function recipeFlags(arch: string): readonly string[] {
-  const manifest = readFileSync(join(packageRoot, "build", "kernels", arch, "manifest.json"), "utf8");
+  const manifest = readFileSync(join(root, "build", "kernels", arch, "manifest.json"), "utf8");
   const { kernels } = JSON.parse(manifest) as { kernels: KernelRow[] };
   return kernels.find(({ recipe }) => recipe !== undefined)!.recipe!.flags;
 }

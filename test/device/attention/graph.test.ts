@@ -148,7 +148,7 @@ describe.each(CAPTURED)("a captured forward of $backend", (under) => {
     const before = workspace();
     const graphs = [captured.capture([[9, 1]]), captured.capture([[9, 1]])];
     const one = (workspace() - before) / 2;
-    expect(one > 0).toBe(under.backend !== "FLEX_ATTENTION"); // which has nothing between its kernels
+    expect(one).toBeGreaterThan(0);
     captured.batch.update({ ...batchInput([[300, 1]]), blockTable: [pagedBlocks(19)] });
     captured.forward();
     captured.forward();

@@ -104,7 +104,7 @@ describe("functions of a configuration", () => {
       { env: {} },
     );
     expect(backend).toBe("FLEX_ATTENTION");
-    const flexTexts = { scoreMod: "tanh((score / 5.0)) * 5.0", maskMod: "key <= query" };
+    const flexTexts = { scoreMod: "tanh((score * 0.20000000298023224)) * 5.0", maskMod: "key <= query" };
     expect(JSON.parse(JSON.stringify(config)).flex).toEqual(flexTexts);
     expect(structuredClone(config)!.flex).toEqual(flexTexts);
   });

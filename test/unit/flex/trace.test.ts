@@ -38,8 +38,11 @@ describe("the text of a program", () => {
   it.each<[string, ScoreMod]>([
     ["score + (tensor0[head] * float32((key - query)))", flex.alibi(floats)],
     ["score + tensor0[head, (query - key)]", flex.relativeBias(fakeTensor([4, 8], "float32"))],
-    ["tanh((score / 20.0)) * 20.0", flex.softCap(20)],
-    ["tanh(((score * 2.0) / 5.0)) * 5.0", flex.chain((score) => score.mul(2), flex.softCap(5))],
+    ["tanh((score * 0.05000000074505806)) * 20.0", flex.softCap(20)],
+    [
+      "tanh(((score * 2.0) * 0.20000000298023224)) * 5.0",
+      flex.chain((score) => score.mul(2), flex.softCap(5)),
+    ],
     ["float32(key)", (_, { key }) => key],
     ["0.5", () => 0.5],
   ])("%s", (text, mod) => {
