@@ -89,13 +89,15 @@ function launcher(device, { path, symbol }, bytes, arguments_) {
     device.defaultStream.launch(kernel, { grid, block, kernargs: new Uint8Array(view.buffer) });
 }
 
-/** A kernel among those that only tests and benchmarks run. */
-function testKernel(id) {
-  const path = join(root, testManifest(ARCH));
-  if (!existsSync(path)) throw new Error("CK's and AITER's kernels are not at hand (npm test builds them)");
-  const { kernels } = JSON.parse(readFileSync(path, "utf8"));
-  const { file, symbol } = kernels.find((row) => row.id === id);
-  return { path: join(dirname(path), file), symbol };
+/** A kernel by its id, those that only tests and benchmarks run among them. */
+function kernelNamed(id) {
+  for (const manifest of [testManifest(ARCH), `build/kernels/${ARCH}/manifest.json`]) {
+    const path = join(root, manifest);
+    if (!existsSync(path)) throw new Error("CK's and AITER's kernels are not at hand (npm test builds them)");
+    const row = JSON.parse(readFileSync(path, "utf8")).kernels.find((row) => row.id === id);
+    if (row !== undefined) return { path: join(dirname(path), row.file), symbol: row.symbol };
+  }
+  throw new Error(`there is no kernel ${id}`);
 }
 
 /** CK-tile's forward kernel, a batch of one sequence: 4 query heads, 2 KV heads. */
@@ -108,7 +110,7 @@ async function ckForward(device, length) {
   const starts = await device.upload(Int32Array.of(0, length), { shape: [2], dtype: "int32" });
   const [row, kvRow] = [heads * HEAD_SIZE, kvHeads * HEAD_SIZE];
   const integers = (offset, values) => values.map((value, index) => [offset + 4 * index, value]);
-  const launch = launcher(device, testKernel("ck.fmha_forward.bfloat16.d128"), 160, [
+  const launch = launcher(device, kernelNamed("ck.fmha_forward.bfloat16.d128"), 160, [
     ...[query, key, value, output].map(({ pointer }, index) => [8 * index, pointer]),
     ...integers(40, [HEAD_SIZE, HEAD_SIZE, heads, heads / kvHeads]),
     [56, Math.LOG2E * HEAD_SIZE ** -0.5],
@@ -203,7 +205,7 @@ async function aiterPagedDecode(device, sequences, length) {
     shape: [sequences],
     dtype: "int32",
   });
-  const launch = launcher(device, testKernel("aiter.paged_attention.bf16_noquant_gqa8_1tg_4w"), 256, [
+  const launch = launcher(device, kernelNamed("aiter.paged_decode.bfloat16.auto.g8"), 256, [
     ...[output, query, key, value, blockTable, lengths].map(({ pointer }, index) => [16 * index, pointer]),
     ...[
       [128, Math.LOG2E * HEAD_SIZE ** -0.5],

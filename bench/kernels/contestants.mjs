@@ -215,7 +215,7 @@ const assembly = aiter(
       tensors: [],
       launches: [
         {
-          kernel: kernel(device, `aiter.paged_attention.bf16_noquant_gqa${group}_1tg_4w`),
+          kernel: kernel(device, `aiter.paged_decode.bfloat16.auto.g${group}`),
           ...{ grid: [numKvHeads, sequences, 1], block: 256 },
           kernargs: packed(
             256,
@@ -270,10 +270,12 @@ function packed(bytes, rows) {
 
 /** A kernel among those that only tests and benchmarks run. */
 function kernel(device, id) {
-  const path = join(root, testManifest(ARCH));
-  if (!existsSync(path)) throw new Error("AITER's kernels are not at hand (npm test builds them)");
-  const { kernels } = JSON.parse(readFileSync(path, "utf8"));
-  const row = kernels.find((row) => row.id === id);
-  if (row === undefined) throw new Error(`there is no kernel ${id}`);
-  return device.loadModule(readFileSync(join(dirname(path), row.file))).kernel(row.symbol);
+  for (const manifest of [testManifest(ARCH), `build/kernels/${ARCH}/manifest.json`]) {
+    const path = join(root, manifest);
+    if (!existsSync(path)) throw new Error("AITER's kernels are not at hand (npm test builds them)");
+    const row = JSON.parse(readFileSync(path, "utf8")).kernels.find((row) => row.id === id);
+    if (row !== undefined)
+      return device.loadModule(readFileSync(join(dirname(path), row.file))).kernel(row.symbol);
+  }
+  throw new Error(`there is no kernel ${id}`);
 }

@@ -1,26 +1,12 @@
 """AITER's kernels, from its wheel: unified attention in Triton, assembly for paged decode as code objects, and paged
 decode in HIP C++."""
 
-import csv
-from pathlib import Path
-
-from kernels.aiter import fmha_v3, mla, unified_attention
+from kernels.aiter import fmha_v3, mla, pa, unified_attention
 from kernels.builder import clang, code_object, triton, wheel
 from kernels.builder.instance import BuildError, Instance, Made
 from kernels.builder.paths import absolute
 
 NAME = "aiter"
-
-DTYPES = {"bf16": "bfloat16", "fp16": "float16"}
-CACHE_DTYPES = {"bf16": "auto", "fp16": "auto", "fp8": "fp8_per_token", "int8": "int8_per_token"}
-
-# Every argument has a slot of 16 bytes. Strides are in bytes.
-ASSEMBLY_ARGUMENTS = ("O:pointer Q:pointer K:pointer V:pointer BT:pointer CL:pointer KQ:pointer VQ:pointer "
-                      "sclg:float32 mblk:int32 batch:int32 Qs:int32 Bs:int32 KVs:int32 GQA:int32 QTP:pointer")
-ASSEMBLY_NAMES = {"O": "output", "Q": "query", "K": "key_cache", "V": "value_cache", "BT": "block_table",
-                  "CL": "seq_lens", "KQ": "key_scale", "VQ": "value_scale", "sclg": "scale", "mblk": "stride_table",
-                  "batch": "num_kv_heads", "Qs": "stride_query_token_bytes", "Bs": "stride_block_bytes",
-                  "KVs": "stride_head_bytes", "GQA": "group", "QTP": "query_start_loc"}
 
 PARTITION_ARGUMENTS = (
     "q:pointer k_cache:pointer v_cache:pointer scale:float32 block_tables:pointer cu_query_lens:pointer "
@@ -40,9 +26,9 @@ HIP_NAMES = {"scale": "softmax_scale", "q": "query", "k_cache": "key_cache", "v_
 
 def instances(target, chosen):
     if chosen == "tests":
-        return [*hip_instances(), *assembly_instances(target), *fmha_v3.instances(target, chosen)]
+        return [*hip_instances(), *fmha_v3.instances(target, chosen), *pa.instances(target, chosen)]
     return [*unified_attention.instances(target, chosen), *mla.instances(target, chosen),
-            *fmha_v3.instances(target, chosen)]
+            *fmha_v3.instances(target, chosen), *pa.instances(target, chosen)]
 
 
 def hip_instances():
@@ -62,30 +48,6 @@ def hip_instances():
                      {**HIP_NAMES, "out": "partial"}, paged, "(numSequences, ceil(maxSeqLen / keys), numKvHeads)"),
             instance("paged_attention_reduce", "paged_attention_ll4mi_reduce_kernel", 128, REDUCE_ARGUMENTS,
                      {**HIP_NAMES, "out": "output", "tmp_out": "partial"}, serves, "(numHeads, numSequences)")]
-
-
-def assembly_instances(target):
-    """The rows of the wheel's table of paged decode for blocks of 16 tokens; there is none for gfx90a."""
-    table = wheel.read(f"aiter_meta/hsa/{target}/pa/pa_asm.csv")
-    rows = csv.DictReader(table.splitlines()) if table else []
-    return [assembly_instance(target, row) for row in rows if row["blkSz"] == "16"]
-
-
-def assembly_instance(target, row):
-    quantised = row["kvType"] in ("fp8", "int8")
-    # Kernels of two workgroups for each compute unit have no place for the last argument.
-    arguments = ASSEMBLY_ARGUMENTS.removesuffix(" QTP:pointer") if "_2tg_" in row["knl_file"] else ASSEMBLY_ARGUMENTS
-    group = int(row["Gqa"])
-    serves = {"dtypes": [DTYPES[row["qType"]]], "kvCacheDtypes": [CACHE_DTYPES[row["kvType"]]],
-              "headSizes": {"oneOf": [128]}, "blockSizes": {"oneOf": [16]}, "queriesPerKv": {"oneOf": [group]},
-              "queryTokens": {} if row["Mtp"] == "1" else {"oneOf": [1]}, "layouts": ["shuffled"],
-              "attentionTypes": ["decoder"], "features": {}}
-    description = {"object": wheel.path(f"aiter_meta/hsa/{target}/pa/{row['knl_file']}"), "symbol": row["knl_name"],
-                   "workgroupSize": 256, "arguments": arguments}
-    tested = row["qType"] == "bf16" and not quantised and row["Mtp"] == "0"
-    return Instance(f"aiter.paged_attention.{Path(row['knl_file']).stem.removeprefix('pa_')}", "paged_attention",
-                    description, serves, "(numKvHeads, numSequences)", {}, "asm", ASSEMBLY_NAMES, published=False,
-                    verified="emulator" if tested else "none")
 
 
 def compile(instance, target, folder):

@@ -4,10 +4,12 @@ import type { ResolvedConfig } from "../config.js";
 import { invalidArgument } from "../errors.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import type { CacheLayout } from "../kv-cache/layouts.js";
+import { AiterPagedDecode } from "../ops/aiter-paged-decode.js";
 import { deriveAlibiSlopes } from "../ops/alibi-slopes.js";
 import { CacheWrite } from "../ops/cache-write.js";
 import type { AttentionCall } from "../ops/call.js";
-import { MAX_DECODE_TOKENS, shortQueries } from "../ops/decodes.js";
+import { MAX_DECODE_TOKENS } from "../ops/decodes.js";
+import { FlashDecode, type FlashDecodeStep } from "../ops/flash-decode.js";
 import { FmhaForward, FmhaPaged, MAX_ALIBI_KEYS } from "../ops/fmha.js";
 import { FmhaV3 } from "../ops/fmha-v3.js";
 import { Gather } from "../ops/gather.js";
@@ -15,7 +17,7 @@ import type { LongSequencesPlan } from "../ops/gather-groups.js";
 import { GatheredAttention } from "../ops/gathered-attention.js";
 import { LongSequences } from "../ops/long-sequences.js";
 import { MergeStates } from "../ops/merge-states.js";
-import { PagedDecode, type PagedStep } from "../ops/paged-decode.js";
+import { PagedDecode } from "../ops/paged-decode.js";
 import { type PromptStep, Prompts } from "../ops/prompts.js";
 import type { AttentionBackend, BackendContext, RunContext } from "./backend.js";
 
@@ -29,7 +31,7 @@ interface Plan {
   readonly sequences: number;
   readonly tokens: number;
   readonly maxQueryLen: number;
-  readonly decode: PagedStep | null;
+  readonly decode: FlashDecodeStep | null;
   readonly prompts: PromptStep | null;
   /** The sequences with more tokens than a decode; null: there are none. */
   readonly long: LongSequencesPlan | null;
@@ -48,7 +50,7 @@ const ANY: LongSequencesPlan = { hasExtend: true, prefills: [], extends: [], lis
 
 /**
  * ROCM_AITER_FA: the sequences of a step, in whatever order they stand, are decodes, prefills and extends (new tokens behind
- * a context). Decodes run through paged decode in HIP C++, prefills over the call's keys through AITER's assembly where that
+ * a context). Decodes run through paged decode, AITER's in assembly or ours in HIP C++, prefills over the call's keys through AITER's assembly where that
  * serves and through CK-tile, extends through CK-tile over the cache, or, where it has no kernel for that, over keys that
  * are gathered first.
  */
@@ -56,7 +58,7 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
   readonly cacheLayout: CacheLayout;
   readonly #config: ResolvedConfig;
   readonly #write: CacheWrite;
-  readonly #decode: PagedDecode;
+  readonly #decode: FlashDecode;
   readonly #prompts: Prompts;
   readonly #paged: FmhaPaged | null = null;
   readonly #gathered: GatheredAttention | null = null;
@@ -71,7 +73,11 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
     this.cacheLayout = layout!;
     this.#config = config;
     this.#write = new CacheWrite(write, config);
-    this.#decode = new PagedDecode(kernels.load("hip:paged_attention"), reduce, config, device.info);
+    const paged = new PagedDecode(kernels.load("hip:paged_attention"), reduce, config, device.info);
+    const [one, several] = (["aiter:paged_decode:asm", "aiter:paged_decode_mtp:asm"] as const).map((name) =>
+      kernels.has(name) ? new AiterPagedDecode(kernels.load(name)[0], config) : null,
+    ) as [AiterPagedDecode | null, AiterPagedDecode | null];
+    this.#decode = new FlashDecode(paged, one, several, config, device.info.computeUnits);
     const dense = new FmhaForward(forward, config);
     const v3 = kernels.has(V3) ? new FmhaV3(kernels.load(V3), config, device.info.chipId) : null;
     this.#prompts = new Prompts(dense, v3);
@@ -99,7 +105,7 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
 
   prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived) {
     const { maxQueryLen } = limits;
-    const decodeBytes = this.#decode.workspaceBytes(limits, Math.min(MAX_DECODE_TOKENS, maxQueryLen));
+    const decodeBytes = this.#decode.workspaceBytes(limits);
     const alibiSlopes = deriveAlibiSlopes(this.#config, derive);
     if (maxQueryLen <= MAX_DECODE_TOKENS) {
       return { workspaceBytes: decodeBytes, derived: { alibiSlopes, long: null, lseOffset: 0 } };
@@ -117,8 +123,7 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
 
   plan(shape: StepShape, step: StepView | null): Plan {
     const { sequences, tokens, maxQueryLen } = shape;
-    const { queryTokens, maxLen } = shortQueries(shape, step);
-    const decode = queryTokens === 0 ? null : this.#decode.plan(sequences, queryTokens, maxLen);
+    const decode = this.#decode.plan(shape, step);
     const plan = { sequences, tokens, maxQueryLen, decode };
     if (maxQueryLen <= MAX_DECODE_TOKENS) return { ...plan, prompts: null, long: null };
     if (step !== null) return { ...plan, prompts: this.#prompts.plan(step), long: this.#long.plan(step) };

@@ -87,11 +87,17 @@ export function serves(kernel: Serves, needs: KernelNeeds): boolean {
   return ASPECTS.every(({ takes }) => takes(kernel, needs));
 }
 
-/** Needs that none of the kernels takes: "head size 80", "a sliding window". */
+/** Needs that none of the kernels takes: "head size 80", "a sliding window"; where there are none, two that none takes together. */
 export function unmetNeeds(kernels: readonly Serves[], needs: KernelNeeds): string[] {
-  return ASPECTS.filter(({ takes }) => !kernels.some((kernel) => takes(kernel, needs))).map(({ words }) =>
-    words(needs),
-  );
+  const isUnmet = (...aspects: typeof ASPECTS) =>
+    !kernels.some((kernel) => aspects.every(({ takes }) => takes(kernel, needs)));
+  const unmet = ASPECTS.filter((aspect) => isUnmet(aspect)).map(({ words }) => words(needs));
+  if (unmet.length > 0) return unmet;
+  for (const [index, one] of ASPECTS.entries()) {
+    const other = ASPECTS.slice(index + 1).find((aspect) => isUnmet(one, aspect));
+    if (other !== undefined) return [`${one.words(needs)} with ${other.words(needs)}`];
+  }
+  return [];
 }
 
 function takesHeadSize({ headSizes }: Serves, { headSize }: KernelNeeds): boolean {

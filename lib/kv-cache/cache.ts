@@ -17,12 +17,13 @@ export class KvCache extends BlockStore {
   readonly #layers = new Map<number, KvCacheLayer>();
 
   /**
-   * Allocates `layers` x `numBlocks` blocks. Their contents are not set: what a slot holds before a token is written to it
-   * never influences a result. Blocks. ERR_OUT_OF_MEMORY.
+   * Allocates `layers` x `numBlocks` blocks. Their contents are not set, or, where the layout says so, cleared on the default
+   * stream. Blocks. ERR_OUT_OF_MEMORY.
    */
   constructor(device: Device, layout: CacheLayout, numBlocks: number, layers: number) {
     super(device, layout, numBlocks, layers);
-    this.#memory = device.empty([this.layerBytes * layers], "uint8", { category: "kvCache" });
+    const allocate = layout.cleared ? device.zeros : device.empty;
+    this.#memory = allocate.call(device, [this.layerBytes * layers], "uint8", { category: "kvCache" });
   }
 
   override get pointer(): bigint {
@@ -49,7 +50,7 @@ export class KvCache extends BlockStore {
       const offset = index * this.layerBytes + byteOffset;
       return Tensor.within(this.#memory, part.dtype, shape, strides, offset);
     });
-    const layer = new KvCacheLayer(this.layout, parts);
+    const layer = new KvCacheLayer(this.layout, parts, this.layout.cleared);
     this.#layers.set(index, layer);
     return layer;
   }

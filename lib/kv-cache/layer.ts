@@ -25,10 +25,12 @@ export class KvCacheLayer extends PackageObject {
   readonly maxPartBytes: number;
   readonly #parts: ReadonlyMap<PartName, LayerPart>;
 
-  /** @internal `tensors`: one for each part of the layout. */
+  /** @internal `tensors`: one for each part of the layout. `isCleared`: the memory began as zeros. */
   constructor(
     readonly layout: CacheLayout,
     private readonly tensors: readonly Tensor[],
+    /** @internal */
+    readonly isCleared = false,
   ) {
     super();
     this.device = tensors[0]!.device;

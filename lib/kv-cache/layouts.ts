@@ -37,6 +37,8 @@ export interface CacheLayout {
   readonly interleaved: boolean;
   /** Whether kernels take the strides within a block; otherwise a block's inside is dense. */
   readonly strided: boolean;
+  /** Whether a cache begins as zeros, for kernels that multiply the values of unused slots by 0. */
+  readonly cleared: boolean;
   /** Of one block of one layer, all parts. */
   readonly bytesPerBlock: number;
 }
@@ -106,6 +108,7 @@ export function makeLayout(name: LayoutName, sizes: LayoutSizes): CacheLayout | 
     parts: Object.freeze(parts),
     interleaved: name === "paired" && !scales,
     strided: name === "paired" || name === "halves",
+    cleared: name === "shuffled",
     bytesPerBlock: parts.reduce((sum, { bytes }) => sum + bytes, 0),
   });
 }

@@ -151,9 +151,31 @@ const AITER_V3: KernelChoice = {
   note: "where no sequence has a context and no LSE is asked for: the rows of prompts over 128 tokens that fill its tiles, up to 4 GiB of each operand",
 };
 
+/** AITER's paged decode in assembly; our kernel does it where the note does not hold. */
+function aiterDecode(operation: "paged_decode" | "paged_decode_mtp", tokens: string): KernelChoice {
+  return {
+    launches: launches(`aiter:${operation}:asm`),
+    limits: {
+      targets: ["gfx942", "gfx950"],
+      slidingWindow: false,
+      alibi: false,
+      logitsSoftCap: false,
+      batchInvariant: false,
+    },
+    note:
+      `${tokens} of sequences that stand side by side and have, with their heads, more than twice the compute units; ` +
+      "without LSE, outside graphs, over caches that createKvCache has made, up to 2 GiB a part",
+  };
+}
+
+const AITER_DECODES = [
+  aiterDecode("paged_decode", "single tokens"),
+  aiterDecode("paged_decode_mtp", "2 to 4 tokens"),
+];
+
 export const ROCM_AITER_FA: Capabilities = {
   summary:
-    "AITER's flash attention: assembly and Composable Kernel for prefill, our HIP C++ for decode. For MI200 and later.",
+    "AITER's flash attention: assembly and Composable Kernel for prefill, assembly or our HIP C++ for decode. For MI200 and later.",
   kind: "standard",
   targets: CDNA,
   dtypes: ["float16", "bfloat16"],
@@ -183,9 +205,10 @@ export const ROCM_AITER_FA: Capabilities = {
   ],
   aiter: [launches("ck:fmha_forward")],
   prefill: [AITER_V3, { launches: launches("ck:fmha_forward") }],
-  decode: [{ launches: launches("hip:paged_attention", "hip:paged_attention_reduce") }],
+  decode: [...AITER_DECODES, { launches: launches("hip:paged_attention", "hip:paged_attention_reduce") }],
   mixed: [
     AITER_V3,
+    ...AITER_DECODES,
     {
       launches: launches(
         "ck:fmha_forward_paged",

@@ -49,6 +49,7 @@ registerBackend(
     ...flash,
     ...{ summary: "ROCM_AITER_FA over the layout shuffled.", kvCacheLayouts: ["shuffled"] },
     prefill: flash.prefill.map(withoutLimits),
+    decode: flash.decode.map(withoutLimits),
     mixed: flash.mixed.map(withoutLimits),
   },
   (context) => new AiterFlashAttention(context),

@@ -107,7 +107,8 @@ export class PagedCase implements AsyncDisposable {
     });
     const isEncoder = !usesCache({ attentionType });
     const cache = isEncoder ? null : attention.createKvCache({ numBlocks });
-    await cache?.memory(0).write(image(under.layout));
+    const unused = cache?.layout.cleared ? 0 : Number.NaN;
+    await cache?.memory(0).write(image(under.layout, "before", unused));
 
     const { queryStartLoc, seqLens } = batchInput(lengths, attentionType);
     const tokens = queryStartLoc.at(-1)!;

@@ -56,8 +56,8 @@ export interface PagedData {
   /** Of the keys and values before an fp8 cache has rounded them. */
   readonly unquantised: Step;
   readonly blockTable: number[][];
-  /** A layer's memory before the call, contexts, or after it, the new tokens too; and NaN in all other slots. */
-  image(layout: LayoutName, when?: "before" | "after"): Rounded["bits"];
+  /** A layer's memory before the call, contexts, or after it, the new tokens too; and in all other slots `unused`, by default NaN. */
+  image(layout: LayoutName, when?: "before" | "after", unused?: number): Rounded["bits"];
   readonly numBlocks: number;
   /** Keys and values that the call brings, [key tokens, numKvHeads, headSize]. */
   readonly newKeys: Float64Array;
@@ -109,10 +109,10 @@ export function pagedData(options: DataOptions, numBlocks?: number): PagedData {
   const cacheDtype = fp8Cache?.dtype ?? dtype;
   const itemBytes = itemSize(cacheDtype);
   const sizes = { numBlocks: size, blockSize, numKvHeads, headSize, itemBytes };
-  const image: PagedData["image"] = (layout, when = "before") => {
+  const image: PagedData["image"] = (layout, when = "before", unused = Number.NaN) => {
     const elements = layerBytes(layout, sizes) / itemBytes;
-    const { bits: nan } = round(cacheDtype, [Number.NaN]);
-    const bits = new (nan.constructor as new (length: number) => Rounded["bits"])(elements).fill(nan[0]!);
+    const { bits: fill } = round(cacheDtype, [unused]);
+    const bits = new (fill.constructor as new (length: number) => Rounded["bits"])(elements).fill(fill[0]!);
     for (const [s, context] of contexts.entries()) {
       const tokens = when === "before" ? context : totals[s]!;
       const halves = [storedKeys[s]!.bits, storedValues[s]!.bits];

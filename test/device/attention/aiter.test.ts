@@ -58,6 +58,7 @@ describe("ROCM_AITER_FA in chunks of 100 gathered keys", () => {
   const gathered = {
     ...table,
     prefill: table.prefill.slice(-1),
+    decode: table.decode.slice(-1),
     mixed: [{ launches: table.mixed.at(-1)!.launches }],
   };
   registerBackend(

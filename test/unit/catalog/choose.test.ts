@@ -110,9 +110,9 @@ describe("of the kernels that serve", () => {
   });
 });
 
-it("needs that no kernel takes are named; nothing where each is taken, though by none together", () => {
+it("needs that no kernel takes are named, or two that none takes together", () => {
   const kernels = [kernel({ headSizes: { oneOf: [64] } }), kernel({ dtypes: ["float16"] })];
-  expect(chosen(kernels)).toEqual({ rows: null, unmet: [] });
+  expect(chosen(kernels)).toEqual({ rows: null, unmet: ["bfloat16 with head size 128"] });
   expect(chosen(kernels.slice(0, 1), { headSize: 80 })).toEqual({ rows: null, unmet: ["head size 80"] });
   expect(chosen([kernel({})], { features: ["slidingWindow", "sinks"] })).toEqual({
     rows: null,
