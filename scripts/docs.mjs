@@ -1,11 +1,10 @@
 // Writes docs/backends.md, docs/environment.md and the table at the top of README.md from the tables that selection itself reads (as built in dist/).
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { FURTHER_CATALOG } from "../dist/catalog/published.js";
+import { FURTHER_CATALOG, PUBLISHED_CATALOG } from "../dist/catalog/published.js";
 import * as sizes from "../dist/catalog/sizes.js";
 import { LAYOUT_SHAPES } from "../dist/kv-cache/layouts.js";
 import { BUILTIN_BACKENDS } from "../dist/selection/backends.js";
-import { PUBLISHED_CATALOG } from "../dist/selection/planned.js";
 import { VARIABLES } from "../dist/selection/variables.js";
 import { backendsPage } from "./docs/backends.mjs";
 import { environmentPage } from "./docs/environment.mjs";

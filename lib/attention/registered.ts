@@ -6,7 +6,7 @@ import type { Capabilities } from "../selection/capabilities.js";
 import type { OwnCapabilities } from "../selection/own-capabilities.js";
 import { capabilitiesOf, registerCapabilities } from "../selection/registry.js";
 
-/** Factories by capability table; a planned backend has none. */
+/** Factories by capability table. */
 const factories = new WeakMap<Capabilities, BackendFactory>(
   Object.entries(BACKEND_FACTORIES).map(([name, factory]) => [
     BUILTIN_BACKENDS[name as keyof typeof BUILTIN_BACKENDS],

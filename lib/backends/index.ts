@@ -7,7 +7,7 @@ import { RocmAttention } from "./rocm-attn.js";
 import { TritonAttention } from "./triton-attn.js";
 import { TritonMla } from "./triton-mla.js";
 
-/** Factories by the name of the backend; those of planned backends are still to come. */
+/** Factories by the name of the backend. */
 export const BACKEND_FACTORIES: Readonly<Record<string, BackendFactory>> = {
   ROCM_AITER_MLA: (context) => new RocmAiterMla(context),
   FLEX_ATTENTION: (context) => new FlexAttentionBackend(context),

@@ -27,8 +27,6 @@ export interface CatalogRow {
   readonly id?: string;
   readonly serves: Serves;
   readonly verified: Verified;
-  /** A kernel that this version is to have and has not yet. */
-  readonly planned?: boolean;
 }
 
 /** A set of kernels to choose from: those on this machine, or those of this version's packages. */
@@ -37,7 +35,7 @@ export interface Catalog<Row extends CatalogRow = CatalogRow> {
   readonly kernels: readonly Row[];
 }
 
-/** The kernels for one target by provider and operation. Planned ones have an entry that does not list them. */
+/** The kernels for one target by provider and operation. */
 export type KernelIndex = ReadonlyMap<string, ReadonlyMap<string, readonly CatalogRow[]>>;
 
 const indexes = new WeakMap<readonly CatalogRow[], Map<string, KernelIndex>>();
@@ -56,13 +54,13 @@ function indexKernels(kernels: readonly CatalogRow[], arch: string): KernelIndex
   for (const kernel of kernels.filter(({ target }) => target === arch || target === bare)) {
     const ofProvider = index.get(kernel.provider) ?? new Map<string, CatalogRow[]>();
     const rows = ofProvider.get(kernel.operation) ?? [];
-    if (!kernel.planned) rows.push(kernel);
+    rows.push(kernel);
     index.set(kernel.provider, ofProvider.set(kernel.operation, rows));
   }
   return index;
 }
 
-/** The kernels of a launch; none where they are planned, undefined where the catalog does not know it. */
+/** The kernels of a launch; undefined where the catalog has none of its operation. */
 export function kernelsOf(
   index: KernelIndex,
   { provider, operation, variant }: Launch,

@@ -13,7 +13,10 @@ const unfolded = (rows: readonly FoldedRow[]): CatalogRow[] =>
   rows.flatMap(({ targets, set, ...row }) => targets.map((target) => ({ target, ...row })));
 
 /** The kernels that the packages of this version hold, as `kernels/build --catalog` writes them down. */
-export const PUBLISHED_KERNELS: readonly CatalogRow[] = unfolded(ROWS.filter(({ set }) => set === undefined));
+export const PUBLISHED_CATALOG: Catalog = {
+  name: "published",
+  kernels: unfolded(ROWS.filter(({ set }) => set === undefined)),
+};
 
 /** The kernels that a clone can build beyond those. */
 export const FURTHER_CATALOG: Catalog = {

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { PUBLISHED_CATALOG } from "../catalog/published.js";
 import type { DeviceInfo } from "../device/context.js";
 import { Device } from "../device/device.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
@@ -6,7 +7,6 @@ import { installedKernels } from "../kernels/store.js";
 import { explain, type SelectionOptions } from "../selection/explain.js";
 import type { Explanation } from "../selection/explanation.js";
 import { failureOf } from "../selection/failure.js";
-import { PUBLISHED_CATALOG } from "../selection/planned.js";
 import { requestedBackend } from "./explain/attention-config.js";
 import { merged } from "./explain/json.js";
 import { readModel } from "./explain/model.js";

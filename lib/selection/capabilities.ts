@@ -70,7 +70,7 @@ export interface Capabilities extends Limits {
   /** `forward` can write the log-sum-exp of each row. */
   readonly lse: boolean;
   /** `forward` can write fp8 with a static scale. */
-  readonly fp8Output: boolean | "planned";
+  readonly fp8Output: boolean;
   /** Which calls of `forward` can stand in a captured graph. */
   readonly graphs: "always" | "decode" | "never";
   readonly exclusions?: readonly Exclusion[];

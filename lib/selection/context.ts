@@ -6,12 +6,11 @@ import {
   type Launch,
 } from "../catalog/choose.js";
 import { FEATURES, type Feature } from "../catalog/features.js";
-import { FURTHER_CATALOG } from "../catalog/published.js";
+import { FURTHER_CATALOG, PUBLISHED_CATALOG } from "../catalog/published.js";
 import type { KernelNeeds } from "../catalog/serves.js";
 import { bareTarget } from "../catalog/targets.js";
 import { type ResolvedConfig, usesCache } from "../config.js";
 import type { LaunchReport } from "./explanation.js";
-import { PUBLISHED_CATALOG } from "./planned.js";
 import type { Flags } from "./variables.js";
 
 /** The input of one selection: the configuration, the flags, the target and the kernels that there are for it. */

@@ -1,5 +1,6 @@
 import { checkOptions, isArray } from "../arguments.js";
 import type { Catalog, CatalogRow } from "../catalog/choose.js";
+import { PUBLISHED_CATALOG } from "../catalog/published.js";
 import {
   type AttentionConfig,
   type BackendName,
@@ -13,7 +14,6 @@ import { selectionContext } from "./context.js";
 import { decide, hasAiter, type RequestedBackend } from "./decide.js";
 import type { Explanation } from "./explanation.js";
 import { errorOf, failure, failureOf, kernelFailure } from "./failure.js";
-import { PUBLISHED_CATALOG } from "./planned.js";
 import { capabilitiesOf, invalidBackend, overridingBackend } from "./registry.js";
 import { upstreamRule } from "./rules.js";
 import { reportVariables } from "./variable-report.js";

@@ -40,14 +40,14 @@ export interface Candidate {
   enable?: string;
 }
 
-/** "available": the catalog has it. "missing": the packages of this version have it, the catalog has not. "planned": neither. */
-export type KernelStatus = "available" | "missing" | "planned";
+/** "available": the catalog has it. "missing": the packages of this version have it, the catalog has not. "none": neither. */
+export type KernelStatus = "available" | "missing" | "none";
 
 /** A kernel, or a group of kernels that run after each other, which a backend can use for a phase. */
 export interface PhaseKernel {
   launches: LaunchReport[];
   status: KernelStatus;
-  /** Of what the configuration asks for, what no kernel of this version takes: "head size 80". Empty where they are just planned or can be built. */
+  /** Of what the configuration asks for, what no kernel of this version takes: "head size 80". Empty where they can be built. */
   lacks: string[];
   /** The command that builds them in a clone, where that is all that is missing. */
   command?: string;

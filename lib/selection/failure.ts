@@ -1,5 +1,5 @@
 import { kernelsFor } from "../catalog/choose.js";
-import { PUBLISHED_KERNELS } from "../catalog/published.js";
+import { PUBLISHED_CATALOG } from "../catalog/published.js";
 import { bareTarget, kernelCommand } from "../catalog/targets.js";
 import { RocmAttentionError } from "../errors.js";
 import { type Decision, hasAiter, type RequestedBackend } from "./decide.js";
@@ -90,10 +90,10 @@ function join(reasons: Candidate["reasons"]): string {
 /** The backends that could run the configuration where nothing that is enabled can: those that this version has kernels for, if there are any. */
 function alternatives(candidates: readonly Candidate[]): string {
   const able = candidates.filter(({ eligible }) => eligible);
-  const ready = able.filter(({ kernels }) => kernels !== "planned");
+  const ready = able.filter(({ kernels }) => kernels !== "none");
   return (ready.length > 0 ? ready : able)
     .map(({ backend, enable, kernels }) => {
-      const lack = kernels === "planned" ? ", but has no kernels for it" : "";
+      const lack = kernels === "none" ? ", but has no kernels for it" : "";
       return ` ${backend} could: set ${enable}${lack}.`;
     })
     .join("");
@@ -101,6 +101,5 @@ function alternatives(candidates: readonly Candidate[]): string {
 
 /** Whether the packages of this version have the kernels of AITER that a backend needs. */
 function isAiterPublished(backend: string, target: string): boolean {
-  const published = kernelsFor({ name: "published", kernels: PUBLISHED_KERNELS }, target);
-  return hasAiter(capabilitiesOf(backend)!, published);
+  return hasAiter(capabilitiesOf(backend)!, kernelsFor(PUBLISHED_CATALOG, target));
 }

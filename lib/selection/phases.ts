@@ -82,7 +82,7 @@ function absence(kernel: PhaseKernel, target: string): string {
   const purpose = kernel.lacks.length === 0 ? "" : ` for ${kernel.lacks.join(", ")}`;
   if (kernel.command !== undefined)
     return `not published: ${joinWithOr(absent)} is built by ${kernel.command}`;
-  return kernel.status === "planned"
+  return kernel.status === "none"
     ? `there is no ${joinWithOr(absent)}${purpose}`
     : `not installed: ${joinWithOr(absent)} for this configuration on ${target}`;
 }
@@ -95,9 +95,9 @@ function lookUp(
   const reports = launches.map((launch) => reportOf(launch, over, context));
   const status = worst(launches, over, context);
   const kernel: PhaseKernel = { launches: reports, status, lacks: [], verified: leastVerified(reports) };
-  if (status === "planned") {
-    const planned = launches.filter((launch) => reportOf(launch, over, context).status === "planned");
-    if (planned.every((launch) => canBeBuilt(launch, over.needs, context))) {
+  if (status === "none") {
+    const absent = launches.filter((launch) => reportOf(launch, over, context).status === "none");
+    if (absent.every((launch) => canBeBuilt(launch, over.needs, context))) {
       kernel.command = fullSetCommand(context.target);
     } else {
       kernel.lacks = [...new Set(launches.flatMap((launch) => unmetBy(launch, over, context)))];
@@ -116,7 +116,7 @@ export function kernelStatus(capabilities: Capabilities, context: SelectionConte
   let status: KernelStatus = "available";
   for (const phase of phasesOf(context)) {
     if (capabilities[phase].length === 0) continue;
-    let best: KernelStatus = "planned";
+    let best: KernelStatus = "none";
     for (const choice of capabilities[phase]) {
       if (choice.note !== undefined) continue;
       const found = worst(choice.launches, over, context);
@@ -124,7 +124,7 @@ export function kernelStatus(capabilities: Capabilities, context: SelectionConte
       if (worse(found, best) !== found && reasonsAgainst(choice, context).length === 0) best = found;
     }
     status = worse(status, best);
-    if (status === "planned") return status;
+    if (status === "none") return status;
   }
   return status;
 }
@@ -137,7 +137,7 @@ function reportOf(launch: Launch, over: LayoutKernels, context: SelectionContext
   const report: LaunchReport = {
     provider,
     operation,
-    status: rows !== null ? "available" : isPublished(launch, over.needs, context) ? "missing" : "planned",
+    status: rows !== null ? "available" : isPublished(launch, over.needs, context) ? "missing" : "none",
     kernels: (rows ?? []).flatMap(({ id }) => id ?? []),
     verified: leastVerified(rows ?? []),
   };
@@ -172,6 +172,6 @@ function worst(launches: readonly Launch[], over: LayoutKernels, context: Select
 }
 
 function worse(one: KernelStatus, other: KernelStatus): KernelStatus {
-  if (one === "planned" || other === "planned") return "planned";
+  if (one === "none" || other === "none") return "none";
   return one === "missing" ? one : other;
 }

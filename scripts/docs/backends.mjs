@@ -44,7 +44,7 @@ ${table(
   names.map(([name, table]) => [
     `[${name}](#${name.toLowerCase()})`,
     table.kind === "mla" ? "multi-head latent" : "standard",
-    builtRows(table, published).length > 0 ? "some" : "planned",
+    builtRows(table, published).length > 0 ? "some" : "none",
     table.summary,
   ]),
 )}
@@ -81,14 +81,14 @@ function backendSection(name, capabilities, published, further, entries, matches
       return [
         index === 0 ? title + note(phase) : "",
         choice.launches.map(({ provider, operation }) => `${provider} \`${operation}\``).join(", "),
-        choice.launches.every((launch) => built.some((row) => isOf(row, launch))) ? "yes" : "planned",
+        choice.launches.every((launch) => built.some((row) => isOf(row, launch))) ? "yes" : "no",
         phase === "mixed" && text !== "" && conditionsOfDecode.includes(text) ? "as for decode" : text,
       ];
     }),
   );
   return `## ${name}
 
-${capabilities.summary}${aiterText(capabilities)}${built.length === 0 ? " Planned: this version has no kernels for it." : ""}
+${capabilities.summary}${aiterText(capabilities)}${built.length === 0 ? " This version has no kernels for it." : ""}
 
 ${table(["", "accepts", ...(built.length === 0 ? [] : ["today"])], rows)}
 
@@ -176,7 +176,6 @@ export function builtRows(capabilities, catalog) {
     const launches = phases.flatMap((phase) => capabilities[phase].flatMap((choice) => choice.launches));
     return catalog.kernels.filter(
       (row) =>
-        !row.planned &&
         launches.some((launch) => isOf(row, launch)) &&
         (row.serves.layouts?.some((layout) => capabilities.kvCacheLayouts.includes(layout)) ?? true),
     );
@@ -192,7 +191,7 @@ export function isOf(row, launch) {
 function today(value, write, read, built, matches) {
   if (read === undefined || value === false) return "";
   const values = built.map(read).filter((part) => part !== undefined);
-  if (value === true) return values.some(Boolean) ? "" : "planned";
+  if (value === true) return values.some(Boolean) ? "" : "none";
   if (value.oneOf !== undefined) {
     const served = value.oneOf.filter((size) => values.some((sizes) => matches(sizes, size)));
     return served.length === value.oneOf.length ? "" : write({ oneOf: served });
@@ -242,7 +241,6 @@ function list(values) {
 }
 
 function yesNo(value) {
-  if (value === "planned") return value;
   return value ? "yes" : "no";
 }
 

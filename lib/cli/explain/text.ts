@@ -61,7 +61,7 @@ function candidateRows({ candidates }: Explanation, paint: Paint): Row[] {
     const own = { builtin: "", registered: " (registered here)", replaced: " (replaced here)" }[origin];
     if (chosen) return { name: `${paint("green", "*")} ${backend}`, text: paint("green", `chosen${own}`) };
     const lack =
-      kernels === "planned"
+      kernels === "none"
         ? " (no kernels for it are published)"
         : kernels === "missing"
           ? " (its kernels are not installed)"
@@ -89,10 +89,10 @@ function phaseRow({ phase, kernels, passedOver }: PhasePlan, paint: Paint): Row 
 }
 
 function kernelText({ launches, status, lacks, command, verified, note }: PhaseKernel, paint: Paint): string {
-  const lack = lacks.length === 0 ? "planned" : `none for ${lacks.join(", ")}`;
+  const lack = lacks.length === 0 ? "none" : `none for ${lacks.join(", ")}`;
   const state = {
     available: VERIFIED_TEXT[verified],
-    planned: paint("yellow", command === undefined ? lack : `built by ${command}`),
+    none: paint("yellow", command === undefined ? lack : `built by ${command}`),
     missing: paint("yellow", "not installed"),
   }[status];
   return `${kernelName(launches)} (${state})${note === undefined ? "" : `, for ${note}`}`;

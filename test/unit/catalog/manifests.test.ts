@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { choose, kernelsFor } from "../../../lib/catalog/choose.js";
 import { FEATURES, type Feature } from "../../../lib/catalog/features.js";
-import { PUBLISHED_KERNELS } from "../../../lib/catalog/published.js";
+import { PUBLISHED_CATALOG } from "../../../lib/catalog/published.js";
 import type { KernelNeeds } from "../../../lib/catalog/serves.js";
 import { matches, type Sizes } from "../../../lib/catalog/sizes.js";
 import { fp8Encoding, PACKAGED_TARGETS, targetOf } from "../../../lib/catalog/targets.js";
@@ -49,7 +49,7 @@ const LAUNCHES = Object.values(BUILTIN_BACKENDS).flatMap((capabilities) =>
 describe.each(PACKAGED_TARGETS)("the kernels that are built for %s", (target) => {
   const installed = installedKernels([target]);
   const built = kernelsFor(installed, target);
-  const published = kernelsFor({ name: "published", kernels: PUBLISHED_KERNELS }, target);
+  const published = kernelsFor(PUBLISHED_CATALOG, target);
   const operations = new Map(LAUNCHES.map((launch) => [`${launch.provider} ${launch.operation}`, launch]));
   const isBuilt =
     targetOf(target)!.ciSet === "smoke"

@@ -1,10 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { FURTHER_CATALOG } from "../../../lib/catalog/published.js";
+import { FURTHER_CATALOG, PUBLISHED_CATALOG } from "../../../lib/catalog/published.js";
 import * as sizes from "../../../lib/catalog/sizes.js";
 import { LAYOUT_SHAPES } from "../../../lib/kv-cache/layouts.js";
 import { BUILTIN_BACKENDS } from "../../../lib/selection/backends.js";
-import { PUBLISHED_CATALOG } from "../../../lib/selection/planned.js";
 import { VARIABLES } from "../../../lib/selection/variables.js";
 import { backendsPage } from "../../../scripts/docs/backends.mjs";
 import { environmentPage } from "../../../scripts/docs/environment.mjs";
