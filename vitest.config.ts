@@ -15,7 +15,14 @@ export default defineConfig({
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 60_000 } },
       { test: { name: "device", include: ["test/device/**/*.test.ts"], ...apart } },
       { test: { name: "process", include: ["test/process/**/*.test.ts"], ...apart } },
-      { test: { name: "pack", include: ["test/pack/**/*.test.ts"], ...apart } },
+      {
+        test: {
+          name: "pack",
+          include: ["test/pack/**/*.test.ts"],
+          globalSetup: ["test/pack/tarballs.ts"],
+          ...apart,
+        },
+      },
     ],
   },
 });

@@ -11,9 +11,11 @@ import { gpuTarget } from "./setup/gpu.mjs";
 import { jest } from "./setup/jest.mjs";
 import { kernels, testKernels } from "./setup/kernels.mjs";
 import { native } from "./setup/native.mjs";
+import { oldGlibc } from "./setup/old-glibc.mjs";
 import { packages } from "./setup/packages.mjs";
 import { root } from "./setup/paths.mjs";
-import { kernelPython, lintPython } from "./setup/python.mjs";
+import { prebuilds } from "./setup/prebuilds.mjs";
+import { kernelPython, lintPython, zigPython } from "./setup/python.mjs";
 import { performSteps } from "./setup/steps.mjs";
 import { targets } from "./setup/targets.mjs";
 import { toolchain } from "./setup/toolchain.mjs";
@@ -48,6 +50,9 @@ await performSteps([
   ...tested.map((target) => kernels(target.name, setOf(target))),
   ...(everything ? [everyAiterKernel] : []),
   native,
+  zigPython,
+  prebuilds,
+  oldGlibc,
   testKernels,
 ]);
 
@@ -102,7 +107,7 @@ process.exitCode = count("failed") === 0 ? 0 : 1;
  * @returns {[reason: string, tests: number][]}
  */
 function skippedByReason(tests) {
-  const lacking = [toolchain, aiter, browser, testKernels]
+  const lacking = [toolchain, aiter, browser, testKernels, oldGlibc]
     .filter((step) => !step.isDone())
     .map(({ title }) => `${title} is missing`);
   if (onGpu) lacking.push("tests of the emulator do not run on a GPU");

@@ -19,7 +19,7 @@ export const native = {
     const made = inputs();
     requireProgram("cmake", ["cmake"], "cmake");
     requireProgram("a C++17 compiler", [process.env.CXX || "c++", "g++", "clang++"], "g++");
-    forgetOtherClone();
+    forgetOtherClone(join(root, "build"));
     const args = [
       "node_modules/cmake-js/bin/cmake-js",
       "build",
@@ -31,9 +31,8 @@ export const native = {
   },
 };
 
-/** Removes what CMake has written where the folder has been copied or moved since: it refuses to go on from there. */
-function forgetOtherClone() {
-  const build = join(root, "build");
+/** Removes what CMake has written into a build folder where the clone was another: it refuses to go on from there. */
+export function forgetOtherClone(build) {
   const cache = join(build, "CMakeCache.txt");
   if (!existsSync(cache)) return;
   const [, home] = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(readFileSync(cache, "utf8")) ?? [];

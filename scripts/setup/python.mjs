@@ -1,13 +1,17 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { cache } from "./paths.mjs";
 import { CommandFailure, run } from "./run.mjs";
 import { fingerprint } from "./stamp.mjs";
 
-/** What builds the kernels (Triton), and what checks the C++ sources: each an environment with its programs in `bin`. */
+/**
+ * What builds the kernels (Triton), what checks the C++ sources, and what compiles the published ones: each an environment
+ * with its programs in `bin`.
+ */
 export const kernelPython = environment("Python packages (Triton)", "kernels/requirements.txt");
 export const lintPython = environment("Python packages (clang-format)", "scripts/requirements.txt");
+export const zigPython = environment("Python packages (zig)", "scripts/zig/requirements.txt");
 
 /** A Python environment in the cache, shared by all clones with the same requirements. */
 function environment(title, requirements) {
@@ -15,6 +19,11 @@ function environment(title, requirements) {
   return {
     title,
     bin: join(folder, "bin"),
+    /** The folder of its modules. */
+    modules: () => {
+      const [python] = readdirSync(join(folder, "lib")).filter((name) => name.startsWith("python3"));
+      return join(folder, "lib", python, "site-packages");
+    },
     isDone: () => existsSync(folder),
     perform: async (progress) => {
       const interpreter = findInterpreter();

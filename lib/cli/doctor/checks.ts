@@ -179,7 +179,8 @@ function checkKernels(target: string): KernelCheck {
     const [text, ...details] = folders.map((path) => {
       const rows = catalog.kernels.filter(({ folder }) => folder === path);
       const providers = [...new Set(rows.map(({ provider }) => provider))];
-      const origin = isReleased(path, target) ? "as published" : "built here";
+      const isFolder = rows.every(({ source }) => source !== "embedded");
+      const origin = !isFolder ? "in the addon" : isReleased(path, target) ? "as published" : "built here";
       return `${shown(path)}: ${rows.length} kernels (${providers.join(", ")}), all intact, ${origin}`;
     });
     return { catalog, check: check(title, "ok", text!, [...details, ...others]) };
