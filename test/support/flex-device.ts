@@ -1,7 +1,7 @@
 import { Evaluator } from "../../lib/flex/evaluate.js";
 import { programOf, traceFunctions } from "../../lib/flex/trace.js";
 import { type AttentionConfig, type Device, flex, type Tensor } from "../../lib/index.js";
-import { TABLES, type Table } from "./flex-expressions.js";
+import { TABLES, type Table } from "./flex-tables.js";
 import { round, type ScorePosition } from "./reference.js";
 
 /** Puts tables on a device. */

@@ -14,8 +14,9 @@ import { coded } from "../../support/coded.js";
 import { noCompiler } from "../../support/compile.js";
 import { openTestDevice } from "../../support/device.js";
 import { uploadTables, withReference } from "../../support/flex-device.js";
-import { expressions, TABLES } from "../../support/flex-expressions.js";
+import { expressions } from "../../support/flex-expressions.js";
 import { runPrograms } from "../../support/flex-programs.js";
+import { TABLES } from "../../support/flex-tables.js";
 import { noHipKernels } from "../../support/hip-kernels.js";
 import { PagedCase } from "../../support/paged-case.js";
 

@@ -12,7 +12,8 @@ import {
 } from "../../../lib/index.js";
 import { openTestDevice } from "../../support/device.js";
 import { uploadTables, withReference } from "../../support/flex-device.js";
-import { expressions, TABLES } from "../../support/flex-expressions.js";
+import { expressions } from "../../support/flex-expressions.js";
+import { TABLES } from "../../support/flex-tables.js";
 import { noHipKernels } from "../../support/hip-kernels.js";
 import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
 import { isAccurate, type Lengths } from "../../support/reference.js";

@@ -6,7 +6,8 @@ import { KEY_REGISTERS, type Program, ROW_REGISTERS } from "../../../lib/flex/pr
 import { type FlexTexts, programOf, type ScoreMod, traceFunctions } from "../../../lib/flex/trace.js";
 import type { FlexValue } from "../../../lib/flex/value.js";
 import { coded } from "../../support/coded.js";
-import { expressions, TABLES } from "../../support/flex-expressions.js";
+import { expressions } from "../../support/flex-expressions.js";
+import { TABLES } from "../../support/flex-tables.js";
 import { fakeTensor } from "../../support/flex-tensors.js";
 
 const tables = TABLES.map(({ shape, dtype }) => fakeTensor(shape, dtype));
