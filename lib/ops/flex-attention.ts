@@ -39,12 +39,8 @@ export interface FlexInputs {
  * and reduce_segments, where a step of decodes alone is split over its keys, with fp32 partial results in the workspace.
  */
 export class FlexAttention {
-  readonly #plan: LaunchPlan;
-  readonly #reduce: LaunchPlan | null;
-  readonly #bind;
-  readonly #bindReduce;
-  readonly #setPartials;
-  readonly #setReducePartials;
+  readonly #attend;
+  readonly #reduce;
   readonly #setSequences;
   readonly #setMetadata;
   /** The entries of `planSplit` that do not change. */
@@ -55,40 +51,31 @@ export class FlexAttention {
    * kernel; null: it has none, or a program runs.
    */
   constructor(
-    { attend: plan, reduce }: { readonly attend: LaunchPlan; readonly reduce: LaunchPlan | null },
+    { attend, reduce }: { readonly attend: LaunchPlan; readonly reduce: LaunchPlan | null },
     private readonly config: ResolvedConfig,
     form: NativeForm | null,
     { computeUnits }: Pick<DeviceInfo, "computeUnits">,
   ) {
-    const { numHeads, numKvHeads, headSize } = config;
-    this.#plan = plan;
-    this.#reduce = reduce;
-    this.#bind = bindArguments(plan, config);
-    this.#setPartials = bindPartials(plan, headSize);
-    this.#bindReduce = reduce === null ? null : bindArguments(reduce, config);
-    this.#setReducePartials = reduce === null ? null : bindPartials(reduce, headSize);
+    this.#attend = bind(attend, config);
+    this.#reduce = reduce === null ? null : bind(reduce, config);
     // Segments begin with the sequence, whatever its functions show.
     reduce?.set({ window: ALL }).complete();
+    const { rows, keys } = attend.row.tile;
     this.#rule = {
-      ...{
-        numKvHeads,
-        computeUnits,
-        busyWorkgroups: 1,
-        tileKeys: plan.row.tile.keys!,
-        batchInvariant: false,
-      },
-      tilesPerSequence: Math.ceil(numHeads / numKvHeads / plan.row.tile.rows!),
+      ...{ numKvHeads: config.numKvHeads, computeUnits, busyWorkgroups: 1, tileKeys: keys! },
+      tilesPerSequence: Math.ceil(config.numHeads / config.numKvHeads / rows!),
+      batchInvariant: false, // then there is no reduction
     };
     if (form !== null) {
       const { window, causal, softCap } = form;
-      plan.set({ window: window ?? ALL, ahead: causal ? 0 : ALL, logits_soft_cap: softCap ?? 0 });
+      attend.set({ window: window ?? ALL, ahead: causal ? 0 : ALL, logits_soft_cap: softCap ?? 0 });
     }
-    this.#setSequences = plan.setter("num_sequences");
-    const program = plan.setter("program");
-    const mask = plan.setter("block_mask");
-    const perHead = plan.setter("mask_per_head");
-    const tiles = plan.setter("mask_tiles");
-    const blocks = plan.setter("mask_blocks");
+    this.#setSequences = attend.setter("num_sequences");
+    const program = attend.setter("program");
+    const mask = attend.setter("block_mask");
+    const perHead = attend.setter("mask_per_head");
+    const tiles = attend.setter("mask_tiles");
+    const blocks = attend.setter("mask_blocks");
     this.#setMetadata = (metadata: FlexMetadata) => {
       program(metadata.program.pointer);
       mask(metadata.mask.pointer);
@@ -96,10 +83,10 @@ export class FlexAttention {
       tiles(metadata.shape.tiles);
       blocks(metadata.shape.blocks);
     };
-    plan.complete();
+    attend.complete();
   }
 
-  /** Splits steps of decodes alone; none where each sequence must be computed as it is in any other batch. Pure. */
+  /** Splits steps of decodes alone, where something merges their segments. Pure. */
   plan({ sequences, tokens, maxQueryLen, maxSeqLen }: StepShape): FlexStep {
     const isSplit = this.#reduce !== null && maxQueryLen === 1;
     const split = isSplit ? planSplit({ ...this.#rule, numSequences: sequences, maxLen: maxSeqLen }) : WHOLE;
@@ -121,16 +108,23 @@ export class FlexAttention {
     stream: Stream,
   ): void {
     const { numHeads, numKvHeads } = this.config;
-    const rows = sequences * numHeads;
-    this.#bind(call, batch, slopes);
+    const set = ({ bind, partials }: Bound) => {
+      bind(call, batch, slopes);
+      partials(workspace, sequences * numHeads, split);
+    };
+    const { plan } = this.#attend;
+    set(this.#attend);
     this.#setSequences(sequences);
-    this.#setPartials(workspace, rows, split);
     if (metadata !== null) this.#setMetadata(metadata);
-    const tiles = flexTiles(this.#plan, tokens, sequences, this.config);
-    this.#plan.launch(stream, numKvHeads, tiles, split.maxSegments);
+    plan.launch(stream, numKvHeads, flexTiles(plan, tokens, sequences, this.config), split.maxSegments);
     if (split.maxSegments === 1) return;
-    this.#bindReduce!(call, batch, slopes);
-    this.#setReducePartials!(workspace, rows, split);
-    this.#reduce!.launch(stream, sequences, numHeads);
+    set(this.#reduce!);
+    this.#reduce!.plan.launch(stream, sequences, numHeads);
   }
+}
+
+type Bound = ReturnType<typeof bind>;
+
+function bind(plan: LaunchPlan, config: ResolvedConfig) {
+  return { plan, bind: bindArguments(plan, config), partials: bindPartials(plan, config.headSize) };
 }
