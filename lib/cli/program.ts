@@ -3,6 +3,7 @@ import { RocmAttentionError } from "../errors.js";
 import { packageVersion } from "../package.js";
 import { failureOf } from "../selection/failure.js";
 import { nearestName } from "../selection/registry.js";
+import { benchCommand } from "./bench/options.js";
 import { demoCommand } from "./demo/options.js";
 import { doctorCommand } from "./doctor.js";
 import { plainWords } from "./explain/words.js";
@@ -33,6 +34,7 @@ function buildProgram(): Command {
     .addCommand(explainCommand())
     .addCommand(doctorCommand(version))
     .addCommand(demoCommand(async (options) => (await import("./demo/demo.js")).runDemo(options)))
+    .addCommand(benchCommand(async (options) => (await import("./bench/bench.js")).runBench(options)))
     .addCommand(
       profileCommand(async (...words) => (await import("./profile/profile.js")).runProfile(...words)),
     );

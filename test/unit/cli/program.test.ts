@@ -20,7 +20,7 @@ async function type(...words: string[]) {
 /** Wrong words of every command, with a part of the complaint. */
 const WRONG: [string[], string][] = [
   [["explian"], "unknown command 'explian'. Did you mean explain?"],
-  [["bench", "--help"], "unknown command 'bench'."],
+  [["serve", "--help"], "unknown command 'serve'."],
   [["explain", "--josn"], "Did you mean --json?"],
   [["doctor", "--jsno"], "Did you mean --json?"],
   [["doctor", "gfx942"], "too many arguments"],
