@@ -1,36 +1,18 @@
 import { BlockPool, createBatch } from "rocm-attention";
 import { KernelTimes } from "../../dist/cli/demo/kernel-times.js";
+import { BLOCK_SIZE, modelStep, pending, sharedLength } from "./sequence.mjs";
 
 /**
  * @import { Device, Tensor } from "rocm-attention"
  * @import { AttentionInputs } from "../../dist/cli/demo/attention-part.js"
  * @import { LanguageModel } from "../../dist/cli/demo/model.js"
  * @import { Sampler } from "../../dist/cli/demo/sampler.js"
+ * @import { Row, Sequence } from "./sequence.mjs"
  */
-
-const BLOCK_SIZE = 16;
 
 /**
  * The most that the engine is to hold: sequences of a step, tokens of a step, tokens of a sequence, blocks of the cache.
  * @typedef {{ maxSequences: number, maxTokens: number, maxLength: number, numBlocks: number }} EngineLimits
- */
-
-/**
- * A request: its tokens (bytes, for this model), as many as it is to have in the end, and how many the cache holds.
- * @typedef {object} Sequence
- * @property {number} id
- * @property {number[]} tokens
- * @property {number} promptLength
- * @property {number} length
- * @property {Sampler} sample
- * @property {number} cached
- * @property {boolean} cancelled
- * @property {ReadableStreamDefaultController<number>} output
- */
-
-/**
- * A part of a step: the next `queryLength` tokens of a sequence.
- * @typedef {{ sequence: Sequence, queryLength: number }} Row
  */
 
 /**
@@ -281,46 +263,6 @@ export class Engine {
     await this.#kernelTimes.collect();
     return /** @type {Uint16Array} */ (output);
   }
-}
-
-/**
- * Tokens that have not been through the model.
- * @param {Sequence} sequence
- */
-function pending({ tokens, cached }) {
-  return tokens.length - cached;
-}
-
-/**
- * The tokens of whole blocks that a sequence could take over from another, which still has to write them.
- * @param {Sequence} sequence
- * @param {Sequence} other
- */
-function sharedLength(sequence, other) {
-  const most = Math.min(sequence.tokens.length - 1, other.tokens.length);
-  let length = 0;
-  while (length < most && sequence.tokens[length] === other.tokens[length]) length++;
-  return length - (length % BLOCK_SIZE);
-}
-
-/**
- * The tokens of a step, row by row, with their positions.
- * @param {Row[]} rows
- */
-function modelStep(rows) {
-  const tokens = rows.flatMap(({ sequence, queryLength }) =>
-    sequence.tokens.slice(sequence.cached, sequence.cached + queryLength),
-  );
-  const positions = rows.flatMap(({ sequence, queryLength }) =>
-    Array.from({ length: queryLength }, (_, index) => sequence.cached + index),
-  );
-  const logitsAt = [];
-  let end = 0;
-  for (const { sequence, queryLength } of rows) {
-    end += queryLength;
-    if (queryLength === pending(sequence)) logitsAt.push(end - 1);
-  }
-  return { tokens: Uint8Array.from(tokens), positions: Int32Array.from(positions), logitsAt };
 }
 
 /** @param {Tensor} tensor @param {number} rows */
