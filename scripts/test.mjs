@@ -8,7 +8,6 @@ import { verificationPage } from "./docs/verification.mjs";
 import { aiter, everyAiterKernel } from "./setup/aiter.mjs";
 import { browser } from "./setup/browser.mjs";
 import { gpuTarget } from "./setup/gpu.mjs";
-import { jest } from "./setup/jest.mjs";
 import { kernels, testKernels } from "./setup/kernels.mjs";
 import { native } from "./setup/native.mjs";
 import { oldGlibc } from "./setup/old-glibc.mjs";
@@ -18,6 +17,7 @@ import { prebuilds } from "./setup/prebuilds.mjs";
 import { kernelPython, lintPython, zigPython } from "./setup/python.mjs";
 import { performSteps } from "./setup/steps.mjs";
 import { targets } from "./setup/targets.mjs";
+import { testPackages } from "./setup/test-packages.mjs";
 import { toolchain } from "./setup/toolchain.mjs";
 import { typescript } from "./setup/typescript.mjs";
 import { parseWords } from "./setup/words.mjs";
@@ -40,7 +40,7 @@ process.on("exit", () => console.log(verdict));
 
 await performSteps([
   packages,
-  jest,
+  testPackages,
   browser,
   typescript,
   kernelPython,

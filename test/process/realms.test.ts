@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, it } from "vitest";
-import { jest } from "../../scripts/setup/jest.mjs";
 import { root } from "../../scripts/setup/paths.mjs";
+import { jest, testPackages } from "../../scripts/setup/test-packages.mjs";
 import { typescript } from "../../scripts/setup/typescript.mjs";
 import { onGpu } from "../support/device.js";
 import { runNode } from "../support/node.js";
@@ -15,13 +15,13 @@ const CONFIG = {
 };
 
 beforeAll(async () => {
-  for (const step of [typescript, jest]) if (!step.isDone()) await step.perform(() => {});
+  for (const step of [typescript, testPackages]) if (!step.isDone()) await step.perform(() => {});
 });
 
 // Two files in one process: each with a copy of the package, all with the one addon.
 it.skipIf(onGpu)("the package works under Jest, in two realms after each other", () => {
   const flags = ["--config", JSON.stringify(CONFIG), "--runInBand", "--json"];
-  const { stdout, stderr } = runNode(["--experimental-vm-modules", "--no-warnings", jest.program, ...flags], {
+  const { stdout, stderr } = runNode(["--experimental-vm-modules", "--no-warnings", jest, ...flags], {
     encoding: "utf8",
   });
   expect(stderr).not.toContain("●");
