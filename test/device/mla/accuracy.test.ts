@@ -92,15 +92,6 @@ describe("latent attention of TRITON_MLA", () => {
     });
   }, 300_000);
 
-  it.runIf(process.env.ROCM_ATTENTION_TEST_ALL)(
-    "takes 8 K of context, and 128 heads over 1 K",
-    async () => {
-      await check({ lengths: [[8191, 1]], numHeads: 16, blockSize: 64 });
-      await check({ lengths: [[1023, 1]], numHeads: 128 });
-    },
-    600_000,
-  );
-
   it.each<[string, Lengths, NonNullable<MlaCaseOptions["mutate"]>]>([
     ["a dropped last key", [[60, 1]], ({ seqLens }) => seqLens[0]!--],
     [
