@@ -51,7 +51,7 @@ export function usesCache({ attentionType }: Pick<ResolvedConfig, "attentionType
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The options that standard attention and multi-head latent attention share. */
-interface CommonConfig {
+export interface CommonConfig {
   /** Query heads on this GPU: the model's divided by the tensor-parallel size. */
   numHeads: number;
   dtype: ComputeDType;
@@ -117,7 +117,8 @@ export interface LatentSizes {
   vHeadDim: number;
 }
 
-interface ResolvedCommon {
+/** What both kinds of attention resolve, every default filled in. */
+export interface ResolvedCommon {
   readonly numHeads: number;
   readonly dtype: ComputeDType;
   readonly kvCacheDtype: KvCacheDType;

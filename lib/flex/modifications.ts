@@ -4,6 +4,7 @@ import type { FlexOperand, FlexValue } from "./value.js";
 
 /** A device tensor that functions read. */
 export interface Readable {
+  /** The element at traced indices, as many as the tensor has dimensions. */
   at(...indices: readonly FlexOperand[]): FlexValue;
 }
 

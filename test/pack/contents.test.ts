@@ -43,6 +43,32 @@ describe("the main package", () => {
     expect(statSync(main).size).toBeLessThan(2e6);
   });
 
+  it("exports every type that its exports name", () => {
+    const dist = join(root, "dist");
+    const declarations = join(dist, "index.d.ts");
+    const program = ts.createProgram([declarations], { module: ts.ModuleKind.NodeNext, types: [] });
+    const checker = program.getTypeChecker();
+    const itself = (symbol: ts.Symbol) =>
+      symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+    const index = checker.getSymbolAtLocation(program.getSourceFile(declarations)!)!;
+    const exported = new Set(checker.getExportsOfModule(index).map(itself));
+    const lacking = new Set<string>();
+    const visit = (node: ts.Node): void => {
+      if (ts.isHeritageClause(node)) return; // what classes share is theirs
+      const symbol = ts.isTypeReferenceNode(node) ? checker.getSymbolAtLocation(node.typeName) : undefined;
+      if (symbol !== undefined) {
+        const named = itself(symbol);
+        const isOwn = named.declarations?.some((one) => one.getSourceFile().fileName.startsWith(dist));
+        const isParameter = named.flags & ts.SymbolFlags.TypeParameter;
+        if (isOwn && !isParameter && !exported.has(named)) lacking.add(named.name);
+      }
+      ts.forEachChild(node, visit);
+    };
+    for (const { declarations = [] } of exported) declarations.forEach(visit);
+    expect(exported.size).toBeGreaterThan(100);
+    expect([...lacking]).toEqual([]);
+  });
+
   it("documents every function, class, interface and method in its declarations", () => {
     const declarations = join(root, "dist", "index.d.ts");
     const options = { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2022, types: ["node"] };
