@@ -11,28 +11,32 @@ import { BLOCK_SIZE, HEAD_SIZE, LATENT_RANK, LATENT_SIZE } from "./shapes.mjs";
 
 const ARCH = "gfx942";
 
-/** A backend of this package, as a program would use it. */
-function backend(name, env = {}, phases = ["decode", "prefill"], options = {}) {
+/** A backend of this package, as a program would use it; `bringsKeys`: its calls write those of new tokens. */
+function backend(name, env = {}, phases = ["decode", "prefill"], options = {}, bringsKeys = false) {
   return (device, shape) => {
-    const { numHeads, numKvHeads, sequences, length, queries, cache: cacheType, phase } = shape;
+    const { numHeads, numKvHeads, headSize, sequences, length, queries, cache: cacheType, phase } = shape;
     if (shape.isLatent) throw new Error("does not attend to latents");
     if (!phases.includes(phase)) throw new Error(`differs in ${phases[0]} alone`);
     const attention = createAttention(device, {
-      ...{ numHeads, numKvHeads, headSize: HEAD_SIZE, dtype: "bfloat16", blockSize: BLOCK_SIZE, env },
+      ...{ numHeads, numKvHeads, headSize, dtype: "bfloat16", blockSize: BLOCK_SIZE, env },
       ...{ backend: name, kvCacheDtype: cacheType === "fp8" ? "fp8" : "auto", ...options },
     });
     const blocks = length / BLOCK_SIZE;
     const cache = attention.createKvCache({ numBlocks: sequences * blocks, layers: 1 });
     const tokens = sequences * queries;
     const batch = batchOf(device, shape);
-    const query = device.empty([tokens, numHeads, HEAD_SIZE], "bfloat16");
-    const output = device.empty([tokens, numHeads, HEAD_SIZE], "bfloat16");
+    const dense = (heads) => device.empty([tokens, heads, headSize], "bfloat16");
+    const [query, output] = [dense(numHeads), dense(numHeads)];
+    const keys = bringsKeys ? { key: dense(numKvHeads), value: dense(numKvHeads) } : {};
     const layer = cache.layer(0);
     attention.prepare(batch);
-    const tensors = [query, output, cache, batch];
+    const tensors = [query, output, ...Object.values(keys), cache, batch];
+    const caches = bringsKeys
+      ? Object.values(keys)
+      : attention.kvCacheLayout.parts.map((part) => layer.part(part.name));
     return {
-      enqueue: () => attention.forward({ query, output, cache: layer, batch }),
-      caches: attention.kvCacheLayout.parts.map((part) => layer.part(part.name).pointer),
+      enqueue: () => attention.forward({ query, ...keys, output, cache: layer, batch }),
+      caches: caches.map(({ pointer }) => pointer),
       ends: [query.pointer, output.pointer],
       dispose: () => disposeAll([...tensors, attention]),
     };
@@ -46,11 +50,11 @@ function backend(name, env = {}, phases = ["decode", "prefill"], options = {}) {
 function functions(of, compiled) {
   const env = compiled ? process.env : { ...process.env, ROCM_ATTENTION_CACHE: "/nonexistent" };
   return async (device, shape) => {
-    const { numHeads, numKvHeads, length, phase, cache } = shape;
+    const { numHeads, numKvHeads, headSize, length, phase, cache } = shape;
     if (phase !== "prefill" || cache !== "bf16") throw new Error("is compared in prefills over a bf16 cache");
     const slopes = await device.zeros([numHeads], "float32");
     const documents = await device.zeros([1, length], "int32");
-    const config = { numHeads, numKvHeads, headSize: HEAD_SIZE, dtype: "bfloat16", blockSize: BLOCK_SIZE };
+    const config = { numHeads, numKvHeads, headSize, dtype: "bfloat16", blockSize: BLOCK_SIZE };
     const options = of({ slopes, documents });
     const named = { ...config, ...options, backend: "FLEX_ATTENTION", env };
     if (compiled) await compileFlex(device, named);
@@ -238,6 +242,8 @@ export const contestants = {
   "FLEX_ATTENTION, causal interpreted": functions(causal, false),
   "FLEX_ATTENTION, documents compiled": functions(documents, true),
   "FLEX_ATTENTION, documents interpreted": functions(documents, false),
+  "AITER FA over the cache": backend("ROCM_AITER_FA", {}, ["prefill"]),
+  "AITER FA over new keys": backend("ROCM_AITER_FA", {}, ["prefill"], {}, true),
   "AITER Triton": backend("ROCM_AITER_UNIFIED_ATTN", { VLLM_ROCM_USE_AITER: "1" }),
   ROCM_AITER_MLA: latentBackend("ROCM_AITER_MLA"),
   "AITER pa_v1": pagedAttentionV1,

@@ -1,6 +1,7 @@
 import { LAUNCH_MICROSECONDS } from "../../dist/catalog/performance-model.js";
 
-// The shapes of bench/kernels.mjs: causal attention over a paged cache, heads of 128 elements, blocks of 16 tokens.
+// The shapes of bench/kernels.mjs: causal attention over a paged cache, blocks of 16 tokens, heads of 128 elements where no
+// others are named.
 
 export const HEAD_SIZE = 128;
 export const BLOCK_SIZE = 16;
@@ -26,7 +27,18 @@ const steps = [
  * All shapes: `sequences` of `length` keys each, of which the last `queries` are new. The queries are bfloat16, the cache
  * too or fp8.
  */
-export const shapes = [...grouped(), ...latent()];
+export const shapes = [...grouped(), ...small(), ...latent()];
+
+/** Prefills of small heads. */
+function small() {
+  return [1024, 2048, 4096].flatMap((length) =>
+    HEADS.slice(0, 2).map(([numHeads, numKvHeads]) => ({
+      name: `prefill ${length}, heads ${numHeads}/${numKvHeads} of 64, bf16`,
+      ...prefill(length),
+      ...{ numHeads, numKvHeads, headSize: 64, cache: "bf16" },
+    })),
+  );
+}
 
 function grouped() {
   return steps.flatMap((step) =>
@@ -39,6 +51,7 @@ function grouped() {
           ...step,
           numHeads,
           numKvHeads,
+          headSize: HEAD_SIZE,
           cache,
         };
       }),
@@ -53,27 +66,27 @@ function latent() {
       [16, 128].map((numHeads) => ({
         name: `latent decode ${sequences} x ${length}, heads ${numHeads}`,
         ...decode(sequences, length),
-        ...{ numHeads, numKvHeads: 1, cache: "bf16", isLatent: true },
+        ...{ numHeads, numKvHeads: 1, headSize: HEAD_SIZE, cache: "bf16", isLatent: true },
       })),
     ),
   );
 }
 
 /** Bytes of a shape's keys and values, or of its latents, which are both. */
-export function cacheBytes({ sequences, length, numKvHeads, cache, isLatent }) {
-  const elements = isLatent ? LATENT_SIZE : numKvHeads * 2 * HEAD_SIZE;
+export function cacheBytes({ sequences, length, numKvHeads, headSize, cache, isLatent }) {
+  const elements = isLatent ? LATENT_SIZE : numKvHeads * 2 * headSize;
   return sequences * length * elements * (cache === "fp8" ? 1 : 2);
 }
 
 /** The fewest bytes that attention moves: keys, values, queries and outputs, each once. */
 export function leastBytes(shape) {
-  return cacheBytes(shape) + shape.sequences * shape.queries * shape.numHeads * 2 * HEAD_SIZE * 2;
+  return cacheBytes(shape) + shape.sequences * shape.queries * shape.numHeads * 2 * shape.headSize * 2;
 }
 
 /** Multiplications of scores and of values that the causal mask leaves. */
-export function products({ sequences, length, queries, numHeads, isLatent }) {
+export function products({ sequences, length, queries, numHeads, headSize, isLatent }) {
   const keys = queries * (length - queries) + (queries * (queries + 1)) / 2;
-  return sequences * numHeads * keys * (isLatent ? LATENT_SIZE + LATENT_RANK : 2 * HEAD_SIZE);
+  return sequences * numHeads * keys * (isLatent ? LATENT_SIZE + LATENT_RANK : 2 * headSize);
 }
 
 /**

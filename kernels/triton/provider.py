@@ -195,7 +195,7 @@ def tiles(kind):
     # With the large tile's loads in advance the plain variant alone stays within its registers, on gfx942 alone, and of
     # those over fp8 the ones in bfloat16.
     prefetches = kind.target == "gfx942" and not kind.general and not (is_fp8 and kind.dtype == "float16")
-    return small, Tile(64, 32, 4 if is_fp8 else 2, prefetches, 2)
+    return small, Tile(64, 32, 4 if is_fp8 and kind.general else 2, prefetches, 2)
 
 
 def attention(operation, kind, tile):

@@ -91,6 +91,42 @@ def split_cache(key_cache_ptr, value_cache_ptr, block_table_ptr, block_size, str
 
 
 @triton.jit
+def look_up(block_table_ptr, block, slot, block_size, last_block, PARTS: tl.constexpr):
+    """The blocks and the first slots of a tile's parts, and where the tile behind it begins."""
+    blocks = ()
+    slots = ()
+    for _ in tl.static_range(PARTS):
+        blocks = blocks + (tl.load(block_table_ptr + tl.minimum(block, last_block)),)
+        slots = slots + (slot,)
+        slot += PART
+        block += (slot == block_size).to(tl.int32)
+        slot = tl.where(slot == block_size, 0, slot)
+    return blocks, slots, block, slot
+
+
+@triton.jit
+def load_parts(blocks, slots, tile, end_key, cache, key_offsets, value_offsets, in_head, in_part,
+               PARTS: tl.constexpr, MASKED: tl.constexpr):
+    """The keys and values of a tile's parts, as the cache stores them; those behind end_key are 0 where MASKED."""
+    key_cache_ptr, value_cache_ptr, _, _, key_strides, value_strides, _ = cache
+    keys = ()
+    values = ()
+    for part in tl.static_range(PARTS):
+        block = blocks[part].to(tl.int64)
+        key_base = block * key_strides[0] + slots[part] * key_strides[1]
+        value_base = block * value_strides[0] + slots[part] * value_strides[1]
+        key_mask = in_head[:, None]
+        value_mask = in_head[None, :]
+        if MASKED:
+            exists = tile + part * PART + in_part < end_key
+            key_mask &= exists[None, :]
+            value_mask &= exists[:, None]
+        keys = keys + (tl.load(key_cache_ptr + key_base + key_offsets, mask=key_mask, other=0.0),)
+        values = values + (tl.load(value_cache_ptr + value_base + value_offsets, mask=value_mask, other=0.0),)
+    return keys, values
+
+
+@triton.jit
 def attend_tiles(query, positions, first_key, last_key, end_key, full, state, cache, scoring,
                  PARTS: tl.constexpr, HEAD_PADDED: tl.constexpr, GENERAL: tl.constexpr, MASKED: tl.constexpr,
                  SPLIT: tl.constexpr):
@@ -124,30 +160,49 @@ def attend_tiles(query, positions, first_key, last_key, end_key, full, state, ca
     block = first_key // block_size
     slot = first_key % block_size
     last_block = (end_key - 1) // block_size
+    # Loads of the large tile's keys do not wait for the block table: it is looked up a tile ahead. Those of an fp8 cache are
+    # a tile ahead by themselves, since the compiler does not bring forward what is converted.
+    looks_ahead: tl.constexpr = query.shape[0] > 16 and not GENERAL
+    loads_ahead: tl.constexpr = looks_ahead and not MASKED and key_cache_ptr.dtype.element_ty != query.dtype
+    if looks_ahead:
+        blocks, slots, block, slot = look_up(block_table_ptr, block, slot, block_size, last_block, PARTS)
+    if loads_ahead:
+        keys, values = load_parts(blocks, slots, first_key, end_key, cache, key_offsets, value_offsets, in_head, in_part,
+                                  PARTS, MASKED)
+        blocks, slots, block, slot = look_up(block_table_ptr, block, slot, block_size, last_block, PARTS)
     # The few masked tiles of the plain variant need no loads in advance, whose registers the others then have.
     for tile in tl.range(first_key, last_key, PARTS * PART, num_stages=1 if MASKED and not GENERAL else None):
-        keys = ()
-        values = ()
-        for part in tl.static_range(PARTS):
-            physical = tl.load(block_table_ptr + tl.minimum(block, last_block)).to(tl.int64)
-            slot_of_block = slot.to(tl.int64) if GENERAL else slot  # an encoder's sequence is one block, and may be long
-            key_base = physical * key_strides[0] + slot_of_block * key_strides[1]
-            value_base = physical * value_strides[0] + slot_of_block * value_strides[1]
-            key_mask = in_head[:, None]
-            value_mask = in_head[None, :]
-            if MASKED:
-                exists = tile + part * PART + in_part < end_key
-                key_mask &= exists[None, :]
-                if not SPLIT:
-                    value_mask &= exists[:, None]
-            keys = keys + (tl.load(key_cache_ptr + key_base + key_offsets, mask=key_mask, other=0.0),)
-            value = tl.load(value_cache_ptr + value_base + value_offsets, mask=value_mask, other=0.0)
-            if SPLIT:  # slots lie side by side, and are loaded together: those behind the end are left out afterwards
-                value = tl.where(exists[:, None], value.to(query.dtype), 0.0)
-            values = values + (value,)
-            slot += PART
-            block += (slot == block_size).to(tl.int32)
-            slot = tl.where(slot == block_size, 0, slot)
+        if loads_ahead:
+            next_keys, next_values = load_parts(blocks, slots, tile + PARTS * PART, end_key, cache, key_offsets, value_offsets,
+                                                in_head, in_part, PARTS, MASKED)
+        elif looks_ahead:
+            keys, values = load_parts(blocks, slots, tile, end_key, cache, key_offsets, value_offsets, in_head, in_part,
+                                      PARTS, MASKED)
+        if looks_ahead:
+            blocks, slots, block, slot = look_up(block_table_ptr, block, slot, block_size, last_block, PARTS)
+        else:
+            keys = ()
+            values = ()
+            for part in tl.static_range(PARTS):
+                physical = tl.load(block_table_ptr + tl.minimum(block, last_block)).to(tl.int64)
+                slot_of_block = slot.to(tl.int64) if GENERAL else slot  # an encoder's sequence is one block, and may be long
+                key_base = physical * key_strides[0] + slot_of_block * key_strides[1]
+                value_base = physical * value_strides[0] + slot_of_block * value_strides[1]
+                key_mask = in_head[:, None]
+                value_mask = in_head[None, :]
+                if MASKED:
+                    exists = tile + part * PART + in_part < end_key
+                    key_mask &= exists[None, :]
+                    if not SPLIT:
+                        value_mask &= exists[:, None]
+                keys = keys + (tl.load(key_cache_ptr + key_base + key_offsets, mask=key_mask, other=0.0),)
+                value = tl.load(value_cache_ptr + value_base + value_offsets, mask=value_mask, other=0.0)
+                if SPLIT:  # slots lie side by side, and are loaded together: those behind the end are left out afterwards
+                    value = tl.where(exists[:, None], value.to(query.dtype), 0.0)
+                values = values + (value,)
+                slot += PART
+                block += (slot == block_size).to(tl.int32)
+                slot = tl.where(slot == block_size, 0, slot)
 
         scores = ()
         best = None
@@ -173,6 +228,9 @@ def attend_tiles(query, positions, first_key, last_key, end_key, full, state, ca
             sums += weights
             accumulated += tl.dot(rounded(weights, query.dtype), values[part].to(query.dtype), input_precision="ieee")
         largest = new_largest
+        if loads_ahead:
+            keys = next_keys
+            values = next_values
     return accumulated, largest, sums
 
 
