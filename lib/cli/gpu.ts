@@ -4,7 +4,7 @@ import { hipLibrary } from "../device/hip-library.js";
 import { RocmAttentionError } from "../errors.js";
 import { Device } from "../index.js";
 import { type Driver, readDriver } from "./doctor/driver.js";
-import { listingFailed, type NoGpu, noneListed, withoutHip } from "./doctor/remedies.js";
+import { listingFailed, type NoGpu, noneListed, USE_EMULATOR, withoutHip } from "./doctor/remedies.js";
 
 /** Why HIP lists no GPU, and the command that may change it. `failure`: its own, where it could not list them. */
 export function noGpu(failure: RocmAttentionError | null, driver: Driver): NoGpu {
@@ -23,10 +23,20 @@ export function findGpu(
   const isSupported = (target: string) => PACKAGED_TARGETS.some((packaged) => packaged === target);
   const present = required || driver.targets.some(isSupported);
   try {
-    const gpu = Device.list().find(({ arch }) => isSupported(arch)) ?? null;
-    return { gpu, trouble: gpu === null && present ? noGpu(null, driver) : null };
+    const listed = Device.list();
+    const gpu = listed.find(({ arch }) => isSupported(arch)) ?? null;
+    if (gpu !== null || !present) return { gpu, trouble: null };
+    return { gpu, trouble: listed.length > 0 ? unsupported(listed) : noGpu(null, driver) };
   } catch (error) {
     if (!(error instanceof RocmAttentionError)) throw error;
     return { gpu: null, trouble: noGpu(error, driver) };
   }
+}
+
+function unsupported(listed: readonly DeviceInfo[]): NoGpu {
+  const archs = [...new Set(listed.map(({ arch }) => arch))].join(", ");
+  return {
+    text: `there are kernels for ${PACKAGED_TARGETS.join(", ")}, and HIP lists ${archs}`,
+    next: USE_EMULATOR,
+  };
 }

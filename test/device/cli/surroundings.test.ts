@@ -7,6 +7,7 @@ import type { Check } from "../../../lib/cli/doctor/checks.js";
 import type { Driver } from "../../../lib/cli/doctor/driver.js";
 import { findGpu } from "../../../lib/cli/gpu.js";
 import { runCommand } from "../../../lib/cli/program.js";
+import { Device, type DeviceInfo } from "../../../lib/index.js";
 
 // A machine with a GPU, no HIP runtime and kernels of an older version, whatever this one has.
 
@@ -41,6 +42,15 @@ it("a GPU that HIP does not load for is none, with the reason", () => {
   const trouble = { text: "the HIP library that is named is none", next: "unset ROCM_ATTENTION_HIP_LIBRARY" };
   expect(findGpu()).toEqual({ gpu: null, trouble });
   expect(findGpu({ ...driver, targets: ["gfx1100"] })).toEqual({ gpu: null, trouble: null });
+});
+
+it("a GPU without kernels is none, and that is said where one is required", () => {
+  vi.spyOn(Device, "list").mockReturnValue([{ arch: "gfx1100" } as DeviceInfo]);
+  const graphics = { ...driver, targets: ["gfx1100"] };
+  expect(findGpu(graphics)).toEqual({ gpu: null, trouble: null });
+  const { gpu, trouble } = findGpu(graphics, { required: true });
+  expect(gpu).toBeNull();
+  expect(trouble?.text).toBe("there are kernels for gfx90a, gfx942, gfx950, and HIP lists gfx1100");
 });
 
 it("the demo says that, and goes on with an emulated one", async () => {
