@@ -7,6 +7,7 @@ from kernels.builder.instance import BuildError, Instance, Made
 from kernels.builder.paths import absolute
 
 NAME = "aiter"
+IN_WHEEL = True
 
 PARTITION_ARGUMENTS = (
     "q:pointer k_cache:pointer v_cache:pointer scale:float32 block_tables:pointer cu_query_lens:pointer "

@@ -7,7 +7,7 @@ So the catalog claims no combination that has no kernel.
 
 import json
 
-from kernels.builder import manifest
+from kernels.builder import manifest, wheel
 from kernels.builder.instance import instances_of
 from kernels.builder.targets import PACKAGED
 
@@ -17,15 +17,24 @@ LISTS = (("targets",), ("serves", "dtypes"), ("serves", "kvCacheDtypes"), ("serv
          ("serves", "queryTokens", "oneOf"), ("serves", "layouts"), ("serves", "attentionTypes"))
 
 
-def text(providers):
+def text(providers, committed=None):
+    """The catalog; of providers whose rows come from a wheel that is not there those of the committed one stay."""
     rows = []
+    lacking = [provider for provider in providers if getattr(provider, "IN_WHEEL", False) and not wheel.is_there()]
+    if lacking:
+        names = [provider.NAME for provider in lacking]
+        rows += [each for each in json.loads(committed)["kernels"] if each["provider"] in names]
     for target in PACKAGED:
-        for provider in providers:
+        for provider in [each for each in providers if each not in lacking]:
             ids = {instance.id for instance in provider.instances(target, "all")}
             for instance in instances_of(provider, target, "full"):
                 further = {} if instance.id in ids else {"set": "full"}
                 rows += [{**row(provider, instance, target), **further}] if instance.published else []
-    lines = ",\n".join(json.dumps(each) for each in fold(rows))
+    written = [json.dumps(each) for each in fold(rows)]
+    if lacking:
+        places = {line.rstrip(","): place for place, line in enumerate(committed.splitlines())}
+        written.sort(key=lambda line: places.get(line, len(places)))
+    lines = ",\n".join(written)
     return '{ "kernels": [\n' + lines + "\n] }\n"
 
 

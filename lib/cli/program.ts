@@ -8,6 +8,7 @@ import { demoCommand } from "./demo/options.js";
 import { doctorCommand } from "./doctor.js";
 import { plainWords } from "./explain/words.js";
 import { explainCommand } from "./explain.js";
+import { kernelsCommand } from "./kernels.js";
 import { profileCommand } from "./profile/options.js";
 
 /**
@@ -33,12 +34,14 @@ function buildProgram(): Command {
     .version(version)
     .addCommand(explainCommand())
     .addCommand(doctorCommand(version))
+    .addCommand(kernelsCommand())
     .addCommand(demoCommand(async (options) => (await import("./demo/demo.js")).runDemo(options)))
     .addCommand(benchCommand(async (options) => (await import("./bench/bench.js")).runBench(options)))
     .addCommand(
       profileCommand(async (...words) => (await import("./profile/profile.js")).runProfile(...words)),
     );
-  for (const command of [program, ...program.commands]) {
+  const nested = program.commands.flatMap((command) => command.commands);
+  for (const command of [program, ...program.commands, ...nested]) {
     command
       .showSuggestionAfterError(false)
       .configureOutput({ outputError: () => {} })

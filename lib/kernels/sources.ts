@@ -26,8 +26,8 @@ export function kernelSources(target: string, env: Environment = process.env): K
       sources.push({ target, path, source: "ROCM_ATTENTION_KERNEL_PATH" });
     }
   }
-  const data = dataFolder(env);
-  if (data !== null) sources.push({ target, path: join(data, "kernels", target), source: "user" });
+  const path = userFolder(target, env);
+  if (path !== null) sources.push({ target, path, source: "user" });
   const installed = installedFile(`@rocm-attention/kernels-${target}/manifest.json`);
   if (installed !== null) sources.push({ target, path: dirname(installed), source: "package" });
   const root = packageRoot();
@@ -41,7 +41,12 @@ export function namedFolders(env: Environment = process.env): string[] {
   return (read(env, "ROCM_ATTENTION_KERNEL_PATH") ?? "").split(delimiter).filter(Boolean);
 }
 
-/** Where a user's own kernels are kept; null for a user without a home. */
+/** Where a user's own kernels for a target are kept; null for a user without a home. */
+export function userFolder(target: string, env: Environment = process.env): string | null {
+  const data = dataFolder(env);
+  return data === null ? null : join(data, "kernels", target);
+}
+
 function dataFolder(env: Environment): string | null {
   const data = read(env, "XDG_DATA_HOME");
   if (data?.startsWith(sep)) return join(data, "rocm-attention");

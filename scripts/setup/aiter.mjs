@@ -7,7 +7,8 @@ import { fingerprint } from "./stamp.mjs";
 
 const requirements = "kernels/aiter/requirements.txt";
 const files = "kernels/aiter/files.txt";
-const folder = join(cache, `aiter-${fingerprint([requirements, files]).slice(0, 16)}`);
+/** Where the kept files of the wheel are, once the step is done. */
+export const aiterFolder = join(cache, `aiter-${fingerprint([requirements, files]).slice(0, 16)}`);
 const everyObject = join(cache, `aiter-objects-${fingerprint([requirements]).slice(0, 16)}`);
 
 const EXTRACT = `
@@ -19,7 +20,7 @@ with zipfile.ZipFile(wheel) as archive:
 
 /** Where the code objects for a target are; they are there once the step is done. */
 export function aiterObjects(arch) {
-  return join(folder, "aiter_meta", "hsa", arch);
+  return join(aiterFolder, "aiter_meta", "hsa", arch);
 }
 
 /** Where all of the wheel's code objects for a target are, once that step is done. */
@@ -64,7 +65,7 @@ function unpacked(title, target, kept) {
  * AITER's assembly kernels for attention, and the sources and templates of those that are compiled: 40 MB to download,
  * 16 MB kept.
  */
-export const aiter = unpacked("AITER's wheel", folder, () =>
+export const aiter = unpacked("AITER's wheel", aiterFolder, () =>
   readFileSync(join(root, files), "utf8").match(/^[^#\n].*$/gm),
 );
 

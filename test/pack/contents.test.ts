@@ -30,7 +30,7 @@ describe("the main package", () => {
     const texts =
       /^(package\.json|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|LICENSE|docs\/.*\.(md|svg|png)|examples\/.*)$/;
     const code =
-      /^(node_modules\/(commander|node-gyp-build)\/.*|dist\/(.*\.(js|js\.map|d\.ts)|catalog\/.*\.json))$/;
+      /^(node_modules\/(commander|fflate|node-gyp-build)\/.*|dist\/(.*\.(js|js\.map|d\.ts)|catalog\/.*\.json))$/;
     const others = paths.filter((path) => !texts.test(path) && !code.test(path));
     expect(others.sort()).toEqual([
       `${prebuilds}/LICENSE.libcxx`,

@@ -179,15 +179,23 @@ function checkKernels(target: string): KernelCheck {
     const [text, ...details] = folders.map((path) => {
       const rows = catalog.kernels.filter(({ folder }) => folder === path);
       const providers = [...new Set(rows.map(({ provider }) => provider))];
-      const isFolder = rows.every(({ source }) => source !== "embedded");
-      const origin = !isFolder ? "in the addon" : isReleased(path, target) ? "as published" : "built here";
-      return `${shown(path)}: ${rows.length} kernels (${providers.join(", ")}), all intact, ${origin}`;
+      const origin = originOf(rows, path, target);
+      const untested = rows.filter(({ source, verified }) => source === "user" && verified === "none");
+      const doubt = untested.length === 0 ? "" : `; unverified: ${untested.map(({ id }) => id).join(", ")}`;
+      return `${shown(path)}: ${rows.length} kernels (${providers.join(", ")}), all intact, ${origin}${doubt}`;
     });
     return { catalog, check: check(title, "ok", text!, [...details, ...others]) };
   } catch (error) {
     const damaged = check(title, "problem", coded(error).message);
     return { catalog: none, check: { ...damaged, next: replaceKernels(target) } };
   }
+}
+
+/** Where a folder's kernels have come from, in words. */
+function originOf([row]: readonly LocatedRow[], path: string, target: string): string {
+  if (row!.source === "embedded") return "in the addon";
+  if (row!.source === "user") return "added";
+  return isReleased(path, target) ? "as published" : "built here";
 }
 
 function checkAiter(catalogs: ReadonlyMap<string, KernelCheck>): Check {
