@@ -1,12 +1,13 @@
 // The LSE of rows, [tokens, heads] as everywhere in this package, from kernels of CK-tile, which write
-// [heads, tokens] and always do. A launch of an LSE at null writes none.
+// [heads, tokens]. They always do: a launch gives them memory. Null is recognised of a batch's first sequence
+// alone, since the compiler takes an address behind one that it cannot see for another.
 #pragma once
 
 #include "fmha.h"
 
 namespace fmha {
 
-// The window of LSEs as a pipeline gets it, with rows `heads` apart and without any at null.
+// The window of LSEs as a pipeline gets it, with rows `heads` apart.
 template <typename View, ck_tile::index_t rows>
 __device__ auto with_rows_apart(
     ck_tile::tile_window_with_static_lengths<View, ck_tile::tuple<ck_tile::number<rows>>>& window) {

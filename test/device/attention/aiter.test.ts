@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { AiterFlashAttention } from "../../../lib/backends/rocm-aiter-fa.js";
 import { createAttention, createBatch, Device, registerBackend, traceLaunches } from "../../../lib/index.js";
+import { installedKernels } from "../../../lib/kernels/store.js";
 import { BUILTIN_BACKENDS } from "../../../lib/selection/backends.js";
 import { BACKENDS, type BackendUnderTest } from "../../support/backends.js";
 import { coded } from "../../support/coded.js";
@@ -51,6 +52,51 @@ it("AITER's backends, ROCM_ATTN and TRITON_ATTN agree on the same inputs", async
     }),
     { numRuns: 5 },
   );
+});
+
+it("ROCM_AITER_FA runs every kernel of Composable Kernel that is there, as near to float64 as all kernels are", async () => {
+  const rows = installedKernels(["gfx942"]).kernels.filter(({ provider }) => provider === "ck");
+  const forAttention = rows.filter(
+    ({ serves }) => serves.headSizes !== undefined && "oneOf" in serves.headSizes,
+  );
+  expect(forAttention.length).toBeGreaterThan(0);
+  const prompts: Lengths = [
+    [0, 130],
+    [300, 1],
+    [0, 65],
+  ];
+  const extending: Lengths = [
+    [70, 33],
+    [0, 0],
+    [257, 20],
+  ];
+  for (const { id, operation, serves } of forAttention) {
+    const { oneOf } = serves.headSizes as { oneOf: readonly number[] };
+    const { multipleOf = 16 } = (serves.blockSizes ?? {}) as { multipleOf?: number };
+    const isPaged = operation === "fmha_forward_paged";
+    const options = {
+      shape: { ...SHAPE, headSize: oneOf[0]!, blockSize: multipleOf },
+      dtype: serves.dtypes![0] as CaseOptions["dtype"],
+      lengths: isPaged ? extending : prompts,
+      features: {
+        slidingWindow: 200,
+        alibi: serves.features.alibi === "compiled",
+        ...(serves.features.logitsSoftCap === "compiled" && { logitsSoftCap: 8 }),
+      },
+      ...{ seed: 11, under: halves },
+    };
+    await using paged = await PagedCase.create(device, options);
+    const ids: string[] = [];
+    traceLaunches((launch) => {
+      ids.push(launch.id);
+      launch.start.dispose();
+      launch.end.dispose();
+    });
+    const { output, lse } = await paged.run().finally(() => traceLaunches(null));
+    expect(ids).toContain(id);
+    expect(isAccurate(paged.errors(output), options.dtype), id).toBe(true);
+    expect(paged.lseError(lse), id).toBeLessThan(5e-3);
+  }
 });
 
 describe("ROCM_AITER_FA in chunks of 100 gathered keys", () => {
