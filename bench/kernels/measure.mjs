@@ -27,9 +27,10 @@ export async function measure(device, shape, prepare, { all = false } = {}) {
 
 /** The same for an operation that shapes do not matter to; `least`: its bytes at the rate of device memory, and its launch. */
 export async function measureOperation(device, prepare, hbmTBs, { all = false } = {}) {
-  const { enqueue, bytes, owners } = await prepare(device);
+  const { enqueue, bytes, owners, only } = await prepare(device);
   try {
-    const counted = await countedLaunches(device, enqueue, all);
+    const isMeasured = ({ kernel }) => only === undefined || kernel.startsWith(only);
+    const counted = (await countedLaunches(device, enqueue, all)).filter(isMeasured);
     const launches = counted.map((launch) => summariseLaunch(launch, device, [], []));
     const microseconds = launches.reduce((sum, { model }) => sum + model.total, 0);
     return { least: LAUNCH_MICROSECONDS + bytes / hbmTBs / 1e6, bytes, microseconds, launches };

@@ -6,9 +6,10 @@ import {
   reshapeAndCache,
   reshapeAndCacheFlash,
 } from "../../dist/index.js";
+import { latentProducts } from "./latent-products.mjs";
 import { BLOCK_SIZE, HEAD_SIZE } from "./shapes.mjs";
 
-// The cache operations of bench/kernels.mjs: each over the keys and values of 8,192 tokens with 8 heads, those of a prompt, in
+// The operations of bench/kernels.mjs: each over the keys and values of 8,192 tokens with 8 heads, those of a prompt, in
 // blocks that are not in order. `prepare` gives the function that enqueues it and the bytes that it cannot do without: what
 // it reads and what it writes, each once.
 
@@ -43,6 +44,7 @@ export const operations = [
   { name: "convert to fp8", prepare: convert((wide, narrow) => ({ from: wide, to: narrow })) },
   { name: "convert from fp8", prepare: convert((wide, narrow) => ({ from: narrow, to: wide })) },
   { name: "merge states of attention", prepare: merge },
+  ...latentProducts,
 ];
 
 /** A cache, and dense keys and values. */

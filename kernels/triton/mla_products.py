@@ -85,6 +85,17 @@ def value_places(decode_count, num_heads, head, BLOCK_M: tl.constexpr, BLOCK_N: 
 
 
 @triton.jit
+def loaded(latents_ptr, weights_ptr, BLOCK_K: tl.constexpr):
+    """All parts of a tile's latents and weights, so that their loads are under way together."""
+    latents = ()
+    weights = ()
+    for part in tl.static_range(RANK // BLOCK_K):
+        latents = latents + (tl.load(latents_ptr + part * BLOCK_K),)
+        weights = weights + (tl.load(weights_ptr + part * BLOCK_K),)
+    return latents, weights
+
+
+@triton.jit
 def store_values(output_ptr, product, decode_tokens_ptr, decode_count, head, stride_output_token, stride_output_head,
                  BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, COLUMNS: tl.constexpr):
     """Writes a tile's COLUMNS columns of the results of decode tokens."""
@@ -106,9 +117,9 @@ def mla_value_product(output_ptr, latent_output_ptr, weight_ptr, decode_tokens_p
     head = tl.program_id(1).to(tl.int64)
     latent_places, weight_places = value_places(decode_count, num_heads, head, BLOCK_M, BLOCK_N, COLUMNS, BLOCK_K)
     product = tl.zeros([BLOCK_M, BLOCK_N], tl.float32)
-    for k in tl.range(0, RANK, BLOCK_K):
-        latent = tl.load(latent_output_ptr + latent_places + k)
-        product += tl.dot(latent, tl.load(weight_ptr + weight_places + k))
+    latents, weights = loaded(latent_output_ptr + latent_places, weight_ptr + weight_places, BLOCK_K)
+    for part in tl.static_range(RANK // BLOCK_K):
+        product += tl.dot(latents[part], weights[part])
     store_values(output_ptr, product, decode_tokens_ptr, decode_count, head, stride_output_token, stride_output_head, BLOCK_M, BLOCK_N, COLUMNS)
 
 
@@ -120,9 +131,10 @@ def mla_value_product_fp8(output_ptr, latent_output_ptr, quantised_weight_ptr, w
     head = tl.program_id(1).to(tl.int64)
     latent_places, weight_places = value_places(decode_count, num_heads, head, BLOCK_M, BLOCK_N, COLUMNS, BLOCK_K)
     product = tl.zeros([BLOCK_M, BLOCK_N], tl.float32)
-    for k in tl.range(0, RANK, BLOCK_K):
-        latent, scales = quantised_rows(tl.load(latent_output_ptr + latent_places + k), FP8)
-        product += tl.dot(latent, tl.load(quantised_weight_ptr + weight_places + k)) * scales[:, None]
+    latents, weights = loaded(latent_output_ptr + latent_places, quantised_weight_ptr + weight_places, BLOCK_K)
+    for part in tl.static_range(RANK // BLOCK_K):
+        latent, scales = quantised_rows(latents[part], FP8)
+        product += tl.dot(latent, weights[part]) * scales[:, None]
     product *= tl.load(weight_scale_ptr)
     store_values(output_ptr, product, decode_tokens_ptr, decode_count, head, stride_output_token, stride_output_head, BLOCK_M, BLOCK_N, COLUMNS)
 

@@ -10,6 +10,9 @@ import type { RequestLists } from "./mla-requests.js";
 /** The columns of each product's result, by the argument that lies in latent space. */
 const WIDTHS = { query_latent: 512, latent_output: 128 } as const;
 
+/** So many workgroups keep memory busy. */
+const ENOUGH_WORKGROUPS = 256;
+
 /**
  * mla_query_product or mla_value_product: takes W_UK into the queries of decodes, or W_UV into their results. `latents` is the
  * name of the argument that lies in latent space.
@@ -53,8 +56,7 @@ export class MlaProduct {
     latents: LatentQuery & { readonly at: bigint },
     stream: Stream,
   ): void {
-    const smallest = this.#tiles[0]!;
-    const tile = this.#batchInvariant || tokens <= smallest.rows ? smallest : this.#tiles.at(-1)!;
+    const tile = this.#tileFor(tokens);
     tile.bind(call, batch, lists);
     tile.latents(latents.at);
     tile.heads?.(latents.heads);
@@ -62,5 +64,13 @@ export class MlaProduct {
     tile.count(tokens);
     const columns = WIDTHS[this.latents] / tile.columns;
     tile.plan.launch(stream, columns, this.#numHeads, Math.ceil(tokens / tile.rows));
+  }
+
+  /** The smallest tile reads parts of lines so that many workgroups share the work: where the largest has many, it reads each once. */
+  #tileFor(tokens: number) {
+    const [smallest, largest] = [this.#tiles[0]!, this.#tiles.at(-1)!];
+    const workgroups = (this.#numHeads * WIDTHS[this.latents]) / largest.columns;
+    if (workgroups >= ENOUGH_WORKGROUPS) return largest;
+    return this.#batchInvariant || tokens <= smallest.rows ? smallest : largest;
   }
 }

@@ -89,7 +89,7 @@ describe.skipIf(onGpu)("npm run bench:kernels", () => {
     expect(stderr).toContain("prefill 4096, heads 32/8, bf16");
   });
 
-  it("models the cache operations, all at what their bytes take", () => {
+  it("models the cache operations and latent products, all at what their bytes take", () => {
     const operations: (Kernel & { least: number })[] = JSON.parse(
       bench("--json", "--shape", "split, ").stdout,
     );
@@ -99,6 +99,14 @@ describe.skipIf(onGpu)("npm run bench:kernels", () => {
     for (const { name, microseconds, least } of operations) {
       expect(microseconds / least, name).toBeGreaterThan(0.98);
       expect(microseconds / least, name).toBeLessThan(1.05);
+    }
+    const products: (Kernel & { least: number })[] = JSON.parse(
+      bench("--json", "--shape", "product, 16 tokens, heads 128").stdout,
+    );
+    expect(products).toHaveLength(2);
+    for (const { name, microseconds, least } of products) {
+      expect(microseconds / least, name).toBeGreaterThan(0.98);
+      expect(microseconds / least, name).toBeLessThan(1.25);
     }
     expect(bench("--shape", "copy blocks").stdout).toMatch(
       /copy blocks of 4 layers +\d+\.\d +1\.00 x +memory/,

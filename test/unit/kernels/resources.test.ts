@@ -26,7 +26,7 @@ function intendedWaves(row: LocatedRow): number {
   if (operation === "paged_attention_reduce") return 4; // its loads of 8 segments are under way
   if (operation === "mla_decode") return 1; // a row of latents and one of results fill a wave's registers
   if (operation === "mla_reduce") return 5; // the loads of eight segments wait together
-  if (/^mla_.*_product_fp8$/.test(operation)) return 4;
+  if (/^mla_.*_product_fp8$/.test(operation)) return 3;
   if (operation === "mla_quantise_weights") return 6;
   if (operation === "mla_prefill" || /^mla_.*_product$/.test(operation)) return 2;
   if (operation === "flex_block_mask") return 2;
