@@ -3,9 +3,12 @@
 //
 //     npm run bench:completions -- --clients 16 --requests 4 --tokens 32
 import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import OpenAI from "openai";
+
+// One of the packages that the set-up of `npm test` installs.
+const { OpenAI } = createRequire(new URL("../test/package.json", import.meta.url))("openai");
 
 const { values } = parseArgs({
   options: {
