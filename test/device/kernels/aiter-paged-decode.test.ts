@@ -1,11 +1,18 @@
 import fc from "fast-check";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { createAttention, createBatch, Device, explain, traceLaunches } from "../../../lib/index.js";
+import { LaunchPlan } from "../../../lib/kernels/launch-plan.js";
+import { loadKernel } from "../../../lib/kernels/store.js";
+import { KvCacheLayer } from "../../../lib/kv-cache/layer.js";
+import { makeLayout } from "../../../lib/kv-cache/layouts.js";
+import { AiterPagedDecode } from "../../../lib/ops/aiter-paged-decode.js";
+import type { AttentionCall } from "../../../lib/ops/call.js";
 import { noAiter } from "../../support/aiter.js";
 import { aiterPagedDecode } from "../../support/aiter-paged-decode.js";
 import { BACKENDS } from "../../support/backends.js";
 import { onGpu } from "../../support/device.js";
 import { assemblyRows } from "../../support/fmha-v3.js";
+import { operationConfig } from "../../support/hip-kernels.js";
 import { PagedCase } from "../../support/paged-case.js";
 import { isAccurate, type Lengths } from "../../support/reference.js";
 import { testsAll } from "../../support/tests-all.js";
@@ -170,5 +177,51 @@ describe.skipIf(noAiter || onGpu)("decodes of ROCM_AITER_FA over the layout shuf
     attention.forward({ query, output, cache: attention.wrapKvCache({ key: key!, value: value! }), batch });
     await device.defaultStream.synchronize();
     expect(ran).toEqual(["aiter", "hip"]);
+  });
+
+  it("over more than the assembly addresses are ours", async () => {
+    const layout = makeLayout("shuffled", {
+      ...{ blockSize: 16, numKvHeads: 1, headSize: 128, dtype: "bfloat16", scales: false },
+    })!;
+    const [row] = assemblyRows("gfx942", "paged_decode").filter(
+      ({ id }) => id === "aiter.paged_decode.bfloat16.auto.g8",
+    );
+    const shape = { numHeads: 1, numKvHeads: 1, headSize: 128, blockSize: 16 };
+    const decode = new AiterPagedDecode(
+      new LaunchPlan(loadKernel(device, row!), row!),
+      operationConfig(shape, "bfloat16"),
+    );
+    const most = 2 ** 31 / layout.parts[0]!.bytes;
+    for (const numBlocks of [most, most + 1]) {
+      // Memory that is not touched costs nothing: this is not cleared.
+      const parts = layout.parts.map(({ shape }) => device.empty([numBlocks, ...shape], "bfloat16"));
+      const cache = new KvCacheLayer(layout, parts, true);
+      const values = Float32Array.from({ length: 2048 }, (_, i) => Math.sin(i));
+      for (const part of parts) {
+        for (const block of [0, numBlocks - 1]) {
+          const bytes = { shape: [2048], byteOffset: 4096 * block };
+          await part.view(bytes).write(values);
+        }
+      }
+      using batch = createBatch(device, { maxSequences: 1, maxTokens: 1, maxBlocksPerSequence: 1 });
+      const query = await device.upload(values.subarray(0, 128), { shape: [1, 1, 128], dtype: "bfloat16" });
+      const outputs: Float32Array[] = [];
+      for (const block of [0, numBlocks - 1]) {
+        batch.update({ queryStartLoc: [0, 1], seqLens: [16], blockTable: [[block]] });
+        const output = device.zeros([1, 1, 128], "bfloat16");
+        const call = { query, output, lse: null, cache } as unknown as AttentionCall;
+        expect(decode.takes(call)).toBe(numBlocks === most);
+        decode.launch(
+          call,
+          batch,
+          { first: 0, sequences: 1, firstToken: 0, queryTokens: 1 },
+          device.defaultStream,
+        );
+        outputs.push(await output.readFloat32());
+      }
+      // Behind its reach the object reads zeros.
+      expect(outputs[1]!.every((x, i) => x === outputs[0]![i])).toBe(numBlocks === most);
+      for (const part of parts) part.dispose();
+    }
   });
 });
