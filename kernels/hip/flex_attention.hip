@@ -28,10 +28,10 @@ struct KernelArguments {
   const int* block_table;  // [sequences, stride_table]
   const int* seq_lens;
   const int* query_start_loc;
-  Element* output;            // [tokens, query heads, size]
-  float* lse;                 // [tokens, query heads], or null
-  float* partial;             // [sequences, query heads, max_segments, size]
-  float* partial_max;         // [sequences, query heads, max_segments]
+  Element* output;     // [tokens, query heads, size]
+  float* lse;          // [tokens, query heads], or null
+  float* partial;      // [sequences, query heads, max_segments, size]
+  float* partial_max;  // [sequences, query heads, max_segments]
   float* partial_sum;
   const Element* sinks;       // [query heads], or null
   const float* alibi_slopes;  // [query heads], or null; of the native policy

@@ -5,9 +5,9 @@
 #include "matrix.h"
 
 constexpr int kSize = HEAD_SIZE;
-constexpr int kPiece = 8;                  // elements that a work-item moves at once
-constexpr int kPieces = kSize / kPiece;    // of a head
-constexpr int kKeyRow = kSize + kPiece;    // elements between keys in LDS: off the same banks
+constexpr int kPiece = 8;                // elements that a work-item moves at once
+constexpr int kPieces = kSize / kPiece;  // of a head
+constexpr int kKeyRow = kSize + kPiece;  // elements between keys in LDS: off the same banks
 constexpr int kValueRow = kBlockKeys + kPiece;
 constexpr int kKeyElements = kBlockKeys * kKeyRow;
 constexpr int kValueElements = kSize * kValueRow;

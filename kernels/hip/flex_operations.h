@@ -16,46 +16,46 @@ using Tensors = Constant<uint64_t>*;
 
 // Operations of one or two operands, and those of three.
 #define FLEX_OPERATIONS(OPERATION, SELECT) \
-  OPERATION(add_i32)               \
-  OPERATION(sub_i32)               \
-  OPERATION(mul_i32)               \
-  OPERATION(div_i32)               \
-  OPERATION(rem_i32)               \
-  OPERATION(min_i32)               \
-  OPERATION(max_i32)               \
-  OPERATION(abs_i32)               \
-  OPERATION(eq_i32)                \
-  OPERATION(lt_i32)                \
-  OPERATION(le_i32)                \
-  SELECT(select_i32)            \
-  OPERATION(add_f32)               \
-  OPERATION(sub_f32)               \
-  OPERATION(mul_f32)               \
-  OPERATION(div_f32)               \
-  OPERATION(rem_f32)               \
-  OPERATION(min_f32)               \
-  OPERATION(max_f32)               \
-  OPERATION(abs_f32)               \
-  OPERATION(exp_f32)               \
-  OPERATION(log_f32)               \
-  OPERATION(tanh_f32)              \
-  OPERATION(eq_f32)                \
-  OPERATION(lt_f32)                \
-  OPERATION(le_f32)                \
-  SELECT(select_f32)            \
-  OPERATION(and)                   \
-  OPERATION(or)                    \
-  OPERATION(not )                  \
-  SELECT(select_bool)           \
-  OPERATION(i32_to_f32)            \
-  OPERATION(f32_to_i32)            \
-  OPERATION(bool_to_i32)           \
-  OPERATION(first_index)           \
-  OPERATION(next_index)            \
-  OPERATION(read_i32)              \
-  OPERATION(read_u8)               \
-  OPERATION(read_f32)              \
-  OPERATION(read_f16)              \
+  OPERATION(add_i32)                       \
+  OPERATION(sub_i32)                       \
+  OPERATION(mul_i32)                       \
+  OPERATION(div_i32)                       \
+  OPERATION(rem_i32)                       \
+  OPERATION(min_i32)                       \
+  OPERATION(max_i32)                       \
+  OPERATION(abs_i32)                       \
+  OPERATION(eq_i32)                        \
+  OPERATION(lt_i32)                        \
+  OPERATION(le_i32)                        \
+  SELECT(select_i32)                       \
+  OPERATION(add_f32)                       \
+  OPERATION(sub_f32)                       \
+  OPERATION(mul_f32)                       \
+  OPERATION(div_f32)                       \
+  OPERATION(rem_f32)                       \
+  OPERATION(min_f32)                       \
+  OPERATION(max_f32)                       \
+  OPERATION(abs_f32)                       \
+  OPERATION(exp_f32)                       \
+  OPERATION(log_f32)                       \
+  OPERATION(tanh_f32)                      \
+  OPERATION(eq_f32)                        \
+  OPERATION(lt_f32)                        \
+  OPERATION(le_f32)                        \
+  SELECT(select_f32)                       \
+  OPERATION(and)                           \
+  OPERATION(or)                            \
+  OPERATION(not )                          \
+  SELECT(select_bool)                      \
+  OPERATION(i32_to_f32)                    \
+  OPERATION(f32_to_i32)                    \
+  OPERATION(bool_to_i32)                   \
+  OPERATION(first_index)                   \
+  OPERATION(next_index)                    \
+  OPERATION(read_i32)                      \
+  OPERATION(read_u8)                       \
+  OPERATION(read_f32)                      \
+  OPERATION(read_f16)                      \
   OPERATION(read_bf16)
 
 // Codes of instructions: of the one that gives its operand, then of the operations.

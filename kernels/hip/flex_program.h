@@ -116,8 +116,7 @@ class Program {
 
   // Brings an operand to where instructions find it.
   template <int count, int size>
-  __device__ void bring(Word operand, const Registers<count, size>& registers,
-                        Lanes<count, Word>& to) const {
+  __device__ void bring(Word operand, const Registers<count, size>& registers, Lanes<count, Word>& to) const {
     if (count > 1 && operand < kRowOperand) {
       each([&](Word& value, const WordsOf<size>& from) { value = from[operand]; }, to, registers);
     } else {
@@ -159,16 +158,16 @@ class Program {
   __device__ void compute(Instruction now, const Registers<count, size>& registers, Lanes<count, Word>& a,
                           const Lanes<count, Word>& b) const {
     switch (now.code()) {
-#define FLEX_CASE(name)                                                                                   \
-  case k_##name:                                                                                          \
-    each([&](Word& x, Word y) { x = flex_##name({x, y, 0, now.number}, tensors_); }, a, b);               \
+#define FLEX_CASE(name)                                                                     \
+  case k_##name:                                                                            \
+    each([&](Word& x, Word y) { x = flex_##name({x, y, 0, now.number}, tensors_); }, a, b); \
     break;
-#define FLEX_SELECT_CASE(name)                                                                            \
-  case k_##name: {                                                                                        \
-    Lanes<count, Word> c;                                                                                 \
-    bring(now.number, registers, c);                                                                      \
-    each([&](Word& x, Word y, Word z) { x = flex_##name({x, y, z, 0}, tensors_); }, a, b, c);             \
-    break;                                                                                                \
+#define FLEX_SELECT_CASE(name)                                                                \
+  case k_##name: {                                                                            \
+    Lanes<count, Word> c;                                                                     \
+    bring(now.number, registers, c);                                                          \
+    each([&](Word& x, Word y, Word z) { x = flex_##name({x, y, z, 0}, tensors_); }, a, b, c); \
+    break;                                                                                    \
   }
       FLEX_OPERATIONS(FLEX_CASE, FLEX_SELECT_CASE)
 #undef FLEX_CASE
