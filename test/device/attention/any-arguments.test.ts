@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import * as exported from "../../../lib/index.js";
 import {
   BlockPool,
+  bfloat16,
   compileFlex,
   convertFp8,
   createAttention,
@@ -10,6 +11,8 @@ import {
   type Device,
   explain,
   flex,
+  float8,
+  float16,
   gatherCache,
   listBackends,
   mergeAttentionStates,
@@ -18,18 +21,20 @@ import {
   reshapeAndCache,
   reshapeAndCacheFlash,
   selectBackend,
+  setAddon,
   setLogger,
   setMetrics,
   type Tensor,
   traceLaunches,
 } from "../../../lib/index.js";
+import { addonFile } from "../../../lib/native-files.js";
 import { type Call, tryAnyArguments } from "../../support/any-arguments.js";
 import { openTestDevice } from "../../support/device.js";
 
 /** Functions whose arguments test/device/arguments.test.ts tries. */
 const ELSEWHERE = ["itemSize", "peerCopy", "setEmulatorOption", "takeLaunchCounters"];
-/** Of the library of masks and scores, each function is tried by its own name. */
-const NAMESPACES = ["flex"];
+/** Of these each function is tried by its own name. */
+const NAMESPACES = ["flex", "bfloat16", "float16", "float8"];
 
 /** Calls of a pool that has one sequence, "a", of 40 tokens, each on a pool of its own. */
 function poolCalls(): Call[] {
@@ -180,6 +185,13 @@ it("any arguments of attention, batches and caches are answered rightly or with 
       null,
       {},
     ],
+    ["bfloat16.encode", bfloat16.encode, new Float32Array(2)],
+    ["bfloat16.decode", bfloat16.decode, new Uint16Array(2)],
+    ["float16.encode", float16.encode, [1, 2]],
+    ["float16.decode", float16.decode, new Uint16Array(2)],
+    ["float8.encode", float8.encode, new Float64Array(2), "float8_e4m3fn"],
+    ["float8.decode", float8.decode, new Uint8Array(2), "float8_e4m3fnuz"],
+    ["setAddon", setAddon, addonFile()],
     ["traceLaunches", (listener: never) => [traceLaunches(listener), traceLaunches(null)], null],
   ];
   const more = ["TRITON_ATTN", "auto", 1, 2, 16, 64, [0, 1], [[0]], [3], "decoder", {}, cache, "bfloat16"];
