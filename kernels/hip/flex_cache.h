@@ -7,10 +7,8 @@
 constexpr int kSize = HEAD_SIZE;
 constexpr int kPiece = 8;                // elements that a work-item moves at once
 constexpr int kPieces = kSize / kPiece;  // of a head
-constexpr int kKeyRow = kSize + kPiece;  // elements between keys in LDS: off the same banks
-constexpr int kValueRow = kBlockKeys + kPiece;
-constexpr int kKeyElements = kBlockKeys * kKeyRow;
-constexpr int kValueElements = kSize * kValueRow;
+constexpr int kKeyElements = kBlockKeys * kSize;
+constexpr int kValueElements = kSize * kBlockKeys;
 // Keys and values take turns where both do not fit.
 constexpr bool kTakeTurns = (kKeyElements + kValueElements) * sizeof(Element) > 61440;
 // Places are looked up a block ahead where registers suffice.
@@ -21,6 +19,17 @@ constexpr int kValueStart = kTakeTurns ? 0 : kKeyElements;
 constexpr int kKeyLoads = kBlockKeys * kPieces / kWorkItems;
 constexpr int kValuePairs = kBlockKeys / 2 * kPieces;
 constexpr int kValueLoads = (kValuePairs + kWorkItems - 1) / kWorkItems;
+
+// Where pieces of keys [key][element] and of transposed values [element][key] lie in LDS. LDS serves lanes 0
+// to 3 together with lanes 20 to 23, and so on: four rows of one piece, and four others of the next. These
+// are to lie in different banks.
+static_assert(kPieces % 8 == 0 && kBlockKeys / kPiece == 4);
+static inline __device__ int key_piece(int key, int piece) {
+  return key * kSize + (piece ^ (key & 3) << 1) * kPiece;
+}
+static inline __device__ int value_piece(int element, int piece) {
+  return element * kBlockKeys + (piece ^ (element & 2)) * kPiece;
+}
 
 // The cache as one sequence and KV head find it.
 struct Cache {
@@ -91,7 +100,7 @@ struct Staged {
   __device__ void store_keys(Element* to, int item) const {
     for (int n = 0; n < kKeyLoads; n++) {
       const int at = item + n * kWorkItems;
-      *(Elements8*)(to + at / kPieces * kKeyRow + at % kPieces * kPiece) = keys[n];
+      *(Elements8*)(to + key_piece(at / kPieces, at % kPieces)) = keys[n];
     }
   }
 
@@ -100,10 +109,11 @@ struct Staged {
     for (int n = 0; n < kValueLoads; n++) {
       const int at = item + n * kWorkItems;
       if (kValuePairs % kWorkItems != 0 && at >= kValuePairs) return;
-      const int element = at / (kBlockKeys / 2) * kPiece;
-      Element* from = to + element * kValueRow + at % (kBlockKeys / 2) * 2;
-      for (int e = 0; e < kPiece; e++)
-        *(Pair*)(from + e * kValueRow) = Pair{values[n][0][e], values[n][1][e]};
+      const int element = at / (kBlockKeys / 2) * kPiece, key = at % (kBlockKeys / 2) * 2;
+      for (int e = 0; e < kPiece; e++) {
+        Element* place = to + value_piece(element + e, key / kPiece) + key % kPiece;
+        *(Pair*)place = Pair{values[n][0][e], values[n][1][e]};
+      }
     }
   }
 };

@@ -86,11 +86,12 @@ static inline __device__ int floor_quotient(int a, int b) {
   return quotient - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0);
 }
 
-// 1 - 2 / (1 + e^2x) would lose bits near 0, where it is a series.
+// 1 - 2 / (1 + e^2x) would lose bits near 0, where it is a series: below 0.1 its next term, x^6 17 / 315, is
+// less than half of a last bit.
 static inline __device__ float tanh_of(float x) {
   const float size = __builtin_fabsf(x);
   const float square = x * x;
-  const float series = size * (1.0f + square * (-1.0f / 3 + square * (2.0f / 15 + square * (-17.0f / 315))));
+  const float series = size * (1.0f + square * (-1.0f / 3 + square * (2.0f / 15)));
   const float power = __builtin_amdgcn_exp2f(2.0f * kLog2E * size);
   const float whole = 1.0f - 2.0f * __builtin_amdgcn_rcpf(1.0f + power);
   return __builtin_copysignf(size < 0.1f ? series : whole, x);

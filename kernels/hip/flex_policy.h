@@ -5,6 +5,13 @@
 #include "flex_rows.h"
 #include "matrix.h"
 
+// A block of keys to visit, and what flex_block_mask says of it, a byte a wave: looked up once, long before
+// it matters.
+struct Block {
+  int index;
+  Word classes;
+};
+
 // Causal masks and windows, soft caps and ALiBi.
 class NativePolicy {
  public:
@@ -21,16 +28,16 @@ class NativePolicy {
     exists_ = wave * kWaveRows < tile.rows;
   }
 
-  __device__ int first(int begin, int) const {
-    return max(begin, max(0, first_of_tile_ - (window_ - 1)) / kBlockKeys);
+  __device__ Block first(int begin, int) const {
+    return {max(begin, max(0, first_of_tile_ - (window_ - 1)) / kBlockKeys), 0};
   }
-  __device__ int next(int block, int blocks) const {
-    const bool is_last = (block + 1) * kBlockKeys - last_of_tile_ > ahead_;
-    return is_last ? blocks : block + 1;
+  __device__ Block next(Block block, int blocks) const {
+    const bool is_last = (block.index + 1) * kBlockKeys - last_of_tile_ > ahead_;
+    return {is_last ? blocks : block.index + 1, 0};
   }
 
-  __device__ BlockClass class_of(int block, int seq_len) const {
-    const int begin = block * kBlockKeys, last = begin + kBlockKeys - 1;
+  __device__ BlockClass class_of(Block block, int seq_len) const {
+    const int begin = block.index * kBlockKeys, last = begin + kBlockKeys - 1;
     if (!exists_ || begin - last_ > ahead_ || first_ - last >= window_) return BlockClass::empty;
     const bool whole = last < seq_len && last - first_ <= ahead_ && last_ - begin < window_;
     return whole ? BlockClass::full : BlockClass::partial;
@@ -77,14 +84,16 @@ class ProgramPolicy {
     program_.begin(row.inputs);
   }
 
-  __device__ int first(int begin, int blocks) const { return next(begin - 1, blocks); }
-  __device__ int next(int block, int blocks) const {
-    do block++;
-    while (block < blocks && classes_[block] == 0);
+  __device__ Block first(int begin, int blocks) const { return next({begin - 1, 0}, blocks); }
+  __device__ Block next(Block block, int blocks) const {
+    do {
+      block.index++;
+      block.classes = block.index < blocks ? classes_[block.index] : 0;
+    } while (block.index < blocks && block.classes == 0);
     return block;
   }
-  __device__ BlockClass class_of(int block, int) const {
-    return static_cast<BlockClass>(classes_[block] >> (8 * wave_) & 0xff);
+  __device__ BlockClass class_of(Block block, int) const {
+    return static_cast<BlockClass>(block.classes >> (8 * wave_) & 0xff);
   }
   __device__ Words8 sees(int first_key) { return program_.sees(first_key); }
   __device__ Floats8 score(int first_key, Floats8 scores) { return program_.score(first_key, scores); }
