@@ -37,16 +37,20 @@ function build(
 }
 
 const smoke = (out: string) => ["--target", TARGET, "--set", "smoke", "--out", join(scratch, out)];
+const filesIn = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) =>
+    statSync(join(folder, file)).isFile(),
+  );
 const contents = (folder: string) =>
   Object.fromEntries(
-    readdirSync(folder).map((file) => [file, readFileSync(join(folder, file)).toString("base64")]),
+    filesIn(folder).map((file) => [file, readFileSync(join(folder, file)).toString("base64")]),
   );
 
 describe("kernels/build", () => {
   it("makes the same bytes from nothing as were made before, and nothing anew when all is there", () => {
     const first = build(smoke("first"));
     const made = contents(join(scratch, "first", TARGET));
-    const kernels = Object.keys(made).length - 1;
+    const kernels = Object.keys(made).filter((file) => file.endsWith(".co")).length;
     expect(kernels).toBeGreaterThanOrEqual(5);
     expect(first).toMatchObject({
       status: 0,

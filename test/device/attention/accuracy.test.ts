@@ -255,9 +255,8 @@ describe.each(BACKENDS)("the same bits of $backend", (under) => {
     expect((await paged.run()).bits).toEqual((await paged.run()).bits);
   });
 
-  it.skipIf(!BATCH_INVARIANT.includes(under))(
-    "come for a row alone and in a batch, with batchInvariant",
-    async () => {
+  if (BATCH_INVARIANT.includes(under))
+    it("come for a row alone and in a batch, with batchInvariant", async () => {
       const options = { shape: LLAMA, dtype: "bfloat16", seed: 5, batchInvariant: true, under } as const;
       for (const alone of [[[700, 1]], [[90, 30]]] as Lengths[]) {
         await using single = await PagedCase.create(device, { ...options, lengths: alone });
@@ -266,6 +265,5 @@ describe.each(BACKENDS)("the same bits of $backend", (under) => {
         const expected = (await single.run()).bits;
         expect((await several.run()).bits.subarray(0, expected.length)).toEqual(expected);
       }
-    },
-  );
+    });
 });

@@ -119,9 +119,8 @@ describe.each(CAPTURED)("a captured forward of $backend", (under) => {
     }
   });
 
-  it.skipIf(!BATCH_INVARIANT.includes(under))(
-    "gives the bits of an uncaptured one where it is batch-invariant",
-    async () => {
+  if (BATCH_INVARIANT.includes(under))
+    it("gives the bits of an uncaptured one where it is batch-invariant", async () => {
       const captured = new Captured(under, true);
       const graph = captured.capture([[9, 1]]);
       for (const lengths of [
@@ -139,8 +138,7 @@ describe.each(CAPTURED)("a captured forward of $backend", (under) => {
         const eager = await captured.step(lengths, 5, () => captured.forward());
         expect(replayed).toEqual(eager);
       }
-    },
-  );
+    });
 
   it("has workspace of its own, which ends with its graph", async () => {
     const captured = new Captured(under);
