@@ -1,6 +1,12 @@
 import { RocmAttentionError } from "../errors.js";
 import type { KvCacheLayer } from "../kv-cache/layer.js";
 
+/** Throws where AITER's decode of latent attention, whose addresses end after `reach` bytes, cannot serve a cache. */
+export function checkReach(cache: KvCacheLayer, reach: number): void {
+  const refusal = refusalOf(cache, reach);
+  if (refusal !== null) throw refusal;
+}
+
 /** Why AITER's decode of latent attention, whose addresses end after `reach` bytes, cannot serve a cache; null: it can. */
 export function refusalOf(cache: KvCacheLayer, reach: number): RocmAttentionError | null {
   const { blockStride, strides } = cache.part("latent");

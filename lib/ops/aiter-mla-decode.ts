@@ -4,7 +4,7 @@ import type { ResolvedConfig } from "../config.js";
 import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import type { KvCacheLayer } from "../kv-cache/layer.js";
-import { refusalOf } from "./aiter-mla-cache.js";
+import { checkReach } from "./aiter-mla-cache.js";
 import { derivePages, type Grouping, type Pages, requestsOf } from "./aiter-mla-pages.js";
 import { aiterMlaSplits, MAX_SPLITS } from "./aiter-mla-splits.js";
 import { bindMlaArguments } from "./mla-arguments.js";
@@ -121,9 +121,8 @@ export class AiterMlaDecode implements MlaDecoder<AiterMlaStep, Pages> {
   }
 
   queryFor(cache: KvCacheLayer): LatentQuery {
-    const refusal = refusalOf(cache, this.maxPartBytes);
-    if (refusal === null) return this.query;
-    throw refusal;
+    checkReach(cache, this.maxPartBytes);
+    return this.query;
   }
 
   launch(
