@@ -47,7 +47,7 @@ describe("a server's process", () => {
       nodeOptions: ["--expose-gc"],
       timeout: 300_000,
     });
-    const stdout = "device 0 staging 0\nheap and process within 2 and 16 MiB true true\n";
+    const stdout = "device 0 staging of fifty steps true\nheap and process within 2 and 16 MiB true true\n";
     expect(outcome).toEqual({ status: 0, stdout, stderr: "" });
   });
 });
