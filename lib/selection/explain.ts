@@ -1,13 +1,7 @@
 import { checkOptions, isArray } from "../arguments.js";
 import type { Catalog, CatalogRow } from "../catalog/choose.js";
 import { PUBLISHED_CATALOG } from "../catalog/published.js";
-import {
-  type AttentionConfig,
-  type BackendName,
-  type Environment,
-  type MlaAttentionConfig,
-  resolveConfig,
-} from "../config.js";
+import type { AttentionConfig, BackendName, Environment, MlaAttentionConfig } from "../config.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
 import { layoutOf } from "./capabilities.js";
 import { selectionContext } from "./context.js";
@@ -15,6 +9,7 @@ import { decide, hasAiter, type RequestedBackend } from "./decide.js";
 import type { Explanation } from "./explanation.js";
 import { errorOf, failure, failureOf, kernelFailure } from "./failure.js";
 import { capabilitiesOf, invalidBackend, overridingBackend } from "./registry.js";
+import { resolveConfig } from "./resolve-config.js";
 import { upstreamRule } from "./rules.js";
 import { reportVariables } from "./variable-report.js";
 import { readFlags, readVariables, type SetVariables } from "./variables.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { resolveConfig } from "../../../lib/config.js";
+import { resolveConfig } from "../../../lib/selection/resolve-config.js";
 
 describe("what a configuration leaves out", () => {
   it("of standard attention", () => {
