@@ -1,4 +1,4 @@
-import type { LaunchCounters, ProfileRow } from "../../device/emulator.js";
+import type { InstructionClass, LaunchCounters, ProfileRow } from "../../device/emulator.js";
 
 /** An instruction with the clocks for which it kept the unit busy that it needs longest. */
 export interface HotRow extends ProfileRow {
@@ -23,11 +23,6 @@ export function weighed(launch: LaunchCounters): HotRow[] {
   return rows.map((row) => ({ ...row, share: row.busy / total }));
 }
 
-/** The `count` heaviest, heaviest first. */
-export function hottest(rows: readonly HotRow[], count: number): HotRow[] {
-  return [...rows].sort((a, b) => b.busy - a.busy || a.pc - b.pc).slice(0, count);
-}
-
 /** Consecutive instructions that were executed equally often: a loop's body, or the straight code around it. */
 export interface HotBlock {
   readonly rows: readonly HotRow[];
@@ -46,11 +41,39 @@ export function blocksOf(rows: readonly HotRow[]): HotBlock[] {
   return blocks.map((members) => ({
     rows: members,
     executed: members[0]!.executed,
-    share: members.reduce((sum, { share }) => sum + share, 0),
+    share: sumOf(members),
   }));
 }
 
-/** A program counter as fault reports and traces write it. */
-export function pcText(pc: number): string {
-  return `${pc < 0 ? "-" : "+"}0x${Math.abs(pc).toString(16).padStart(4, "0")}`;
+/** The instructions of a block that do the same: an unrolled loop has many, of equal weight. */
+export interface HotGroup extends HotBlock {
+  /** Their mnemonic. */
+  readonly operation: string;
+  readonly class: InstructionClass;
 }
+
+/** The groups of a block, heaviest first. */
+export function groupsOf({ rows, executed }: HotBlock): HotGroup[] {
+  const groups = new Map<string, HotRow[]>();
+  for (const row of rows) {
+    const operation = row.text.split(" ", 1)[0]!;
+    groups.set(operation, [...(groups.get(operation) ?? []), row]);
+  }
+  return [...groups]
+    .map(([operation, members]) => ({
+      rows: members,
+      executed,
+      operation,
+      class: members[0]!.class,
+      share: sumOf(members),
+    }))
+    .sort(heaviestFirst);
+}
+
+/** The `count` heaviest groups of a launch's instructions, heaviest first. */
+export function hottest(rows: readonly HotRow[], count: number): HotGroup[] {
+  return blocksOf(rows).flatMap(groupsOf).sort(heaviestFirst).slice(0, count);
+}
+
+const sumOf = (rows: readonly HotRow[]) => rows.reduce((sum, { share }) => sum + share, 0);
+const heaviestFirst = (a: HotBlock, b: HotBlock) => b.share - a.share || a.rows[0]!.pc - b.rows[0]!.pc;

@@ -6,7 +6,7 @@ import { describeExample, type ExampleName, prepareExample } from "./examples.js
 import type { ProfileOptions } from "./options.js";
 import { formatProfile, type ProfileReport } from "./report.js";
 import { compareSchedules, formatSchedules, isDifferent } from "./schedules.js";
-import { profileSvg } from "./svg.js";
+import { profileSvg } from "./svg/drawing.js";
 
 /** Runs an example on an emulated device with all counters and prints what they say. */
 export async function runProfile(

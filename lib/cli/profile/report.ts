@@ -1,8 +1,9 @@
-import { type LaunchModel, MODEL_UNITS, type ModelUnit } from "../../catalog/performance-model.js";
+import { type LaunchModel, MODEL_UNITS } from "../../catalog/performance-model.js";
 import { INSTRUCTION_CLASSES, type LaunchCounters } from "../../device/emulator.js";
 import type { DeviceInfo } from "../../index.js";
 import { table } from "../terminal.js";
-import { blocksOf, type HotRow, hottest, pcText, weighed } from "./hottest.js";
+import { blocksOf, type HotRow, hottest, weighed } from "./hottest.js";
+import { className, count, micro, pcText, percent, UNIT_NAMES } from "./words.js";
 
 /** The object that `rocm-attention profile --json` prints. */
 export interface ProfileReport {
@@ -13,17 +14,6 @@ export interface ProfileReport {
   readonly launches: readonly (LaunchCounters & { readonly model: LaunchModel })[];
 }
 
-const UNIT_NAMES: Record<ModelUnit, string> = {
-  matrix: "matrix units",
-  vector: "vector units",
-  transcendental: "transcendental",
-  lds: "LDS",
-  l1: "L1 caches",
-  issue: "issue",
-  latency: "load latency",
-  l2: "L2 caches",
-  memory: "device memory",
-};
 const HOTTEST = 10;
 const BLOCKS = 4;
 const BAR = 30;
@@ -46,12 +36,12 @@ function formatLaunch(launch: ProfileReport["launches"][number], number: number)
   const instructions = Object.values(launch.instructions).reduce((sum, count) => sum + count);
   const classes = INSTRUCTION_CLASSES.filter((name) => launch.instructions[name] > 0)
     .sort((a, b) => launch.instructions[b] - launch.instructions[a])
-    .map((name) => `${name} ${percent(launch.instructions[name] / instructions)}`);
+    .map((name) => `${className(name)} ${percent(launch.instructions[name] / instructions)}`);
   const facts = [
     [
       "grid",
       `${launch.grid.join(" x ")} workgroups of ${launch.block.join(" x ")}, ${count(launch.waves)} waves; ` +
-        `${launch.vectorRegisters} registers, ${count(launch.ldsBytes)} bytes of LDS: ${launch.wavesPerSimd} waves per SIMD`,
+        `${launch.vectorRegisters} registers, ${count(launch.ldsBytes)} bytes of LDS: ${wavesPerSimd(launch)}`,
     ],
     ["executed", `${count(instructions)} instructions: ${classes.join(", ")}`],
     [
@@ -74,7 +64,7 @@ function formatLaunch(launch: ProfileReport["launches"][number], number: number)
     ...formatModel(launch.model),
     "   hottest blocks:",
     ...formatBlocks(rows),
-    "   hottest instructions:",
+    "   hottest operations in a block:",
     ...formatHottest(rows),
   ].join("\n");
 }
@@ -107,21 +97,24 @@ function formatBlocks(rows: readonly HotRow[]): string[] {
 }
 
 function formatHottest(launchRows: readonly HotRow[]): string[] {
-  const header = ["pc", "share", "executed", "busy clocks", "instruction"];
-  const rows = hottest(launchRows, HOTTEST).map(({ pc, share, executed, busy, text }) => [
-    pcText(pc),
+  const header = ["from", "to", "share", "executed", "instructions", "operation"];
+  const rows = hottest(launchRows, HOTTEST).map(({ rows, share, executed, operation }) => [
+    pcText(rows[0]!.pc),
+    pcText(rows.at(-1)!.pc),
     percent(share),
     count(executed),
-    count(busy),
-    text,
+    count(rows.length),
+    operation,
   ]);
-  return indented(table([header, ...rows], ["instruction"]));
+  return indented(table([header, ...rows], ["operation"]));
+}
+
+/** How many waves a SIMD holds, in words. */
+export function wavesPerSimd({ wavesPerSimd: waves }: Pick<LaunchCounters, "wavesPerSimd">): string {
+  return `${waves} ${waves === 1 ? "wave" : "waves"} per SIMD`;
 }
 
 const indented = (lines: readonly string[]) => lines.map((line) => `     ${line}`);
-const count = (value: number) => value.toLocaleString("en-US");
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-const micro = (value: number) => `${value.toFixed(2)} us`;
 
 function bytes(value: number): string {
   if (value < 10_000) return `${count(value)} bytes`;
