@@ -10,7 +10,8 @@ import triton.language as tl
 
 from kernels.triton.float8 import chosen_scale
 from kernels.triton.mla_latent import PART, RANK, ROPE, part_rows
-from kernels.triton.unified_attention import LN_2, RAISED, add_segments, rounded, tokens_and_heads
+from kernels.triton.rows import tokens_and_heads
+from kernels.triton.softmax import LN_2, RAISED, add_segments, rounded
 
 
 @triton.jit

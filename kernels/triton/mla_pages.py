@@ -5,7 +5,7 @@ import triton.language as tl
 
 from kernels.triton.float8 import chosen_scale
 from kernels.triton.mla_latent import RANK, ROPE
-from kernels.triton.unified_attention import LN_2, LOG2_E, add_segments, rounded
+from kernels.triton.softmax import LN_2, LOG2_E, add_segments, rounded
 
 # The bits of the LSE of a split that is not written: a NaN.
 UNWRITTEN = tl.constexpr(-1)

@@ -6,7 +6,7 @@ import triton.language as tl
 
 from kernels.triton.float8 import chosen_scale
 from kernels.triton.mla_latent import NOPE, ROPE, VALUE
-from kernels.triton.unified_attention import LN_2, LOG2_E, RAISED, rounded
+from kernels.triton.softmax import LN_2, LOG2_E, RAISED, rounded
 
 
 @triton.jit

@@ -10,7 +10,7 @@ import triton.language as tl
 from kernels.triton.float8 import fp8_rounded
 from kernels.triton.mla_latent import NOPE, RANK, ROPE, VALUE
 from kernels.triton.mla_weights import fp8_scale
-from kernels.triton.unified_attention import rounded
+from kernels.triton.softmax import rounded
 
 
 @triton.jit
