@@ -36,7 +36,8 @@ def of_dtype(make, target, dtype):
         part = {"BLOCK": 4096}
         yield kernel("mla_weight_maxima", "mla_weights", part, one_wave, "(elements / part)", (), {"part": 4096})
         yield kernel("mla_quantise_weights", "mla_weights", {**part, "CHUNK": 256, "FP8": fp8}, one_wave, "(elements / part)", (), {"part": 4096})
-    yield kernel("mla_reduce", "mla_decode", {"CHUNK": 8}, one_wave, "(decodeTokens, numHeads)")
+    yield kernel("mla_reduce", "mla_decode", {"CHUNK": 32, "COLUMNS": 128}, one_wave, "(512 / columns, decodeTokens, numHeads)",
+                 (), {"columns": 128})
     yield kernel("mla_prefill", "mla_prefill", {"BLOCK_M": 64, "TILE": 32}, {**four_waves, "waves_per_eu": 2},
                  "(numHeads, ceil(maxQueryLen / rows), sequences)", (), {"rows": 64, "keys": 32})
 
@@ -52,8 +53,8 @@ def over_cache(make, target, dtype, cache):
               "layouts": ["latent"]}
     yield make("concat_and_cache_mla", "mla_cache", dtypes, {"FP8": fp8 if is_scaled else None}, {"num_warps": 1, "num_stages": 1},
                serves, "(numTokens)", name, absent)
-    # A wave of 16 rows holds their latent queries and results in its registers. Four of them have room for more keys.
-    for rows, keys in ((16, 16), (64, 32 if dtype == "bfloat16" else 16)):
+    # A wave of 16 rows holds their latent queries and results in its registers. Four of them share a tile of more keys.
+    for rows, keys in ((16, 16), (64, 32)):
         yield make("mla_decode", "mla_decode", dtypes, {"BLOCK_M": rows, "TILE": keys, "SCALED_CACHE": is_scaled},
                    {"num_warps": rows // 16, "num_stages": 1, "waves_per_eu": 1, "matrix_instr_nonkdim": 16},
                    {**serves, "blockSizes": {"min": 16}, "attentionTypes": ["decoder"]}, "(maxSegments, sequences, ceil(queryTokens * numHeads / rows))",

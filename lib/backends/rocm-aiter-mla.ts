@@ -27,7 +27,7 @@ export class RocmAiterMla
       return;
     }
     const [reduce] = kernels.load("triton:mla_reduce");
-    const far = new MlaDecode(kernels.load("triton:mla_decode"), reduce, config, device.info.computeUnits);
+    const far = new MlaDecode(kernels.load("triton:mla_decode"), reduce, config, device.info);
     const reaches = (cache: MlaCall["cache"]) => refusalOf(cache, maxPartBytes) === null;
     super("ROCM_AITER_MLA", context, new MlaTwoDecoders(assembly, far, reaches));
     this.maxPartBytes = Number.POSITIVE_INFINITY;

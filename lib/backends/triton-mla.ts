@@ -12,6 +12,6 @@ export class TritonMla
     const { device, config, kernels } = context;
     const [reduce] = kernels.load("triton:mla_reduce");
     const attend = kernels.load("triton:mla_decode");
-    super("TRITON_MLA", context, new MlaDecode(attend, reduce, config, device.info.computeUnits));
+    super("TRITON_MLA", context, new MlaDecode(attend, reduce, config, device.info));
   }
 }

@@ -1,6 +1,7 @@
 import type { Batch } from "../batch/batch.js";
 import type { BatchLimits } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
+import type { DeviceInfo } from "../device/context.js";
 import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { bindMlaArguments } from "./mla-arguments.js";
@@ -9,6 +10,7 @@ import type { LatentQuery, LatentSpace, MlaDecoder } from "./mla-decoder.js";
 import { type RequestLists, type Requests, requestLimits } from "./mla-requests.js";
 import { bindPartials, partialBytes } from "./partials.js";
 import { mostSegments, planSplit, type Split } from "./split.js";
+import { xcdsToDealTo } from "./xcds.js";
 
 /** Elements of the latents that queries are taken to, and that values are made of. */
 const RANK = 512;
@@ -22,6 +24,8 @@ export interface MlaDecodeStep extends Split {
   readonly queryTokens: number;
   /** Rows (query tokens x heads) of the tile to use. */
   readonly tileRows: number;
+  /** Of the device, where the grid's order would not keep the tiles of a segment on one of them; else 1. */
+  readonly xcds: number;
 }
 
 /** mla_decode and mla_reduce: a few query tokens of each sequence attend to latents, split over their keys. */
@@ -30,23 +34,23 @@ export class MlaDecode implements MlaDecoder<MlaDecodeStep, null> {
   readonly #tiles;
   readonly #reduce;
   readonly #config: ResolvedConfig;
-  readonly #computeUnits: number;
+  readonly #device: Pick<DeviceInfo, "computeUnits" | "xcds">;
 
   /** `attend`: the same kernel in different tiles of rows. */
   constructor(
     attend: readonly LaunchPlan[],
     reduce: LaunchPlan,
     config: ResolvedConfig,
-    computeUnits: number,
+    device: Pick<DeviceInfo, "computeUnits" | "xcds">,
   ) {
     this.query = { heads: config.numHeads, width: RANK };
     this.#config = config;
-    this.#computeUnits = computeUnits;
+    this.#device = device;
     this.#tiles = attend.map((plan) => {
       const bound = bindParts(plan, config);
-      const queryLatent = plan.setter("query_latent");
+      const [queryLatent, xcds] = [plan.setter("query_latent"), plan.setter("xcds")];
       plan.complete();
-      return { ...bound, queryLatent, rows: plan.row.tile.rows! };
+      return { ...bound, queryLatent, xcds, rows: plan.row.tile.rows! };
     });
     this.#tiles.sort((one, other) => one.rows - other.rows);
     this.#reduce = {
@@ -65,7 +69,16 @@ export class MlaDecode implements MlaDecoder<MlaDecodeStep, null> {
       numSequences: decodes,
       maxLen: maxDecodeKeys,
     });
-    return { sequences: decodes, tokens: decodeTokens, queryTokens, tileRows, ...split };
+    const { xcds } = this.#device;
+    const sharing = { groups: Number.POSITIVE_INFINITY, stride: split.maxSegments * decodes, xcds };
+    return {
+      ...split,
+      sequences: decodes,
+      tokens: decodeTokens,
+      queryTokens,
+      tileRows,
+      xcds: this.#tilesOf(queryTokens, tileRows) === 1 ? 1 : xcdsToDealTo(sharing),
+    };
   }
 
   /** Bytes for the partial results of any step that a batch admits. */
@@ -102,6 +115,7 @@ export class MlaDecode implements MlaDecoder<MlaDecodeStep, null> {
       partials(space.partials, step.tokens * numHeads, step);
     }
     attend.queryLatent(space.query);
+    attend.xcds(step.xcds);
     attend.plan.launch(
       stream,
       step.maxSegments,
@@ -109,7 +123,8 @@ export class MlaDecode implements MlaDecoder<MlaDecodeStep, null> {
       this.#tilesOf(step.queryTokens, step.tileRows),
     );
     this.#reduce.latentOutput(space.output);
-    this.#reduce.plan.launch(stream, step.tokens, numHeads);
+    const { plan } = this.#reduce;
+    plan.launch(stream, RANK / plan.row.tile.columns!, step.tokens, numHeads);
   }
 
   /** The smallest tile that holds a sequence's rows, else the largest. Fixed by the heads alone where splits are fixed. */
@@ -130,7 +145,7 @@ export class MlaDecode implements MlaDecoder<MlaDecodeStep, null> {
       numKvHeads: 1,
       tilesPerSequence: this.#tilesOf(queryTokens, tileRows),
       // A workgroup of four waves has a compute unit for itself; those of one wave fetch as fast as memory gives, if there are two.
-      computeUnits: this.#computeUnits * (row.workgroupSize > WAVE_SIZE ? 1 : 2),
+      computeUnits: this.#device.computeUnits * (row.workgroupSize > WAVE_SIZE ? 1 : 2),
       busyWorkgroups: 1,
       tileKeys: row.tile.keys!,
       batchInvariant: this.#config.batchInvariant,

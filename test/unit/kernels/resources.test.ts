@@ -25,7 +25,7 @@ function intendedWaves(row: LocatedRow): number {
   if (["paged_attention", "paged_attention_fp8"].includes(operation)) return wavesOfPagedAttention(row);
   if (operation === "paged_attention_reduce") return 4; // its loads of 8 segments are under way
   if (operation === "mla_decode") return 1; // a row of latents and one of results fill a wave's registers
-  if (operation === "mla_reduce") return 5; // the loads of eight segments wait together
+  if (operation === "mla_reduce") return 4; // the loads of 32 segments wait together
   if (/^mla_.*_product_fp8$/.test(operation)) return 3;
   if (operation === "mla_quantise_weights") return 6;
   if (operation === "mla_prefill" || /^mla_.*_product$/.test(operation)) return 2;
