@@ -10,23 +10,34 @@ import { performSteps } from "./setup/steps.mjs";
 import { toolchain } from "./setup/toolchain.mjs";
 import { typescript } from "./setup/typescript.mjs";
 
-await performSteps([packages, typescript, kernelPython, native]);
+await performSteps([packages, typescript]);
+
+// Wrong words, or --help, are answered before all that takes long.
+const words = process.argv.slice(2);
+const { runCommand } = await import("../dist/cli/program.js");
+let options = null;
+await runCommand(["demo", ...words], async (checked) => {
+  options = checked;
+});
+if (options === null) process.exit();
+
+await performSteps([kernelPython, native]);
 
 // The target of the device that the demo will open. HIP's word counts, not the driver's: a GPU that HIP cannot use is none.
 const { findGpu } = await import("../dist/cli/gpu.js");
-const named = /emulator:(gfx\w+)/.exec([process.env.ROCM_ATTENTION_DEVICE, ...process.argv].join(" "))?.[1];
+const named =
+  options.device?.emulate ?? /^emulator:(gfx\w+)$/.exec(process.env.ROCM_ATTENTION_DEVICE ?? "")?.[1];
 const target = named ?? findGpu().gpu?.arch ?? "gfx942";
 // The default backend's kernels are our Triton alone; others have kernels that LLVM compiles, or AITER's.
 const isBackendNamed =
-  ["VLLM_ATTENTION_BACKEND", "VLLM_ROCM_USE_AITER"].some((name) => process.env[name]) ||
-  process.argv.some((word) => word.startsWith("--backend"));
-const isLatent = /(^| )--model[= ]mla( |$)/.test(process.argv.join(" "));
+  options.backend !== undefined ||
+  ["VLLM_ATTENTION_BACKEND", "VLLM_ROCM_USE_AITER"].some((name) => process.env[name]);
 const ofBackends = isBackendNamed
   ? [toolchain, aiter, kernels(target, "smoke")]
-  : [kernels(target, isLatent ? "demo-mla" : "demo")];
+  : [kernels(target, options.model === "mla" ? "demo-mla" : "demo")];
 await performSteps(ofBackends);
 
-const demo = spawn(process.execPath, [`${root}/dist/cli/main.js`, "demo", ...process.argv.slice(2)], {
+const demo = spawn(process.execPath, [`${root}/dist/cli/main.js`, "demo", ...words], {
   stdio: "inherit",
 });
 // The terminal sends Ctrl-C to both processes: the demo ends by itself, and this one after it.

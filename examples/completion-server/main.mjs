@@ -15,7 +15,7 @@ import { createServer } from "./server.mjs";
 
 const kind = process.env.MODEL ?? "gqa";
 const name = `austen-${kind}`;
-const device = openDevice(process.env.ROCM_ATTENTION_DEVICE);
+const device = openDevice();
 const limits = {
   maxSequences: 8,
   maxTokens: 32,

@@ -14,7 +14,7 @@ export function kernelsCommand(): Command {
       const { source, added } = addAiter(options);
       console.log(json ? JSON.stringify({ source, added }, null, 2) : toText(source, added));
     });
-  return new Command("kernels").description("kernels of others").addCommand(add);
+  return new Command("kernels").description("kernels of others").helpCommand(false).addCommand(add);
 }
 
 type Added = ReturnType<typeof import("./kernels/add-aiter.js").addAiter>["added"];

@@ -11,13 +11,18 @@ import { explainCommand } from "./explain.js";
 import { kernelsCommand } from "./kernels.js";
 import { profileCommand } from "./profile/options.js";
 
+type Demo = Parameters<typeof demoCommand>[0];
+
 /**
- * Runs the command that `words` ask for. A failure is printed, as one JSON object where they have --json, and becomes
- * the process's exit status.
+ * Runs the command that `words` ask for, the demo by `demo`. A failure is printed, as one JSON object where they have
+ * --json, and becomes the process's exit status.
  */
-export async function runCommand(words: readonly string[]): Promise<void> {
+export async function runCommand(
+  words: readonly string[],
+  demo: Demo = async (options) => (await import("./demo/demo.js")).runDemo(options),
+): Promise<void> {
   try {
-    const program = buildProgram();
+    const program = buildProgram(demo);
     await program.parseAsync(checkedWords(program, words), { from: "user" });
   } catch (error) {
     if (!(error instanceof RocmAttentionError)) throw error;
@@ -27,7 +32,7 @@ export async function runCommand(words: readonly string[]): Promise<void> {
   }
 }
 
-function buildProgram(): Command {
+function buildProgram(demo: Demo): Command {
   const version = packageVersion()!;
   const program = new Command("rocm-attention")
     .description("The attention layer of an LLM server on AMD GPUs.")
@@ -35,7 +40,7 @@ function buildProgram(): Command {
     .addCommand(explainCommand())
     .addCommand(doctorCommand(version))
     .addCommand(kernelsCommand())
-    .addCommand(demoCommand(async (options) => (await import("./demo/demo.js")).runDemo(options)))
+    .addCommand(demoCommand(demo))
     .addCommand(benchCommand(async (options) => (await import("./bench/bench.js")).runBench(options)))
     .addCommand(
       profileCommand(async (...words) => (await import("./profile/profile.js")).runProfile(...words)),
@@ -55,8 +60,9 @@ function checkedWords(program: Command, words: readonly string[]): string[] {
   const [first, ...rest] = words;
   if (first === undefined || first.startsWith("-")) return [...words];
   const commands = [...program.commands.map((command) => command.name()), "help"];
-  if (!commands.includes(first)) {
-    throw wrongWords(`unknown command '${first}'`, "command", first, commands);
+  const asked = first === "help" ? (rest.find((word) => !word.startsWith("-")) ?? first) : first;
+  if (!commands.includes(asked)) {
+    throw wrongWords(`unknown command '${asked}'`, "command", asked, commands);
   }
   if (first !== "explain") return [...words];
   const { options } = program.commands.find((command) => command.name() === first)!;

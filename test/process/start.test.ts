@@ -15,13 +15,29 @@ describe("npm start, where the set-up is done,", () => {
     expect(status).toBe(0);
   });
 
+  it("answers --help and wrong words before it sets anything up", () => {
+    // With nothing in PATH no compiler could be found: no step of the set-up but the first two is reached.
+    const type = (...words: string[]) =>
+      spawnSync(process.execPath, [...start, ...words], { encoding: "utf8", env: { PATH: "/nowhere" } });
+    expect(type("--help")).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^Usage: .*demo/),
+      stderr: "",
+    });
+    const wrong = type("--tokens", "none");
+    expect(wrong).toMatchObject({ status: 1, stdout: "" });
+    expect(wrong.stderr).toMatch(/^ERR_INVALID_ARGUMENT: .*expected a whole number from 1 to 4096/);
+    const { status, stdout } = type("--josn", "--json");
+    expect(JSON.parse(stdout).error).toMatchObject({ code: "ERR_INVALID_ARGUMENT", argument: "--josn" });
+    expect(status).toBe(1);
+  });
+
   it("ends as the demo does", () => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [...start, "--tokens", "none"], {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [...start, "--backend", "NONE"], {
       encoding: "utf8",
     });
-    expect(status).toBe(1);
-    expect(stdout).toBe("");
-    expect(stderr).toMatch(/expected a whole number from 1 to 4096/);
+    expect([status, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain("ERR_INVALID_BACKEND");
   });
 
   it("ends after the demo at Ctrl-C, which the terminal sends to both", async () => {

@@ -1,7 +1,8 @@
 import { Command } from "commander";
+import { type DeviceChoice, parseDevice } from "../device-choice.js";
 
 export interface BenchOptions {
-  readonly device?: string;
+  readonly device?: DeviceChoice;
   readonly shape: string;
   readonly backend?: string;
   readonly json?: true;
@@ -13,7 +14,11 @@ export function benchCommand(run: (options: BenchOptions) => Promise<void>): Com
     .description(
       "time decodes and prefills on this machine's GPU, against what its memory and matrix units can do",
     )
-    .option("--device <device>", "a GPU's ordinal, or emulator:<arch> (default: the first GPU)")
+    .option(
+      "--device <device>",
+      "a GPU's ordinal, or emulator:<arch> (default: the first GPU)",
+      (text: string) => parseDevice(text, "--device"),
+    )
     .option("--shape <text>", "only shapes with this in their names, such as decode", "")
     .option("--backend <name>", "the attention backend (default: chosen as VLLM_* variables say)")
     .option("--json", "print one JSON object")

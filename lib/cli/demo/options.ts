@@ -1,4 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import { type DeviceChoice, parseDevice } from "../device-choice.js";
+import { wholeNumber } from "../whole-number.js";
 
 export interface DemoOptions {
   /** By its attention: grouped-query, or DeepSeek's latent attention. */
@@ -9,7 +11,7 @@ export interface DemoOptions {
   readonly temperature: number;
   readonly seed: number;
   readonly backend?: string;
-  readonly device?: string;
+  readonly device?: DeviceChoice;
   readonly graphs: boolean;
   readonly json?: true;
 }
@@ -48,6 +50,7 @@ export function demoCommand(run: (options: DemoOptions) => Promise<void>): Comma
     .option(
       "--device <device>",
       "a GPU's ordinal, or emulator:<arch> (default: the first GPU, or emulator:gfx942)",
+      (text: string) => parseDevice(text, "--device"),
     )
     .option("--no-graphs", "enqueue every step anew, instead of decode steps as graphs")
     .option("--json", "print one JSON object instead of the text and the table")
@@ -56,8 +59,8 @@ export function demoCommand(run: (options: DemoOptions) => Promise<void>): Comma
 
 function integer(least: number, most: number) {
   return (text: string) => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= least && value <= most && text.trim() !== "") return value;
+    const value = wholeNumber(text);
+    if (value !== null && value >= least && value <= most) return value;
     throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}.`);
   };
 }

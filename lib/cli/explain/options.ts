@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type ComputeDType, KV_CACHE_DTYPES, type KvCacheDType } from "../../config.js";
+import { wholeNumber } from "../whole-number.js";
 import { isObject, type Json } from "./json.js";
 import { addOtherOptions } from "./other-options.js";
 
@@ -111,13 +112,13 @@ function contextLength(text: string): number | "auto" {
 }
 
 function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
+  const value = wholeNumber(text);
+  if (value !== null && value > 0) return value;
   throw new InvalidArgumentError("Expected a positive integer.");
 }
 
 function ordinal(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isSafeInteger(value) && value >= 0) return value;
+  const value = wholeNumber(text);
+  if (value !== null) return value;
   throw new InvalidArgumentError("Expected a device's number, 0 or more.");
 }

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { modelLaunch } from "../../catalog/performance-model.js";
-import { invalidArgument } from "../../errors.js";
+import { RocmAttentionError } from "../../errors.js";
 import { Device, setEmulatorOption, takeLaunchCounters } from "../../index.js";
 import { describeExample, type ExampleName, prepareExample } from "./examples.js";
 import type { ProfileOptions } from "./options.js";
@@ -43,6 +43,7 @@ function writeDrawing(file: string, drawing: string): void {
   try {
     writeFileSync(file, drawing);
   } catch (cause) {
-    throw invalidArgument("--svg", "a file that can be written", (cause as Error).message);
+    const message = `--svg: ${JSON.stringify(file)} cannot be written: ${(cause as Error).message}`;
+    throw new RocmAttentionError("ERR_INVALID_ARGUMENT", message, { argument: "--svg", cause });
   }
 }

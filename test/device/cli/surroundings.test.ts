@@ -30,6 +30,7 @@ vi.mock("../../../lib/kernels/sources.js", async (original) => ({
 
 beforeEach(() => {
   vi.stubEnv("ROCM_ATTENTION_HIP_LIBRARY", "/nowhere/libamdhip64.so");
+  vi.stubEnv("ROCM_ATTENTION_DEVICE", undefined);
 });
 
 afterEach(() => {
@@ -55,7 +56,7 @@ it("a GPU without kernels is none, and that is said where one is required", () =
 
 it("the demo says that, and goes on with an emulated one", async () => {
   const say = vi.spyOn(console, "error").mockImplementation(() => {});
-  const device = openDevice("");
+  const device = openDevice();
   expect(device.info).toMatchObject({ emulated: true, arch: "gfx942" });
   expect(say.mock.calls.flat().join()).toMatch(
     /^The GPU is not used: the HIP library .* Next: unset \w+\nAn emulated one/,

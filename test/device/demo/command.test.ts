@@ -94,16 +94,7 @@ describe("rocm-attention demo", () => {
 
   it.each([
     [["--tokens", "0"], /expected a whole number from 1 to 4096/],
-    [["--sequences", "many"], /expected a whole number from 1 to 64/],
-    [["--temperature", "-1"], /expected a number from 0 to 100/],
-    [["--prompt", ""], /expected 1 to 4096 bytes, received 0/],
-    [
-      ["--device", "tpu"],
-      /ERR_INVALID_ARGUMENT: expected a GPU's ordinal or one of emulator:gfx90a, emulator:gfx942/,
-    ],
     [["--backend", "TRITON"], /ERR_INVALID_BACKEND: .*TRITON_ATTN/],
-    [["--backend", "TRITON_MLA"], /ERR_BACKEND_UNSUPPORTED: /],
-    [["--no-such-option"], /unknown option/],
   ])("refuses %j in one readable message", (options, message) => {
     const { status, stdout, stderr } = demo(...options);
     expect(status).toBe(1);
