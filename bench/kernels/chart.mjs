@@ -4,6 +4,7 @@
 const COLOURS = [
   ...["#c8372d", "#3b76af", "#8fb8d9", "#e6912e", "#6b9e4b", "#8a5bb0", "#4d4d4d"],
   ...["#a6761d", "#1b9e9e", "#d98cb3", "#7f7f2a", "#5f9ea0", "#b0b0b0"],
+  ...["#2b4c7e", "#b5651d", "#5d8c3a"],
 ];
 const [WIDTH, LEFT, RIGHT, PLOT, TOP, PANEL] = [1180, 64, 20, 150, 118, 262];
 /** Ratios are drawn on a logarithmic scale from 1 up to here. */

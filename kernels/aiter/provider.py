@@ -1,13 +1,14 @@
-"""AITER's kernels, from its wheel: unified attention in Triton, assembly for paged decode as code objects, and paged
-decode in HIP C++."""
+"""AITER's kernels, from its wheel: unified attention and paged decode in Triton, assembly as code objects, and paged decode
+in HIP C++."""
 
-from kernels.aiter import fmha_v3, mla, pa, unified_attention
+from kernels.aiter import fmha_v3, mla, pa, pa_decode, unified_attention
 from kernels.builder import clang, code_object, triton, wheel
 from kernels.builder.instance import BuildError, Instance, Made
 from kernels.builder.paths import absolute
 
 NAME = "aiter"
 IN_WHEEL = True
+IN_TRITON = {module.SOURCE: module for module in (unified_attention, pa_decode)}
 
 PARTITION_ARGUMENTS = (
     "q:pointer k_cache:pointer v_cache:pointer scale:float32 block_tables:pointer cu_query_lens:pointer "
@@ -27,7 +28,7 @@ HIP_NAMES = {"scale": "softmax_scale", "q": "query", "k_cache": "key_cache", "v_
 
 def instances(target, chosen):
     if chosen == "tests":
-        return [*hip_instances(), *fmha_v3.instances(target, chosen), *pa.instances(target, chosen)]
+        return [*hip_instances(), *pa_decode.instances(target), *fmha_v3.instances(target, chosen), *pa.instances(target, chosen)]
     return [*unified_attention.instances(target, chosen), *mla.instances(target, chosen),
             *fmha_v3.instances(target, chosen), *pa.instances(target, chosen)]
 
@@ -53,7 +54,7 @@ def hip_instances():
 
 def compile(instance, target, folder):
     if instance.variant == "triton":
-        return unified_attention.compile(instance, target, folder)
+        return IN_TRITON[instance.description["source"]].compile(instance, target, folder)
     of = instance.description
     if "object" in of:
         code, dependencies = absolute(of["object"]).read_bytes(), (absolute(of["object"]),)

@@ -11,6 +11,7 @@ import sys
 import types
 from dataclasses import dataclass
 
+from kernels.aiter import wheel_triton
 from kernels.builder import triton, wheel
 from kernels.builder.instance import Instance, Made
 from kernels.builder.paths import absolute
@@ -150,13 +151,15 @@ def compile(instance, target, folder):
     triton.enter(of["environment"], folder)
     largest = FP8_LARGEST[TARGETS[target]["fp8"]]
     kernel = getattr(load(str(path), largest), of["kernel"])
-    given = {**of["constants"], "FP8_MIN": -largest, "FP8_MAX": largest}
-    constants = {name: value for name, value in given.items() if name in kernel.arg_names}
-    signature = {name: "constexpr" if name in constants else parameter_type(name, of["dtypes"]) for name in kernel.arg_names}
-    attributes = {name: [["tt.divisibility", 16 if kind.startswith("*") else STRIDE_STEP]] for name, kind in signature.items()
-                  if name not in UNALIGNED and (kind.startswith("*") or name in INT64) and kind != "constexpr"}
-    code, facts = triton.compile_kernel(kernel, signature, constants, attributes, of["options"], target)
+    constants = {**of["constants"], "FP8_MIN": -largest, "FP8_MAX": largest}
+    code, facts = wheel_triton.compile_kernel(of, kernel, constants, lambda name: parameter_type(name, of["dtypes"]), divisor, target)
     return Made(code, facts, (path,))
+
+
+def divisor(name, kind):
+    if name in UNALIGNED:
+        return None
+    return 16 if kind.startswith("*") else STRIDE_STEP if name in INT64 else None
 
 
 def parameter_type(name, dtypes):

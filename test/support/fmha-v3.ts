@@ -1,12 +1,11 @@
-import { join } from "node:path";
 import type { Batch, Device } from "../../lib/index.js";
 import { LaunchPlan } from "../../lib/kernels/launch-plan.js";
-import { installedKernels, type LocatedRow, loadKernel } from "../../lib/kernels/store.js";
+import { type LocatedRow, loadKernel } from "../../lib/kernels/store.js";
 import type { DenseCall } from "../../lib/ops/arguments.js";
 import { FmhaV3 } from "../../lib/ops/fmha-v3.js";
-import { root } from "../../scripts/setup/paths.mjs";
 import { operationConfig } from "./hip-kernels.js";
 import { attend, type Expected, lseError, Random, type RowErrors, round, rowErrors } from "./reference.js";
+import { everyRow } from "./test-kernels.js";
 
 /** One call of AITER's forward attention in assembly. */
 export interface FmhaV3Options {
@@ -28,8 +27,7 @@ const SIZE = 128;
 
 /** The rows of AITER's assembly whose operation begins so, those that only tests run among them. */
 export function assemblyRows(arch: string, operation: string): LocatedRow[] {
-  const env = { ROCM_ATTENTION_KERNEL_PATH: join(root, "build", "test-kernels") };
-  return installedKernels([arch], env).kernels.filter(
+  return everyRow(arch).filter(
     ({ variant, operation: name }) => variant === "asm" && name.startsWith(operation),
   );
 }

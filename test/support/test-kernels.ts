@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { installedKernels, type LocatedRow } from "../../lib/kernels/store.js";
 import { testManifest } from "../../scripts/setup/kernels.mjs";
 import { root } from "../../scripts/setup/paths.mjs";
 import { packagedTargets } from "../../scripts/setup/targets.mjs";
@@ -30,4 +31,10 @@ export function testKernel(arch: string, id: string): { code: Buffer; symbol: st
   const kernel = testKernels(arch).find((kernel) => kernel.id === id);
   if (kernel === undefined) throw new Error(`no kernel ${id} for ${arch}`);
   return { code: readFileSync(kernel.path), symbol: kernel.symbol };
+}
+
+/** The rows of all kernels for a target, those that only tests run among them. */
+export function everyRow(arch: string): readonly LocatedRow[] {
+  const env = { ROCM_ATTENTION_KERNEL_PATH: join(root, "build", "test-kernels") };
+  return installedKernels([arch], env).kernels;
 }
