@@ -9,6 +9,7 @@ const ITEM_SIZES = {
   float8_e4m3fnuz: 1,
   int64: 8,
   int32: 4,
+  int8: 1,
   uint8: 1,
 } as const;
 

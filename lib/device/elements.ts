@@ -14,6 +14,7 @@ const ARRAYS = {
   float8_e4m3fnuz: Uint8Array,
   int64: BigInt64Array,
   int32: Int32Array,
+  int8: Int8Array,
   uint8: Uint8Array,
 } as const;
 

@@ -183,8 +183,8 @@ export class Tensor<D extends DType = DType> extends DeviceObject<{ dispose(): v
 
   /**
    * The elements in the order of their indices: Float32Array, Uint16Array (float16 and bfloat16 as bits),
-   * Uint8Array (fp8 as bits, uint8), Int32Array or BigInt64Array. What is enqueued on `stream` before the call
-   * is seen. A read of more than 4 MiB goes in pieces; until it settles the tensor cannot be used in new work.
+   * Uint8Array (fp8 as bits, uint8), Int8Array, Int32Array or BigInt64Array. What is enqueued on `stream` before
+   * the call is seen. A read of more than 4 MiB goes in pieces; until it settles the tensor cannot be used in new work.
    */
   async read(options?: { stream?: Stream }): Promise<TypedArray<D>> {
     this.check();

@@ -9,6 +9,8 @@ export interface CacheSizes {
   readonly headSize: number;
   /** Bytes of an element as stored. */
   readonly itemBytes: number;
+  /** Whether there is a float32 scale for each token and head, of keys and of values. Default: there is none. */
+  readonly scales?: boolean;
 }
 
 /** One element of a layer's cache; half 0: keys (or the latent), 1: values. */
@@ -50,15 +52,27 @@ export function offsetOf(
   }
 }
 
+const aligned = (bytes: number) => Math.ceil(bytes / 64) * 64;
+
 /** Bytes of a layer. */
-export function layerBytes(
-  layout: LayoutName,
-  { numBlocks, blockSize, numKvHeads, headSize, itemBytes }: CacheSizes,
-): number {
+export function layerBytes(layout: LayoutName, sizes: CacheSizes): number {
+  const { numBlocks, blockSize, numKvHeads, headSize, itemBytes, scales = false } = sizes;
   const part = numBlocks * blockSize * numKvHeads * headSize * itemBytes;
-  const aligned = (bytes: number) => Math.ceil(bytes / 64) * 64;
   if (layout === "latent") return aligned(part);
-  return layout === "paired" ? aligned(2 * part) : 2 * aligned(part);
+  if (layout === "paired" && !scales) return aligned(2 * part);
+  return 2 * aligned(part) + (scales ? 2 * aligned(scaleBytes(sizes)) : 0);
+}
+
+function scaleBytes({ numBlocks, blockSize, numKvHeads }: CacheSizes): number {
+  return 4 * numBlocks * numKvHeads * blockSize;
+}
+
+/** The byte offset of a token's scale in the memory of a layer: behind all keys and values, [blocks, heads, slots]. */
+export function scaleOffset(sizes: CacheSizes, { half, block, slot, head }: Omit<Place, "element">): number {
+  const { numBlocks, blockSize, numKvHeads, headSize, itemBytes } = sizes;
+  const elements = 2 * aligned(numBlocks * blockSize * numKvHeads * headSize * itemBytes);
+  const index = (block * numKvHeads + head) * blockSize + slot;
+  return elements + half * aligned(scaleBytes(sizes)) + 4 * index;
 }
 
 /** The element's place in its part's shape of one block, as the layout's definition names the dimensions. */

@@ -55,6 +55,7 @@ export function operationLayout(
   name: Parameters<typeof makeLayout>[0],
   { numKvHeads, headSize, blockSize }: AttentionShape,
   dtype: DType,
+  scales = false,
 ) {
-  return makeLayout(name, { numKvHeads, headSize, blockSize, dtype, scales: false })!;
+  return makeLayout(name, { numKvHeads, headSize, blockSize, dtype, scales })!;
 }

@@ -1,8 +1,8 @@
 import type { AttentionType } from "../../lib/config.js";
 import { type DType, itemSize } from "../../lib/dtype.js";
-import type { Float8 } from "../../lib/float8.js";
+import { type Float8, fromFloat8 } from "../../lib/float8.js";
 import type { LayoutName } from "../../lib/kv-cache/layouts.js";
-import { layerBytes, offsetOf } from "./cache-images.js";
+import { layerBytes, offsetOf, scaleOffset } from "./cache-images.js";
 import {
   type AttentionShape,
   keyCount,
@@ -31,6 +31,14 @@ export interface DataOptions {
   readonly needles?: readonly (number | null)[];
   /** How an fp8 cache stores keys and values; the numbers in it times the scales are these. Default: as they are. */
   readonly fp8Cache?: Fp8Cache | undefined;
+  /** How a cache with a scale for each token and head stores them. Default: as they are. */
+  readonly tokenCache?: TokenCache | undefined;
+}
+
+export interface TokenCache {
+  readonly dtype: Float8 | "int8";
+  /** Of what is read and scaled. Default: it stays as it is. */
+  readonly roundedTo?: DType | null;
 }
 
 export interface Fp8Cache {
@@ -64,9 +72,22 @@ export interface PagedData {
   readonly newValues: Float64Array;
 }
 
+/** Rows as a cache holds them; where it has scales of tokens, [tokens, heads] of these. */
+type StoredRows = Rounded & { readonly scales?: Float32Array };
+
 /** Draws the data of a call; its blocks are a permutation of a cache of `numBlocks` (default: 3 more than needed). */
 export function pagedData(options: DataOptions, numBlocks?: number): PagedData {
-  const { shape, dtype, lengths, seed, peak = 1, needles = [], poisoned = [], fp8Cache } = options;
+  const {
+    shape,
+    dtype,
+    lengths,
+    seed,
+    peak = 1,
+    needles = [],
+    poisoned = [],
+    fp8Cache,
+    tokenCache,
+  } = options;
   const { attentionType = "decoder" } = options;
   const { numHeads, numKvHeads, headSize, blockSize } = shape;
   const width = numKvHeads * headSize;
@@ -87,8 +108,10 @@ export function pagedData(options: DataOptions, numBlocks?: number): PagedData {
     const group = numHeads / numKvHeads;
     for (let h = head * group; h < (head + 1) * group; h++) poison(query, numHeads, headSize, h);
   }
-  const stored = (rows: Float64Array, scale = 1) =>
-    fp8Cache === undefined ? round(dtype, rows) : quantised(fp8Cache, rows, scale);
+  const stored = (rows: Float64Array, scale = 1): StoredRows => {
+    if (tokenCache !== undefined) return quantisedByRow(tokenCache, rows, headSize);
+    return fp8Cache === undefined ? round(dtype, rows) : quantised(fp8Cache, rows, scale);
+  };
   const storedKeys = keys.map((rows) => stored(rows, fp8Cache?.kScale));
   const storedValues = values.map((rows) => stored(rows, fp8Cache?.vScale));
   const unquantised = {
@@ -106,23 +129,33 @@ export function pagedData(options: DataOptions, numBlocks?: number): PagedData {
   const size = numBlocks ?? blocks.reduce((sum, count) => sum + count, 0) + 3;
   const order = new Random(seed).permutation(size);
   const blockTable = blocks.map((count) => order.splice(0, count));
-  const cacheDtype = fp8Cache?.dtype ?? dtype;
+  const cacheDtype = tokenCache?.dtype ?? fp8Cache?.dtype ?? dtype;
   const itemBytes = itemSize(cacheDtype);
-  const sizes = { numBlocks: size, blockSize, numKvHeads, headSize, itemBytes };
+  const scales = tokenCache !== undefined;
+  const sizes = { numBlocks: size, blockSize, numKvHeads, headSize, itemBytes, scales };
   const image: PagedData["image"] = (layout, when = "before", unused = Number.NaN) => {
     const elements = layerBytes(layout, sizes) / itemBytes;
     const { bits: fill } = round(cacheDtype, [unused]);
     const bits = new (fill.constructor as new (length: number) => Rounded["bits"])(elements).fill(fill[0]!);
+    const view = new DataView(bits.buffer);
+    if (scales) {
+      const first = scaleOffset(sizes, { half: 0, block: 0, slot: 0, head: 0 });
+      new Float32Array(bits.buffer, first).fill(unused);
+    }
     for (const [s, context] of contexts.entries()) {
       const tokens = when === "before" ? context : totals[s]!;
-      const halves = [storedKeys[s]!.bits, storedValues[s]!.bits];
+      const halves = [storedKeys[s]!, storedValues[s]!];
       for (let i = 0; i < tokens * width; i++) {
         const position = Math.floor(i / width);
         const block = blockTable[s]![Math.floor(position / blockSize)]!;
         const head = Math.floor((i % width) / headSize);
         const place = { block, slot: position % blockSize, head, element: i % headSize };
         for (const half of [0, 1] as const) {
-          bits[offsetOf(layout, sizes, { half, ...place }) / itemBytes] = halves[half]![i]!;
+          const rows = halves[half]!;
+          bits[offsetOf(layout, sizes, { half, ...place }) / itemBytes] = rows.bits[i]!;
+          if (rows.scales !== undefined && place.element === 0) {
+            view.setFloat32(scaleOffset(sizes, { half, ...place }), rows.scales[i / headSize]!, true);
+          }
         }
       }
     }
@@ -174,6 +207,26 @@ function poison(rows: Float64Array, heads: number, headSize: number, head: numbe
   for (let at = head * headSize; at < rows.length; at += heads * headSize) {
     rows.fill(Number.NaN, at, at + headSize);
   }
+}
+
+/** Rows of `size` elements with a scale of their own, as a cache by tokens holds them, and the numbers that they stand for. */
+export function quantisedByRow(
+  { dtype, roundedTo = null }: TokenCache,
+  rows: Float64Array,
+  size: number,
+): StoredRows {
+  const largest = dtype === "int8" ? 127 : fromFloat8(dtype, 0x7f) || fromFloat8(dtype, 0x7e);
+  const scales = Float32Array.from({ length: rows.length / size }, (_, row) => {
+    const magnitudes = rows.subarray(row * size, (row + 1) * size).map(Math.abs);
+    return magnitudes.reduce((most, each) => Math.max(most, each), 0) / largest || 1;
+  });
+  const scaleOf = (i: number) => scales[Math.floor(i / size)]!;
+  const { bits, values } = round(
+    dtype,
+    rows.map((value, i) => Math.fround(value / scaleOf(i))),
+  );
+  const read = values.map((value, i) => value * scaleOf(i));
+  return { bits, scales, values: roundedTo === null ? read : round(roundedTo, read).values };
 }
 
 /** Turns every query of a sequence towards one of its keys, so that the result hangs on that key alone. */

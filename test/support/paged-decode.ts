@@ -1,6 +1,5 @@
 import { matches, type Sizes } from "../../lib/catalog/sizes.js";
 import { fp8Encoding } from "../../lib/catalog/targets.js";
-import type { Float8 } from "../../lib/float8.js";
 import { createBatch, type Device, type Tensor } from "../../lib/index.js";
 import { KvCache } from "../../lib/kv-cache/cache.js";
 import type { LayoutName } from "../../lib/kv-cache/layouts.js";
@@ -8,8 +7,8 @@ import type { AttentionCall } from "../../lib/ops/call.js";
 import { PagedDecode } from "../../lib/ops/paged-decode.js";
 import { hipPlans, operationConfig, operationLayout } from "./hip-kernels.js";
 import { type CaseOptions, giveScale } from "./paged-case.js";
-import { batchInput, pagedData } from "./paged-data.js";
-import { attend, type Expected, type RowErrors, round, rowErrors } from "./reference.js";
+import { batchInput, pagedData, quantisedByRow } from "./paged-data.js";
+import { attend, type Expected, type Rounded, type RowErrors, round, rowErrors } from "./reference.js";
 
 export interface DecodeOptions extends Omit<CaseOptions, "under"> {
   readonly dtype: "bfloat16" | "float16";
@@ -83,7 +82,7 @@ export async function pagedDecode(device: Device, options: DecodeOptions): Promi
     tensors.push(await device.upload(round(dtype, data).bits, { shape: [tokens, heads, headSize], dtype }));
     return tensors.at(-1)!;
   };
-  const uploadRow = async (bits: Uint16Array | Float32Array | Uint8Array, type: typeof dtype | "float32") => {
+  const uploadRow = async (bits: Rounded["bits"], type: typeof dtype | "float32") => {
     tensors.push(await device.upload(bits, { shape: [numHeads], dtype: type }));
     return tensors.at(-1)!;
   };
@@ -114,7 +113,7 @@ export async function pagedDecode(device: Device, options: DecodeOptions): Promi
   const attended = options.mistake?.(step) ?? step;
   const asGiven = attend(attended);
   const expected = options.fp8Products
-    ? attend({ ...attended, query: quantised(step.query, headSize, fp8!) })
+    ? attend({ ...attended, query: quantisedByRow({ dtype: fp8! }, step.query, headSize).values })
     : asGiven;
   return {
     output,
@@ -124,20 +123,4 @@ export async function pagedDecode(device: Device, options: DecodeOptions): Promi
     errors: rowErrors(output, expected.output, headSize),
     lossToProducts: rowErrors(output, asGiven.output, output.length).rms,
   };
-}
-
-/** Queries as products in fp8 take them: each row [headSize] with a scale of its own. */
-function quantised(query: Float64Array, headSize: number, fp8: Float8): Float64Array {
-  const rounded = new Float64Array(query.length);
-  for (let row = 0; row < query.length; row += headSize) {
-    const values = query.subarray(row, row + headSize);
-    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    const scale = largest === 0 ? 1 : Math.fround(largest / round(fp8, [1e9]).values[0]!);
-    const { values: codes } = round(
-      fp8,
-      values.map((value) => Math.fround(value / scale)),
-    );
-    for (const [i, code] of codes.entries()) rounded[row + i] = code * scale;
-  }
-  return rounded;
 }

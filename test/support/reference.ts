@@ -6,7 +6,7 @@ import { fromFloat8, isFloat8, toFloat8 } from "../../lib/float8.js";
 
 /** Numbers rounded to a dtype: the bits that a device gets, and the values that they mean. */
 export interface Rounded {
-  readonly bits: Uint8Array | Uint16Array | Float32Array;
+  readonly bits: Uint8Array | Int8Array | Uint16Array | Float32Array;
   readonly values: Float64Array;
 }
 
@@ -19,6 +19,10 @@ export function round(dtype: DType, values: ArrayLike<number>): Rounded {
     const bits = Uint8Array.from(values, (value) => toFloat8(dtype, value));
     return { bits, values: Float64Array.from(bits, (code) => fromFloat8(dtype, code)) };
   }
+  if (dtype === "int8") {
+    const bits = Int8Array.from(values, toNearestEven);
+    return { bits, values: Float64Array.from(bits) };
+  }
   const [to, from] = dtype === "float16" ? [toFloat16, fromFloat16] : [toBfloat16, fromBfloat16];
   const bits = new Uint16Array(values.length);
   const rounded = new Float64Array(values.length);
@@ -27,6 +31,13 @@ export function round(dtype: DType, values: ArrayLike<number>): Rounded {
     rounded[i] = from(bits[i]!);
   }
   return { bits, values: rounded };
+}
+
+/** The nearest integer, ties to even. */
+function toNearestEven(value: number): number {
+  const below = Math.floor(value);
+  const rest = value - below;
+  return rest < 0.5 || (rest === 0.5 && below % 2 === 0) ? below : below + 1;
 }
 
 export interface AttentionShape {

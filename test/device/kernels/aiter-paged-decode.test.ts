@@ -10,11 +10,12 @@ import type { AttentionCall } from "../../../lib/ops/call.js";
 import { noAiter } from "../../support/aiter.js";
 import { aiterPagedDecode } from "../../support/aiter-paged-decode.js";
 import { BACKENDS } from "../../support/backends.js";
+import { coded } from "../../support/coded.js";
 import { onGpu } from "../../support/device.js";
 import { assemblyRows } from "../../support/fmha-v3.js";
 import { operationConfig } from "../../support/hip-kernels.js";
 import { PagedCase } from "../../support/paged-case.js";
-import { isAccurate, type Lengths } from "../../support/reference.js";
+import { isAccurate, isQuantisedAccurate, type Lengths } from "../../support/reference.js";
 import { testsAll } from "../../support/tests-all.js";
 import { setWaveOrder } from "../../support/wave-order.js";
 
@@ -34,11 +35,10 @@ describe.skipIf(noAiter || onGpu).each(["gfx942", "gfx950"] as const)(
   (arch) => {
     const device = Device.open({ emulate: arch, computeUnits: 8 });
     afterAll(() => device.close());
-    const rows = assemblyRows(arch, "paged_decode").filter(
-      ({ serves }) => serves.kvCacheDtypes![0] === "auto",
-    );
+    const rows = assemblyRows(arch, "paged_decode");
+    const verified = rows.filter(({ verified }) => verified === "emulator");
 
-    it.each(rows)(
+    it.each(verified)(
       "$id is that of float64",
       async (row) => {
         const dtype = row.serves.dtypes![0] as "bfloat16" | "float16";
@@ -61,6 +61,10 @@ describe.skipIf(noAiter || onGpu).each(["gfx942", "gfx950"] as const)(
               setWaveOrder({ delivery: "early", schedule });
               const shape = { numHeads: numKvHeads * group, numKvHeads, headSize: 128, blockSize: 16 };
               const { rms, max } = await aiterPagedDecode(device, { row, dtype, shape, ...drawn });
+              if (row.serves.kvCacheDtypes![0] !== "auto") {
+                expect(isQuantisedAccurate({ rms, max }), `${rms}, ${max}`).toBe(true);
+                return;
+              }
               // Weights are rounded before they are summed up, and in float16 not brought into its range.
               const bound = dtype === "float16" ? 2 : 1;
               expect(isAccurate({ rms: rms / bound, max: max / bound }, dtype), `${rms}, ${max}`).toBe(true);
@@ -71,6 +75,39 @@ describe.skipIf(noAiter || onGpu).each(["gfx942", "gfx950"] as const)(
       },
       300_000,
     );
+
+    // A kernel that did not would be one to launch.
+    const others = rows.filter((row) => !verified.includes(row));
+    const few = (arch === "gfx942" ? [/\.bfloat16\.fp8.*g16/, /\.bfloat16\.int8.*g8/] : []).flatMap((id) =>
+      others.filter((row) => id.test(row.id)).slice(0, 1),
+    );
+    it.each(testsAll ? others : few)("$id rounds weights to 8 bits", async (row) => {
+      const dtype = row.serves.dtypes![0] as "bfloat16" | "float16";
+      const heads = row.tile.heads!;
+      const shape = { numHeads: 2 * heads, numKvHeads: 2, headSize: 128, blockSize: 16 };
+      const lengths = [
+        [299, 1],
+        [63, 1],
+        [620, 1],
+      ] as const;
+      const { rms, together } = await aiterPagedDecode(device, { row, dtype, shape, lengths, seed: 3 });
+      expect(rms).toBeGreaterThan(2.5e-2);
+      expect(together).toBeLessThan(6e-2);
+    });
+  },
+);
+
+it.skipIf(noAiter || onGpu)(
+  "AITER's paged decode of several tokens of 8 heads loads queries that are not there",
+  async () => {
+    await using device = Device.open({ emulate: "gfx942", computeUnits: 8 });
+    const [row] = assemblyRows("gfx942", "paged_decode_mtp").filter(({ id }) =>
+      id.endsWith("mtp.bfloat16.fp8_per_token.g8"),
+    );
+    const shape = { numHeads: 8, numKvHeads: 1, headSize: 128, blockSize: 16 };
+    const run = (tokens: number) =>
+      aiterPagedDecode(device, { row: row!, dtype: "bfloat16", shape, lengths: [[60, tokens]], seed: 3 });
+    await expect(run(3)).rejects.toThrow(coded("ERR_DEVICE_FAULT", "past the end"));
   },
 );
 
