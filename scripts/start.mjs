@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { aiter } from "./setup/aiter.mjs";
 import { kernels } from "./setup/kernels.mjs";
-import { native } from "./setup/native.mjs";
+import { nativeOfProcessor } from "./setup/native.mjs";
 import { packages } from "./setup/packages.mjs";
 import { root } from "./setup/paths.mjs";
 import { kernelPython } from "./setup/python.mjs";
@@ -21,7 +21,7 @@ await runCommand(["demo", ...words], async (checked) => {
 });
 if (options === null) process.exit();
 
-await performSteps([kernelPython, native]);
+await performSteps([kernelPython, nativeOfProcessor]);
 
 // The target of the device that the demo will open. HIP's word counts, not the driver's: a GPU that HIP cannot use is none.
 const { findGpu } = await import("../dist/cli/gpu.js");

@@ -35,7 +35,13 @@ const Engine& engine();
 /// keeps its handlers, so a comparison of levels loads its modules anew. False where the CPU lacks it.
 bool selectEngine(const char* level);
 
-/// Whether the emulator has code for a level of that name, whatever the CPU has.
+/// Whether that is the name of a level, whatever was built and whatever the CPU has.
 bool isEngineLevel(const char* name);
+
+/// Whether the emulator has code for the level of that name, whatever the CPU has.
+bool isEngineBuilt(const char* name);
+
+/// Whether the emulator has code for a level that the CPU has. Without it no device can be opened.
+bool hasEngine();
 
 }  // namespace emulator

@@ -22,6 +22,9 @@ bool isValid(const std::string& name, const std::string& value) {
 }
 
 std::string findMistake() {
+  if (!hasEngine())
+    return "the emulator was built for another processor than this one: npm run build:native builds it for "
+           "all";
   const std::string prefix = "ROCM_EMULATOR_";
   for (char** row = environ; row && *row; row++) {
     const std::string variable = *row;
@@ -30,7 +33,9 @@ std::string findMistake() {
     const std::string name = variable.substr(prefix.size(), equals - prefix.size());
     const std::string value = variable.substr(equals + 1);
     if (isValid(name, value)) continue;
-    if (name == "CPU" && isEngineLevel(value.c_str())) return variable + " is more than this processor has";
+    if (name == "CPU" && isEngineBuilt(value.c_str())) return variable + " is more than this processor has";
+    if (name == "CPU" && isEngineLevel(value.c_str()))
+      return variable + " was left out when the emulator was built: npm run build:native builds all levels";
     return variable + " is no option of the emulator";
   }
   return "";
