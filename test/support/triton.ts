@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EmulatedArch } from "../../lib/device/device.js";
@@ -24,8 +24,9 @@ export function runTriton<Outcome>(arch: EmulatedArch, cases: readonly string[])
   mkdirSync(folder, { recursive: true });
   // Triton takes no library of another name.
   const library = join(folder, "libamdhip64.so");
-  rmSync(library, { force: true });
-  symlinkSync(emulatorLibrary(), library);
+  const made = `${library}.${process.pid}`;
+  symlinkSync(emulatorLibrary(), made);
+  renameSync(made, library);
   const env = {
     ...process.env,
     ROCM_EMULATOR_ARCH: arch,
