@@ -62,7 +62,8 @@ def varlen(dtype, sizes, feature=None):
     heads = {"oneOf": [key_size]} if key_size == value_size else {"pairs": [[key_size, value_size]]}
     features = {"slidingWindow": "runtime", **({feature: "compiled"} if feature else {})}
     serves = {"dtypes": [dtype], "headSizes": heads, "attentionTypes": ["decoder"], "features": features}
-    return published("fmha_forward", "varlen", defines, serves, NAMES, {"rows": 128, "keys": VARLEN_KEYS[key_size]},
+    source = "varlen" if key_size == value_size else "expanded"
+    return published("fmha_forward", source, defines, serves, NAMES, {"rows": 128, "keys": VARLEN_KEYS[key_size]},
                      "(numHeads, numSequences, ceil(maxQueryLen / rows))", [size, *([feature] if feature else [])])
 
 

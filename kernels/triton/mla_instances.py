@@ -65,6 +65,20 @@ def over_cache(make, target, dtype, cache):
                "(256 / columns, numHeads, sequences * ceil(chunkTokens / rows))", name, (), {"rows": 64, "columns": 64})
 
 
+def before_dense_attention(make, target):
+    """The kernels before kernels of dense attention over up-projected latents, which CK-tile has for AITER's targets."""
+    serves = {"dtypes": ["bfloat16"], "headSizes": {"oneOf": [576]}, "features": {}}
+    yield make("mla_join_query", "mla_up_projection", ("bfloat16", "bfloat16"), {"HEADS": 8}, {"num_warps": 1, "num_stages": 1}, serves,
+               "(numTokens, ceil(numHeads / heads))", (), (), {"heads": 8})
+    for dtype, cache in kinds(target, ["bfloat16"]):
+        is_scaled = cache == "fp8"
+        yield make("mla_up_projection", "mla_up_projection", (dtype, TARGETS[target]["fp8"] if is_scaled else dtype),
+                   {"BLOCK_M": 64, "BLOCK_N": 64, "BLOCK_K": 64, "SCALED_CACHE": is_scaled},
+                   {"num_warps": 4, "num_stages": 1, "matrix_instr_nonkdim": 16},
+                   {**serves, "kvCacheDtypes": [cache], "layouts": ["latent"]}, "(256 / columns, numHeads, ceil(rows / tile rows))",
+                   (cache,) if is_scaled else (), () if is_scaled else SCALE, {"rows": 64, "columns": 64})
+
+
 def around_pages(make, target):
     """The kernels beside AITER's decode, which takes bfloat16 and pages of one token, and work on a list where the cache is in fp8."""
     serves = {"dtypes": ["bfloat16"], "headSizes": {"oneOf": [576]}, "features": {}, "layouts": ["latent"]}
@@ -82,5 +96,5 @@ def instances(make, target, dtypes):
     """All kernels of latent attention in these dtypes; `make` makes an instance."""
     made = [each for dtype in dtypes for each in of_dtype(make, target, dtype)]
     if target in AITER_TARGETS:
-        made += around_pages(make, target)
+        made += [*before_dense_attention(make, target), *around_pages(make, target)]
     return made + [each for dtype, cache in kinds(target, dtypes) for each in over_cache(make, target, dtype, cache)]

@@ -140,6 +140,19 @@ def mla_value_product_fp8(output_ptr, latent_output_ptr, quantised_weight_ptr, w
 
 
 @triton.jit
+def projected(latent_rows, weight_ptr, head, first_column, dtype: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr):
+    """The columns from first_column on of a head's keys and values [rows, 256], float32, of latents at `latent_rows` [rows, 1]."""
+    columns = first_column + tl.arange(0, BLOCK_N)
+    inner = tl.arange(0, BLOCK_K)
+    weight_places = (head * (NOPE + VALUE) + columns[None, :]) * RANK + inner[:, None]
+    product = tl.zeros([BLOCK_M, BLOCK_N], tl.float32)
+    for k in tl.range(0, RANK, BLOCK_K):
+        latent = tl.load(latent_rows + k + inner[None, :]).to(dtype)
+        product += tl.dot(latent, tl.load(weight_ptr + weight_places + k))
+    return product
+
+
+@triton.jit
 def mla_context_product(context_ptr, context_rope_ptr, latent_cache_ptr, weight_ptr,
                         block_table_ptr, seq_lens_ptr, prefill_sequences_ptr, first_prefill, first_key, chunk_tokens,
                         num_heads, block_size, stride_table, stride_block, stride_slot,
@@ -164,13 +177,8 @@ def mla_context_product(context_ptr, context_rope_ptr, latent_cache_ptr, weight_
     blocks = tl.load(table + keys // block_size).to(tl.int64)
     latent_rows = latent_cache_ptr + (blocks * stride_block + keys % block_size * stride_slot)[:, None]
     columns = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
-    inner = tl.arange(0, BLOCK_K)
-    weight_places = (head * (NOPE + VALUE) + columns[None, :]) * RANK + inner[:, None]
     dtype: tl.constexpr = context_ptr.dtype.element_ty
-    product = tl.zeros([BLOCK_M, BLOCK_N], tl.float32)
-    for k in tl.range(0, RANK, BLOCK_K):
-        latent = tl.load(latent_rows + k + inner[None, :]).to(dtype)
-        product += tl.dot(latent, tl.load(weight_ptr + weight_places + k))
+    product = projected(latent_rows, weight_ptr, head, tl.program_id(0) * BLOCK_N, dtype, BLOCK_M, BLOCK_N, BLOCK_K)
     # Rows of the chunk's last tile that belong to the next sequence are not this one's to write.
     mask = (first_row + in_tile < chunk_tokens)[:, None]
     rows = (slot.to(tl.int64) * chunk_tokens + first_row + in_tile)[:, None]

@@ -22,9 +22,11 @@ POINTER_DTYPES = {"block_table": "int32", "seq_lens": "int32", "query_start_loc"
                   "decode_tokens": "int32", "decode_keys": "int32", "prefill_sequences": "int32",
                   "pages": "int32", "page_starts": "int32", "request_sequences": "int32", "partial_lse": "float32",
                   "split_starts": "int32", "work_lists": "int64", "work_starts": "int32", "works": "int32", "part_starts": "int32",
-                  "part_list": "int32", "cache_scale": "float32", "weight_scale": "float32", "maxima": "float32"}
+                  "part_list": "int32", "cache_scale": "float32", "weight_scale": "float32", "maxima": "float32",
+                  "group_table": "int32", "starts": "int32", "row_starts": "int32"}
 # Pointers that need not be multiples of 16.
-ANY_ALIGNMENT = {"lse_ptr", "sinks_ptr", "key_scale_tensor_ptr", "value_scale_tensor_ptr", "output_scale_tensor_ptr"}
+ANY_ALIGNMENT = {"lse_ptr", "sinks_ptr", "key_scale_tensor_ptr", "value_scale_tensor_ptr", "output_scale_tensor_ptr",
+                 "group_table_ptr", "starts_ptr", "row_starts_ptr"}
 # What head sizes can be divided by.
 HEAD_STEP = 8
 CACHE_STRIDES = {"stride_block", "stride_slot", "stride_head",

@@ -4,12 +4,15 @@ import { AiterMlaWorkDecode } from "../ops/aiter-mla-work-decode.js";
 import { LatentAttention, type LatentMetadata, type LatentPlan } from "../ops/mla-attention.js";
 import type { MlaCall } from "../ops/mla-call.js";
 import { MlaDecode } from "../ops/mla-decode.js";
+import { MlaFmhaPrefill } from "../ops/mla-fmha-prefill.js";
+import { MlaPrefill } from "../ops/mla-prefill.js";
+import type { MlaPrefiller } from "../ops/mla-prefiller.js";
 import { MlaTwoDecoders } from "../ops/mla-two-decoders.js";
 import type { AttentionBackend, BackendContext } from "./backend.js";
 
 /**
- * ROCM_AITER_MLA: latent attention whose decode is AITER's assembly, with prefill and products in Triton. Caches that the assembly
- * does not reach are Triton's too, which takes blocks of 16 tokens and more.
+ * ROCM_AITER_MLA: latent attention whose decode is AITER's assembly, and whose prefill is CK-tile's where that is built, else
+ * Triton's. Caches that the assembly does not reach are Triton's too, which takes blocks of 16 tokens and more.
  */
 export class RocmAiterMla
   extends LatentAttention
@@ -20,16 +23,17 @@ export class RocmAiterMla
   constructor(context: BackendContext) {
     const { device, config, kernels } = context;
     const assembly = assemblyOf(context);
+    const prefill = prefillOf(context);
     const { maxPartBytes } = assembly;
     if (!kernels.has("triton:mla_decode")) {
-      super("ROCM_AITER_MLA", context, assembly);
+      super("ROCM_AITER_MLA", context, assembly, prefill);
       this.maxPartBytes = maxPartBytes;
       return;
     }
     const [reduce] = kernels.load("triton:mla_reduce");
     const far = new MlaDecode(kernels.load("triton:mla_decode"), reduce, config, device.info);
     const reaches = (cache: MlaCall["cache"]) => refusalOf(cache, maxPartBytes) === null;
-    super("ROCM_AITER_MLA", context, new MlaTwoDecoders(assembly, far, reaches));
+    super("ROCM_AITER_MLA", context, new MlaTwoDecoders(assembly, far, reaches), prefill);
     this.maxPartBytes = Number.POSITIVE_INFINITY;
   }
 }
@@ -48,4 +52,9 @@ function assemblyOf({ device, config, kernels }: BackendContext): AiterMlaDecode
   const [begin] = kernels.load("triton:mla_begin_splits");
   const [merge] = kernels.load("triton:mla_merge_splits");
   return new AiterMlaDecode(attend, begin, merge, expand, config, computeUnits);
+}
+
+function prefillOf({ config, kernels }: BackendContext): MlaPrefiller {
+  const isDense = kernels.has("ck:fmha_forward");
+  return isDense ? new MlaFmhaPrefill(kernels, config) : new MlaPrefill(kernels, config);
 }

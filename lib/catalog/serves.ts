@@ -33,7 +33,9 @@ export interface Serves {
 export interface KernelNeeds {
   readonly dtype: ComputeDType;
   readonly kvCacheDtype: KvCacheDType;
-  readonly headSize: number | readonly [queryKey: number, value: number];
+  readonly headSize: number;
+  /** Of latent attention: the head sizes of the keys and values that latents expand to, which kernels with pairs serve. */
+  readonly expandedHeadSizes?: readonly [queryKey: number, value: number];
   readonly blockSize: number;
   readonly queriesPerKv: number;
   /** The cache's layout; null: of any. */
@@ -58,7 +60,7 @@ const ASPECTS: readonly {
   },
   {
     takes: takesHeadSize,
-    words: ({ headSize }) => `head size ${typeof headSize === "number" ? headSize : headSize.join("/")}`,
+    words: ({ headSize }) => `head size ${headSize}`,
   },
   {
     takes: ({ blockSizes }, { blockSize }) => blockSizes === undefined || matches(blockSizes, blockSize),
@@ -100,11 +102,13 @@ export function unmetNeeds(kernels: readonly Serves[], needs: KernelNeeds): stri
   return [];
 }
 
-function takesHeadSize({ headSizes }: Serves, { headSize }: KernelNeeds): boolean {
+function takesHeadSize(
+  { headSizes }: Serves,
+  { headSize, expandedHeadSizes: expanded }: KernelNeeds,
+): boolean {
   if (headSizes === undefined) return true;
-  const [queryKey, value] = typeof headSize === "number" ? [headSize, headSize] : headSize;
-  if ("pairs" in headSizes) return headSizes.pairs.some((pair) => pair[0] === queryKey && pair[1] === value);
-  return queryKey === value && matches(headSizes, queryKey);
+  if (!("pairs" in headSizes)) return matches(headSizes, headSize);
+  return headSizes.pairs.some((pair) => pair[0] === expanded?.[0] && pair[1] === expanded?.[1]);
 }
 
 function takesFeatures({ features }: Serves, needs: KernelNeeds): boolean {

@@ -22,9 +22,10 @@ export interface CacheAccess {
   readonly cache: KvCacheLayer | null;
 }
 
-/** A call of attention, whose keys, values and results may be others than the caller's. */
-export type DenseCall = Omit<AttentionCall, "key" | "value" | "output" | "lse"> &
+/** A call of attention, whose queries, keys, values and results may be others than the caller's. */
+export type DenseCall = Omit<AttentionCall, "query" | "key" | "value" | "output" | "lse"> &
   Pick<CacheAccess, "key" | "value"> & {
+    readonly query: Rows;
     readonly output: Rows & Pick<Tensor, "dtype">;
     readonly lse: Pick<Tensor, "pointer"> | null;
   };

@@ -10,14 +10,12 @@ const BOTTOM_RIGHT = 2;
 /** The most keys of a sequence with ALiBi: CK-tile counts distances in 16 bits. */
 export const MAX_ALIBI_KEYS = 65_535;
 
-function constants({
-  headSize,
-  slidingWindow,
-  logitsSoftCap,
-  alibiSlopes,
-}: ResolvedConfig): Record<string, number | bigint> {
+function constants(
+  { slidingWindow, logitsSoftCap, alibiSlopes }: ResolvedConfig,
+  valueHeadSize: number,
+): Record<string, number | bigint> {
   return {
-    value_head_size: headSize,
+    value_head_size: valueHeadSize,
     // Without a window ALiBi would count from the first key, which shifts a row's scores, and with them its LSE.
     window_left: Math.min(slidingWindow ?? (alibiSlopes === null ? 0 : MAX_ALIBI_KEYS), 2 ** 31 - 1) - 1,
     window_right: 0,
@@ -60,9 +58,10 @@ export class FmhaForward {
   constructor(
     private readonly plan: LaunchPlan,
     config: ResolvedConfig,
+    valueHeadSize = config.headSize,
   ) {
     this.#numHeads = config.numHeads;
-    plan.set(constants(config));
+    plan.set(constants(config, valueHeadSize));
     this.#bind = bindArguments(plan, config);
     this.#starts = {
       queryStartLoc: plan.setter("query_start_loc"),
@@ -97,7 +96,7 @@ export class FmhaPaged {
     longestSkipped: number,
   ) {
     this.#numHeads = config.numHeads;
-    plan.set({ ...constants(config), min_seqlen_q: longestSkipped, key_start_loc: 0n });
+    plan.set({ ...constants(config, config.headSize), min_seqlen_q: longestSkipped, key_start_loc: 0n });
     this.#bind = bindArguments(plan, config);
     plan.complete();
   }

@@ -4,7 +4,7 @@ import type { ResolvedConfig } from "../config.js";
 import type { Stream } from "../device/stream.js";
 import { itemSize } from "../dtype.js";
 import type { CallWithLse, FmhaForward } from "./fmha.js";
-import type { Gather } from "./gather.js";
+import type { GatherRanges } from "./gather.js";
 import { type GatherGroup, type GatherRule, gatherLimits } from "./gather-groups.js";
 import type { MergeStates, StateRows } from "./merge-states.js";
 
@@ -16,45 +16,58 @@ export interface GatheredStep {
   readonly maxQueryLen: number;
 }
 
+/** A maker of dense keys and values, of ranges of positions of a cache: where the call says that they lie. */
+interface KeySource<Call> {
+  launch(call: Call, ranges: GatherRanges, stream: Stream): void;
+}
+
+/** Elements of a head. */
+interface HeadSizes {
+  readonly key: number;
+  readonly value: number;
+}
+
 /**
  * Attention over keys and values that are gathered from a cache first, group by group. The chunks of a sequence follow each
  * other, and each result is merged with that of the chunks before it.
  */
-export class GatheredAttention {
+export class GatheredAttention<Call extends CallWithLse = CallWithLse> {
   /** Elements from token to token and from head to head, of results and of gathered keys and values. */
   readonly #resultStrides: readonly number[];
   readonly #keyStrides: readonly number[];
+  readonly #valueStrides: readonly number[];
 
   constructor(
-    private readonly gather: Gather,
+    private readonly gather: KeySource<Call>,
     private readonly forward: FmhaForward,
     private readonly merge: MergeStates,
     private readonly config: ResolvedConfig,
     private readonly rule: GatherRule,
+    { key, value }: HeadSizes = { key: config.headSize, value: config.headSize },
   ) {
-    const { numHeads, numKvHeads, headSize } = config;
-    this.#resultStrides = [numHeads * headSize, headSize, 1];
-    this.#keyStrides = [numKvHeads * headSize, headSize, 1];
+    const { numHeads, numKvHeads } = config;
+    this.#resultStrides = [numHeads * value, value, 1];
+    this.#keyStrides = [numKvHeads * key, key, 1];
+    this.#valueStrides = [numKvHeads * value, value, 1];
   }
 
   /** Bytes for the gathered keys and values of any step within limits and, where it can have chunks, for their results. */
   workspaceBytes(limits: Required<BatchLimits>): number {
     const { keys, hasChunks } = gatherLimits(limits, this.rule);
-    const gathered = 2 * keys * this.#bytesOf(this.#keyStrides);
+    const gathered = keys * this.#bytesOfKey;
     if (!hasChunks) return gathered;
     return gathered + limits.maxTokens * (this.#bytesOf(this.#resultStrides) + this.#lseBytes);
   }
 
   launch(
-    call: CallWithLse,
+    call: Call,
     batch: Batch,
     step: GatheredStep,
     alibiSlopes: bigint,
     workspace: bigint,
     stream: Stream,
   ): void {
-    const results =
-      workspace + BigInt(2 * gatherLimits(batch.limits, this.rule).keys * this.#bytesOf(this.#keyStrides));
+    const results = workspace + BigInt(gatherLimits(batch.limits, this.rule).keys * this.#bytesOfKey);
     const { maxTokens } = batch.limits;
     const lses = results + BigInt(maxTokens * this.#bytesOf(this.#resultStrides));
     const { dtype } = call.output;
@@ -65,7 +78,8 @@ export class GatheredAttention {
     for (const group of step.groups) {
       const { chunk, keys } = group;
       const key = { pointer: workspace, strides: this.#keyStrides };
-      const value = { ...key, pointer: workspace + BigInt(keys * this.#bytesOf(this.#keyStrides)) };
+      const values = workspace + BigInt(keys * this.#bytesOf(this.#keyStrides));
+      const value = { pointer: values, strides: this.#valueStrides };
       const dense = { ...call, key, value };
       if (chunk === null || chunk.isFirst) {
         this.#attend(dense, batch, step, group, alibiSlopes, stream);
@@ -81,7 +95,7 @@ export class GatheredAttention {
   }
 
   #attend(
-    dense: CallWithLse,
+    dense: Call,
     batch: Batch,
     { lists, maxQueryLen }: GatheredStep,
     { first, sequences, keys, listsAt, chunk }: GatherGroup,
@@ -116,6 +130,11 @@ export class GatheredAttention {
   /** Bytes from token to token. */
   #bytesOf([token]: readonly number[]): number {
     return token! * itemSize(this.config.dtype);
+  }
+
+  /** Bytes of a gathered key and its value. */
+  get #bytesOfKey(): number {
+    return this.#bytesOf(this.#keyStrides) + this.#bytesOf(this.#valueStrides);
   }
 
   /** Bytes of a token's LSEs. */

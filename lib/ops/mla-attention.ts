@@ -9,31 +9,35 @@ import { MAX_DECODE_TOKENS } from "./decodes.js";
 import { bindMlaArguments } from "./mla-arguments.js";
 import type { MlaCall } from "./mla-call.js";
 import type { MlaDecoder } from "./mla-decoder.js";
-import { MlaPrefill, type MlaPrefillStep } from "./mla-prefill.js";
+import type { MlaPrefiller } from "./mla-prefiller.js";
 import { MlaProduct } from "./mla-products.js";
 import { classRequests, deriveRequests, type RequestLists, requestLimits } from "./mla-requests.js";
+import { regionsOf } from "./regions.js";
 
 /** How a step runs. */
 export interface LatentPlan {
   readonly tokens: number;
   readonly decode: { readonly tokens: number } | null;
-  readonly prefill: MlaPrefillStep | null;
+  /** The prefiller's; null: there are no prefills. */
+  readonly prefill: unknown;
 }
 
 /** What is derived and decided for a batch: where its requests are listed, and its workspace is divided. */
 export interface LatentMetadata {
   readonly lists: RequestLists;
-  /** The decoder's. */
+  /** The decoder's, and the prefiller's. */
   readonly decode: unknown;
-  readonly offsets: Readonly<Record<"query" | "output" | "partials" | "context" | "rope" | "lse", bigint>>;
+  readonly prefill: unknown;
+  /** Of a decode's parts. */
+  readonly offsets: Readonly<Record<"query" | "output" | "partials", bigint>>;
 }
 
 /** Elements of a latent, of 16 bits each. */
 const [RANK, ITEM_BYTES] = [512, 2];
 
 /**
- * Latent attention: sequences with a few new tokens attend to latents, by the backend's decoder; others to keys and values that are
- * made of latents, chunk by chunk.
+ * Latent attention: sequences with a few new tokens attend to latents, by the backend's decoder; others, by its prefiller, to keys
+ * and values that are made of latents.
  */
 export class LatentAttention {
   readonly cacheLayout: CacheLayout;
@@ -43,7 +47,6 @@ export class LatentAttention {
   readonly #write;
   readonly #queryProduct: MlaProduct;
   readonly #valueProduct: MlaProduct;
-  readonly #prefill: MlaPrefill;
 
   constructor(
     private readonly name: string,
@@ -53,6 +56,7 @@ export class LatentAttention {
       layout,
     }: { config: ResolvedConfig; kernels: ChosenKernels; layout: CacheLayout | null },
     private readonly decoder: MlaDecoder,
+    private readonly prefiller: MlaPrefiller,
   ) {
     this.cacheLayout = layout!;
     this.#config = config;
@@ -64,9 +68,6 @@ export class LatentAttention {
     const products = (name: string) => kernels.load(`triton:mla_${name}_product${suffix}`);
     this.#queryProduct = new MlaProduct(products("query"), config, "query_latent");
     this.#valueProduct = new MlaProduct(products("value"), config, "latent_output");
-    const [contextProduct] = kernels.load("triton:mla_context_product");
-    const [prefill] = kernels.load("triton:mla_prefill");
-    this.#prefill = new MlaPrefill(contextProduct, prefill, config);
   }
 
   prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived) {
@@ -74,18 +75,19 @@ export class LatentAttention {
     const { numHeads } = this.#config;
     const { heads, width } = this.decoder.query;
     // Decodes are through with their part when prefills begin with theirs.
-    const decode = divide({
+    const decode = regionsOf({
       query: decodeTokens * heads * width * ITEM_BYTES,
       output: decodeTokens * numHeads * RANK * ITEM_BYTES,
       partials: this.decoder.workspaceBytes(limits),
     });
-    const prefill = divide({ ...this.#prefill.workspaceBytes(limits), lse: 4 * limits.maxTokens * numHeads });
+    const prefill = this.prefiller.prepare(limits, derive);
     return {
-      workspaceBytes: Math.max(decode.bytes, prefill.bytes),
+      workspaceBytes: Math.max(decode.bytes, prefill.workspaceBytes),
       derived: {
         lists: deriveRequests(limits, derive),
         decode: this.decoder.prepare(limits, derive),
-        offsets: { ...decode.offsets, ...prefill.offsets },
+        prefill: prefill.derived,
+        offsets: decode.offsets,
       },
     };
   }
@@ -96,7 +98,7 @@ export class LatentAttention {
       throw invalidArgument("batch", expected, shape.maxQueryLen);
     }
     const requests = classRequests(shape, step);
-    const [decode, prefill] = [this.decoder.plan(requests), this.#prefill.plan(requests)];
+    const [decode, prefill] = [this.decoder.plan(requests), this.prefiller.plan(requests, step)];
     return { tokens: shape.tokens, decode, prefill };
   }
 
@@ -130,24 +132,9 @@ export class LatentAttention {
       this.#valueProduct.launch(call, batch, lists, tokens, { ...results, at: space.output }, stream);
     }
     if (prefill !== null) {
-      const space = { context: workspace + offsets.context, rope: workspace + offsets.rope };
-      const lse = call.lse?.pointer ?? workspace + offsets.lse;
-      this.#prefill.launch(call, batch, lists, prefill, space, lse, stream);
+      this.prefiller.launch(call, batch, lists, prefill, workspace, derived.prefill, stream);
     }
   }
 
   dispose(): void {}
-}
-
-/** Regions one after the other, each aligned for kernels. */
-function divide<Name extends string>(
-  sizes: Readonly<Record<Name, number>>,
-): { offsets: Record<Name, bigint>; bytes: number } {
-  let bytes = 0;
-  const offsets: Partial<Record<Name, bigint>> = {};
-  for (const [name, size] of Object.entries<number>(sizes)) {
-    offsets[name as Name] = BigInt(bytes);
-    bytes += Math.ceil(size / 256) * 256;
-  }
-  return { offsets: offsets as Record<Name, bigint>, bytes };
 }

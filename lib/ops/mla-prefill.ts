@@ -2,10 +2,13 @@ import type { Batch } from "../batch/batch.js";
 import type { BatchLimits } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
 import type { Stream } from "../device/stream.js";
+import type { ChosenKernels } from "../kernels/chosen.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { bindMlaArguments } from "./mla-arguments.js";
 import type { MlaCall } from "./mla-call.js";
+import type { MlaPrefiller } from "./mla-prefiller.js";
 import { type RequestLists, type Requests, requestLimits } from "./mla-requests.js";
+import { regionsOf } from "./regions.js";
 
 /** Elements of a head's key and value, and of a key's rotary part, which heads share. */
 const KEY_AND_VALUE = 128 + 128;
@@ -33,23 +36,22 @@ export interface MlaPrefillStep {
   readonly queryTokens: number;
 }
 
-/** Where keys and values [chunk tokens, heads, 256] and rotary keys [chunk tokens, 64] lie. */
-export interface ContextSpace {
-  readonly context: bigint;
-  readonly rope: bigint;
-}
+/** Where in the workspace keys and values [chunk tokens, heads, 256] lie, rotary keys [chunk tokens, 64] and LSEs that a call does not want. */
+type Offsets = Readonly<Record<"context" | "rope" | "lse", bigint>>;
 
 /**
  * mla_context_product and mla_prefill: makes keys and values of the cached latents, so many at a time as there is memory for, and
  * attends to them, merging the results by their LSEs.
  */
-export class MlaPrefill {
+export class MlaPrefill implements MlaPrefiller<MlaPrefillStep, Offsets> {
   readonly #product;
   readonly #attend;
   readonly #config: ResolvedConfig;
   readonly #maxChunkTokens: number;
 
-  constructor(product: LaunchPlan, attend: LaunchPlan, config: ResolvedConfig) {
+  constructor(kernels: ChosenKernels, config: ResolvedConfig) {
+    const [product] = kernels.load("triton:mla_context_product");
+    const [attend] = kernels.load("triton:mla_prefill");
     this.#config = config;
     this.#maxChunkTokens = config.mla!.maxChunkTokens;
     this.#product = bindChunk(product, config);
@@ -74,35 +76,36 @@ export class MlaPrefill {
     return { chunkTokens, chunks, queryTokens: maxPrefillTokens };
   }
 
-  /** Bytes for the keys and values of a chunk: [those of all heads, the rotary part]. */
-  workspaceBytes(limits: Required<BatchLimits>): { context: number; rope: number } {
+  prepare(limits: Required<BatchLimits>) {
     const { prefills, maxKeys } = requestLimits(limits);
+    const { numHeads } = this.#config;
     const tokens = Math.min(this.#maxChunkTokens, prefills * align(maxKeys));
-    return {
-      context: tokens * this.#config.numHeads * KEY_AND_VALUE * ITEM_BYTES,
+    const { bytes, offsets } = regionsOf({
+      context: tokens * numHeads * KEY_AND_VALUE * ITEM_BYTES,
       rope: tokens * ROPE * ITEM_BYTES,
-    };
+      lse: 4 * limits.maxTokens * numHeads,
+    });
+    return { workspaceBytes: bytes, derived: offsets };
   }
 
-  /** `lse`: float32 [tokens, heads], by which chunks merge. */
   launch(
     call: MlaCall,
     batch: Batch,
     lists: RequestLists,
     { chunkTokens, chunks, queryTokens }: MlaPrefillStep,
-    space: ContextSpace,
-    lse: bigint,
+    workspace: bigint,
+    offsets: Offsets,
     stream: Stream,
   ): void {
     const { numHeads } = this.#config;
     const [product, attend] = [this.#product, this.#attend];
     for (const { bind, plan, ...set } of [product, attend]) {
       bind(call, batch, lists);
-      set.context(space.context);
-      set.rope(space.rope);
+      set.context(workspace + offsets.context);
+      set.rope(workspace + offsets.rope);
       set.chunkTokens(chunkTokens);
     }
-    attend.lse(lse);
+    attend.lse(call.lse?.pointer ?? workspace + offsets.lse);
     const { rows, columns } = product.plan.row.tile;
     const tokenTiles = Math.ceil(queryTokens / attend.plan.row.tile.rows!);
     for (const { firstPrefill, prefills, firstKey } of chunks) {

@@ -9,7 +9,7 @@ import { FEATURES, type Feature } from "../catalog/features.js";
 import { FURTHER_CATALOG, PUBLISHED_CATALOG } from "../catalog/published.js";
 import type { KernelNeeds } from "../catalog/serves.js";
 import { bareTarget } from "../catalog/targets.js";
-import { type ResolvedConfig, usesCache } from "../config.js";
+import { type LatentSizes, type ResolvedConfig, usesCache } from "../config.js";
 import type { LaunchReport } from "./explanation.js";
 import type { Flags } from "./variables.js";
 
@@ -60,11 +60,18 @@ export function kernelsOver(
 ): LayoutKernels {
   const known = byLayout.get(layout);
   if (known !== undefined) return known;
-  const { dtype, headSize, blockSize, numHeads, numKvHeads, attentionType } = config;
+  const { dtype, headSize, blockSize, numHeads, numKvHeads, attentionType, mla } = config;
   const queriesPerKv = numHeads / numKvHeads;
   const kvCacheDtype = usesCache(config) ? config.kvCacheDtype : "auto";
   const needs = { dtype, kvCacheDtype, headSize, blockSize, queriesPerKv, layout, attentionType, features };
-  const made = { needs, reports: new Map() };
+  const made = {
+    needs: mla === null ? needs : { ...needs, expandedHeadSizes: expanded(mla) },
+    reports: new Map(),
+  };
   byLayout.set(layout, made);
   return made;
+}
+
+function expanded({ qkNopeHeadDim, qkRopeHeadDim, vHeadDim }: LatentSizes): [number, number] {
+  return [qkNopeHeadDim + qkRopeHeadDim, vHeadDim];
 }

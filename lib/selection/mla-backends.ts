@@ -19,6 +19,13 @@ const AITER_WORK = launches(
 );
 /** For other sequences, whose latents become keys and values. */
 const PREFILL = launches("triton:mla_context_product", "triton:mla_prefill");
+/** With heads of 192 and 128 elements, whose two parts of queries are joined and whose chunks are merged. */
+const CK_PREFILL = launches(
+  "triton:mla_join_query",
+  "triton:mla_up_projection",
+  "ck:fmha_forward",
+  "hip:merge_attention_states",
+);
 
 /** Products with W_UK and W_UV around a decode, in the order in which they are preferred. */
 const PRODUCTS: readonly { around: readonly [Launch[], Launch[]]; choice: Omit<KernelChoice, "launches"> }[] =
@@ -92,16 +99,17 @@ export const ROCM_AITER_MLA: Capabilities = {
   blockSizes: {},
   batchInvariant: false,
   aiter: [launches("aiter:mla_decode", "aiter:mla_decode_work")],
-  prefill: [{ launches: PREFILL }],
+  prefill: [{ launches: CK_PREFILL }, { launches: PREFILL }],
   decode: decodes(AITER_DECODE),
-  mixed: decodes(AITER_DECODE, PREFILL),
+  mixed: [...decodes(AITER_DECODE, CK_PREFILL), ...decodes(AITER_DECODE, PREFILL)],
   differences: {
     dtypes: "vLLM declares float16 too, for which AITER has no kernel.",
     kvCacheDtypes: "vLLM quantises queries too where the cache is in fp8. Here they are not.",
     numHeads:
       "vLLM takes 16 or 128. Here fewer than 16 are padded to 16, and 32, 48 and 64 attend in groups of 16.",
     lse: "vLLM's does not give it.",
-    prefill: "vLLM runs Composable Kernel. Here Triton makes keys and values of latents and attends to them.",
+    prefill:
+      "As in vLLM, Composable Kernel attends to keys and values that are made of latents. Where it is not built, Triton does.",
     blockSizes: "As in vLLM: the block table is expanded to blocks of one token.",
   },
 };

@@ -69,6 +69,8 @@ export interface MlaCaseOptions {
   readonly compared?: readonly number[];
   /** Products of decodes in fp8: the reference is that of up-projections and queries that are rounded as they are. */
   readonly quantised?: boolean;
+  /** The two parts of the queries are views of one tensor, [tokens, heads, 192], as a projection gives them. */
+  readonly joined?: boolean;
   /** A cache of so many blocks, none written but those at `places`, where the sequences' blocks go in their order. */
   readonly within?: { readonly numBlocks: number; readonly places: readonly number[] };
   /** Changes what the device is told of the step: a mistake that the comparison must see. */
@@ -268,6 +270,24 @@ async function writeBlocks(cache: KvCache, data: MlaData, places: readonly numbe
   return data.blockTable.map((row) => row.map(place));
 }
 
+/** Queries [rows, 192]. */
+function joined({ queryNope, queryRope }: MlaData): Float64Array {
+  const query = new Float64Array(queryNope.length + queryRope.length);
+  for (let row = 0; row * (NOPE + ROPE) < query.length; row++) {
+    query.set(queryNope.subarray(row * NOPE, (row + 1) * NOPE), row * (NOPE + ROPE));
+    query.set(queryRope.subarray(row * ROPE, (row + 1) * ROPE), row * (NOPE + ROPE) + NOPE);
+  }
+  return query;
+}
+
+/** The two parts of queries as views of their tensor. */
+function joinedParts(query: Tensor): { queryNope: Tensor; queryRope: Tensor } {
+  const [tokens, heads] = query.shape as [number, number];
+  const part = (size: number, first: number) =>
+    query.view({ shape: [tokens, heads, size], strides: [...query.strides], byteOffset: 2 * first });
+  return { queryNope: part(NOPE, 0), queryRope: part(ROPE, NOPE) };
+}
+
 /** One call of latent attention on random data: the context lies in the cache, in permuted blocks whose unused slots hold NaN. */
 export class MlaCase implements AsyncDisposable {
   readonly #tensors: Tensor[] = [];
@@ -321,9 +341,14 @@ export class MlaCase implements AsyncDisposable {
     const rows = await upload(data.newRows, [tokens, WIDTH]);
     const part = (size: number, from: number) =>
       rows.view({ shape: [tokens, size], strides: [WIDTH, 1], byteOffset: tokens === 0 ? 0 : 2 * from });
+    const queries = options.joined
+      ? joinedParts(await upload(joined(data), [tokens, numHeads, NOPE + ROPE]))
+      : {
+          queryNope: await upload(data.queryNope, [tokens, numHeads, NOPE]),
+          queryRope: await upload(data.queryRope, [tokens, numHeads, ROPE]),
+        };
     const inputs = {
-      queryNope: await upload(data.queryNope, [tokens, numHeads, NOPE]),
-      queryRope: await upload(data.queryRope, [tokens, numHeads, ROPE]),
+      ...queries,
       latent: part(RANK, 0),
       keyRope: part(ROPE, RANK),
       ...(kScale && {

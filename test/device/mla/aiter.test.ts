@@ -4,6 +4,7 @@ import { noAiter } from "../../support/aiter.js";
 import { onGpu } from "../../support/device.js";
 import { isMlaAccurate, MlaCase, type MlaCaseOptions } from "../../support/mla-case.js";
 import type { Lengths } from "../../support/reference.js";
+import { launchesOf } from "../../support/verified.js";
 
 const BACKEND = { backend: "ROCM_AITER_MLA", dtype: "bfloat16" } as const;
 
@@ -75,6 +76,41 @@ describe.skipIf(noAiter || onGpu)("ROCM_AITER_MLA", () => {
     [128, [[4, 1]]],
   ])("takes an fp8 cache with %i heads", async (numHeads, lengths) => {
     await check({ numHeads, kScale: { value: 0.03, as: numHeads === 16 ? "number" : "tensor" }, lengths });
+  });
+
+  it("prefills neighbouring sequences together and long ones in chunks, through CK-tile", async () => {
+    const options = {
+      ...{ ...BACKEND, numHeads: 3, blockSize: 16, seed: 2, peak: 4, config: { maxChunkTokens: 256 } },
+      lengths: [
+        [100, 13],
+        [0, 9],
+        [300, 2],
+        [0, 140],
+        [243, 150],
+        [0, 0],
+        [9, 30],
+        [600, 10],
+      ] as Lengths,
+    };
+    await using apart = await MlaCase.create(device, options);
+    const { kernels, result } = await launchesOf(() => apart.run());
+    const operations = (ids: Iterable<string>) => new Set([...ids].map((id) => id.split(".")[1]));
+    for (const one of ["mla_join_query", "fmha_forward", "merge_attention_states"]) {
+      expect(operations(kernels)).toContain(one);
+    }
+    const errors = apart.errors(result.output);
+    expect(isMlaAccurate(errors, options), JSON.stringify(errors)).toBe(true);
+    for (const [row, lse] of apart.data.expected.lse.entries()) expect(result.lse[row]).toBeCloseTo(lse, 1);
+    expect((await apart.run({ withLse: false, attendOnly: true })).bits).toEqual(result.bits);
+    await using joined = await MlaCase.create(device, { ...options, joined: true });
+    const again = await launchesOf(() => joined.run());
+    expect(operations(again.kernels)).not.toContain("mla_join_query");
+    expect(again.result.bits).toEqual(result.bits);
+  });
+
+  it("sees a mask of a prefill that is shifted by one", async () => {
+    const mutate: MlaCaseOptions["mutate"] = ({ seqLens }) => seqLens[0]!--;
+    await expect(check({ lengths: [[60, 20]], mutate })).rejects.toThrow();
   });
 
   it("takes blocks of any size", async () => {

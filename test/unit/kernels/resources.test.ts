@@ -28,7 +28,7 @@ function intendedWaves(row: LocatedRow): number {
   if (operation === "mla_reduce") return 4; // the loads of 32 segments wait together
   if (/^mla_.*_product_fp8$/.test(operation)) return 3;
   if (operation === "mla_quantise_weights") return 6;
-  if (operation === "mla_prefill" || /^mla_.*_product$/.test(operation)) return 2;
+  if (operation === "mla_prefill" || /^mla_.*(_product|_projection)$/.test(operation)) return 2;
   if (operation === "flex_block_mask") return 2;
   if (operation === "flex_attention") {
     // The registers of a program fill a wave's, as wide heads and float32 do.

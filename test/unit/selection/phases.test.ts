@@ -49,7 +49,7 @@ it("an encoder has nothing but prefill, and keeps no cache that could have a dty
 it("nothing stands behind a kernel that is for all batches", () => {
   const [prefill] = explain({ ...DEEPSEEK, backend: "ROCM_AITER_MLA" }, { catalog: CATALOG, env: {} }).phases;
   expect(prefill).toMatchObject({
-    kernels: [{ launches: [{ operation: "mla_context_product" }, { operation: "mla_prefill" }] }],
+    kernels: [{ launches: [{ operation: "mla_join_query" }, {}, { operation: "fmha_forward" }, {}] }],
     passedOver: [],
   });
 });
