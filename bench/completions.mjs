@@ -5,12 +5,11 @@
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { parseWords, refuseWords } from "../scripts/setup/words.mjs";
 
-// One of the packages that the set-up of `npm test` installs.
-const { OpenAI } = createRequire(new URL("../test/package.json", import.meta.url))("openai");
-
-const { values } = parseArgs({
+const usage =
+  "npm run bench:completions -- [--clients 8] [--requests 2] [--tokens 16]    each from 1 to 400; requests of a client";
+const { values } = parseWords(usage, {
   options: {
     clients: { type: "string", default: "8" },
     requests: { type: "string", default: "2" },
@@ -20,8 +19,11 @@ const { values } = parseArgs({
 const [clients, requests, max_tokens] = [values.clients, values.requests, values.tokens].map((text) => {
   const number = Number(text);
   if (Number.isInteger(number) && number >= 1 && number <= 400) return number;
-  throw new Error(`expected a whole number from 1 to 400, received ${text}`);
+  return refuseWords(`expected a whole number from 1 to 400, received ${text}`, usage);
 });
+
+// One of the packages that the set-up of `npm test` installs.
+const { OpenAI } = createRequire(new URL("../test/package.json", import.meta.url))("openai");
 
 const main = fileURLToPath(new URL("../examples/completion-server/main.mjs", import.meta.url));
 const server = spawn(process.execPath, [main], {

@@ -2,8 +2,16 @@
 // kernels that the set-up has built or fetched. All checks of addresses are on, as always, and counters are basic.
 import { availableParallelism } from "node:os";
 import { Device, setEmulatorOption, takeLaunchCounters } from "../dist/index.js";
+import { parseWords } from "../scripts/setup/words.mjs";
 import { cases } from "./emulator/cases.mjs";
 
+const { positionals } = parseWords(
+  "npm run bench:emulator [-- PART OF A NAME]    wave-instructions per second",
+  {
+    positionals: true,
+  },
+);
+const [wanted = ""] = positionals;
 const SECONDS = 1.5;
 const MINIMUM_RUNS = 3;
 
@@ -50,7 +58,6 @@ async function measure(prepare, cores) {
 }
 
 setEmulatorOption("COUNTERS", "basic");
-const [wanted = ""] = process.argv.slice(2);
 const cores = availableParallelism();
 const millions = (value, digits) => (value / 1e6).toFixed(digits).padStart(9);
 console.log(`Wave-instructions per second on gfx942, in millions, on one core and on ${cores}:\n`);

@@ -6,7 +6,9 @@ import { dirname, join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { Bench } from "tinybench";
+import { parseWords } from "../scripts/setup/words.mjs";
 
+parseWords("npm run bench:host    the host's cost of a step, without the device's");
 const here = dirname(fileURLToPath(import.meta.url));
 const release = join(here, "../build/Release");
 const library = join(here, "../build/bench/libreturns_at_once.so");

@@ -2,9 +2,9 @@
 // npm run bench:kernels [-- --shape TEXT] [--kernel TEXT] [--full] [--json] [--chart FILE] [--against FILE]. Reads dist/, and the kernels that the
 // set-up has built. Nothing is measured: the emulator executes a sample of each launch's workgroups and counts.
 import { readFileSync, writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { TARGETS } from "../dist/catalog/targets.js";
 import { Device } from "../dist/index.js";
+import { parseWords } from "../scripts/setup/words.mjs";
 import { chart } from "./kernels/chart.mjs";
 import { contestants } from "./kernels/contestants.mjs";
 import { measure, measureOperation } from "./kernels/measure.mjs";
@@ -13,16 +13,25 @@ import { formatOperations, formatShape, moved, summary } from "./kernels/report.
 import { leastMicroseconds, shapes } from "./kernels/shapes.mjs";
 
 const ARCH = "gfx942";
-const { values: options } = parseArgs({
-  options: {
-    shape: { type: "string", default: "" },
-    kernel: { type: "string", default: "" },
-    full: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    chart: { type: "string" },
-    against: { type: "string" },
+const { values: options } = parseWords(
+  `npm run bench:kernels -- [OPTIONS]    kernels side by side, by counts and the performance model
+
+  --shape TEXT, --kernel TEXT    those with this in their names
+  --full                         every workgroup, not a sample
+  --json                         the results, for --against
+  --against FILE                 what has moved since
+  --chart FILE                   draws them`,
+  {
+    options: {
+      shape: { type: "string", default: "" },
+      kernel: { type: "string", default: "" },
+      full: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      chart: { type: "string" },
+      against: { type: "string" },
+    },
   },
-});
+);
 const wanted = shapes.filter(({ name }) => name.includes(options.shape));
 const taking = Object.entries(contestants).filter(([name]) => name.includes(options.kernel));
 const isOperation = ({ name }) => options.kernel === "" && name.includes(options.shape);

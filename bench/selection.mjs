@@ -2,7 +2,9 @@
 // so that a server can ask for every layer of every model that it loads.
 import { Bench } from "tinybench";
 import { explain, selectBackend } from "../dist/selection/explain.js";
+import { parseWords } from "../scripts/setup/words.mjs";
 
+parseWords("npm run bench:selection    what a choice of a backend costs");
 const llama = { numHeads: 32, numKvHeads: 8, headSize: 128, dtype: "bfloat16" };
 const deepseek = { numHeads: 16, kvLoraRank: 512, dtype: "bfloat16" };
 const flags = { VLLM_ROCM_USE_AITER: "1", VLLM_ROCM_USE_AITER_MHA: "0" };

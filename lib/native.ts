@@ -70,6 +70,8 @@ export interface NativeBinding {
    * name. Absent where nothing was built in.
    */
   embeddedFile?(name: string): Uint8Array | null;
+  /** The names of all files that were built into the addon. */
+  embeddedNames?(): string[];
   /** How often the emulator's HIP function of that name has been called in this process. */
   emulatorCalls(library: string, name: string): number;
 }

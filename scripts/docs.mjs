@@ -10,6 +10,11 @@ import { backendsPage } from "./docs/backends.mjs";
 import { environmentPage } from "./docs/environment.mjs";
 import { overviewTable, withOverview } from "./docs/overview.mjs";
 import { root } from "./setup/paths.mjs";
+import { parseWords } from "./setup/words.mjs";
+
+parseWords(
+  "node scripts/docs.mjs    writes docs/backends.md, docs/environment.md and the README's table anew",
+);
 
 writeFileSync(
   join(root, "docs/backends.md"),

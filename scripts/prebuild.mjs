@@ -3,7 +3,6 @@
 // --embed one addon that carries them in itself, instead of tarballs.
 import { cpSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { packEmulator, packKernels, packMain, packModels } from "./pack.mjs";
 import { writeReleased } from "./released.mjs";
 import { aiter } from "./setup/aiter.mjs";
@@ -16,6 +15,7 @@ import { performSteps } from "./setup/steps.mjs";
 import { packagedTargets } from "./setup/targets.mjs";
 import { toolchain } from "./setup/toolchain.mjs";
 import { typescript } from "./setup/typescript.mjs";
+import { parseWords, refuseWords } from "./setup/words.mjs";
 
 const { target, embed } = wanted();
 await performSteps([
@@ -40,16 +40,17 @@ if (embed) {
 
 /** What the command line asks for; ends the process where it cannot be had. */
 function wanted() {
-  try {
-    const { values } = parseArgs({
-      options: { target: { type: "string" }, embed: { type: "boolean", default: false } },
-    });
-    const names = values.target?.split(",") ?? packagedTargets;
-    const unknown = names.filter((name) => !packagedTargets.includes(name));
-    if (unknown.length === 0) return { target: names, embed: values.embed };
-    throw new Error(`there are no kernels for ${unknown.join(", ")}: one of ${packagedTargets.join(", ")}`);
-  } catch (error) {
-    console.error(`npm run prebuild -- [--target ${packagedTargets.join(",")}] [--embed]: ${error.message}`);
-    process.exit(1);
+  const usage = `npm run prebuild -- [--target ${packagedTargets.join(",")}] [--embed]`;
+  const { values } = parseWords(usage, {
+    options: { target: { type: "string" }, embed: { type: "boolean", default: false } },
+  });
+  const names = values.target?.split(",") ?? packagedTargets;
+  const unknown = names.filter((name) => !packagedTargets.includes(name));
+  if (unknown.length > 0) {
+    refuseWords(
+      `there are no kernels for ${unknown.join(", ")}: one of ${packagedTargets.join(", ")}`,
+      usage,
+    );
   }
+  return { target: names, embed: values.embed };
 }

@@ -1,10 +1,9 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { checkInstance, checkOptions, checkPlain } from "../arguments.js";
-import type { Recipe } from "../catalog/manifest.js";
 import type { AttentionConfig, Environment } from "../config.js";
 import { Device } from "../device/device.js";
 import { invalidArgument, RocmAttentionError } from "../errors.js";
@@ -13,7 +12,7 @@ import { sourceOf } from "../flex/source.js";
 import { programOf } from "../flex/trace.js";
 import { ChosenKernels } from "../kernels/chosen.js";
 import { generatedPlace, generatedRow, storeGenerated } from "../kernels/generated.js";
-import { requireTrusted } from "../kernels/sources.js";
+import { recipeOf } from "../kernels/recipe.js";
 import { kernelsForDevice, type LocatedRow } from "../kernels/store.js";
 import { explain } from "../selection/explain.js";
 import { errorOf, kernelFailure } from "../selection/failure.js";
@@ -22,8 +21,8 @@ const MOST_TEXT = 4000;
 
 /**
  * Compiles the functions of a configuration of FLEX_ATTENTION into the kernel that would interpret them, with clang for AMD
- * GPUs (20 or newer; default: that of ROCM_PATH or /opt/rocm, else clang++-22) and the sources beside that kernel, and keeps
- * the result in the cache, where attentions of equal functions find it. Nothing is done where it is there, or where functions
+ * GPUs (20 or newer; default: that of ROCM_PATH or /opt/rocm, else clang++-22) and the sources that come with that kernel, and
+ * keeps the result in the cache, where attentions of equal functions find it. Nothing is done where it is there, or where functions
  * amount to options. Errors: ERR_COMPILE with the compiler's text, those of `createAttention`.
  */
 export async function compileFlex(
@@ -60,9 +59,9 @@ async function compile(row: LocatedRow, source: string, env: Environment, compil
   const place = generatedPlace(row, source, env);
   if (place === null) throw new RocmAttentionError("ERR_COMPILE", "there is no home folder to keep it in");
   if (generatedRow(row, source, env) !== null) return;
-  const { recipe, cwd } = recipeOf(row);
   const folder = mkdtempSync(join(tmpdir(), "rocm-attention-"));
   try {
+    const { recipe, cwd } = recipeOf(row, folder);
     const program = join(folder, "program.h");
     writeFileSync(program, source);
     const own = [`-DFLEX_PROGRAM="${program}"`, `--offload-arch=${row.target}`, recipe.source];
@@ -71,6 +70,7 @@ async function compile(row: LocatedRow, source: string, env: Environment, compil
       await promisify(execFile)(compiler, args, { cwd, env: { ...process.env, ...env } });
     });
   } catch (cause) {
+    if (cause instanceof RocmAttentionError) throw cause;
     const { stderr, message } = cause as { stderr?: string; message: string };
     const text = (stderr || message).slice(0, MOST_TEXT);
     throw new RocmAttentionError("ERR_COMPILE", `${compiler} has not compiled the functions: ${text}`, {
@@ -79,15 +79,4 @@ async function compile(row: LocatedRow, source: string, env: Environment, compil
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** How a kernel is compiled, and the folder of its sources. */
-function recipeOf({ recipe, folder, source }: LocatedRow): { recipe: Recipe; cwd: string } {
-  const cwd = join(folder, "sources");
-  if (recipe === undefined || !existsSync(join(cwd, recipe.source))) {
-    const message = `the sources of kernels are not in ${folder}: build or install the kernels anew`;
-    throw new RocmAttentionError("ERR_COMPILE", message);
-  }
-  for (const name of readdirSync(cwd, { recursive: true })) requireTrusted(join(cwd, `${name}`), source);
-  return { recipe, cwd };
 }

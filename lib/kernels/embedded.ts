@@ -10,3 +10,15 @@ export function embeddedFile(target: string, name: string): Uint8Array | null {
     throw error;
   }
 }
+
+/** The files of a target that were built into the addon below a folder, by their paths there. */
+export function embeddedFiles(target: string, folder: string): Map<string, Uint8Array> {
+  const prefix = `${target}/${folder}/`;
+  const names =
+    native()
+      .embeddedNames?.()
+      .filter((name) => name.startsWith(prefix)) ?? [];
+  return new Map(
+    names.map((name) => [name.slice(prefix.length), embeddedFile(target, name.slice(target.length + 1))!]),
+  );
+}

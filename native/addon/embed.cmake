@@ -1,5 +1,5 @@
-# With ROCM_ATTENTION_EMBED the addon has the kernels of the targets, as build/kernels has them, and their licences in its
-# read-only data. The list of files carries their hashes, so that a changed one is compiled in anew.
+# With ROCM_ATTENTION_EMBED the addon has the kernels of the targets, as build/kernels has them, their licences, and the
+# sources of those that functions are compiled into, in its read-only data. The list of files carries their hashes, so that a changed one is compiled in anew.
 if(ROCM_ATTENTION_EMBED)
   set(embedded_list ${CMAKE_BINARY_DIR}/embedded/embedded_files.inc)
   set(entries "")
@@ -10,8 +10,9 @@ if(ROCM_ATTENTION_EMBED)
       message(FATAL_ERROR "There are no kernels to embed in ${folder}. Build them: kernels/build --target ${target}")
     endif()
     file(GLOB files CONFIGURE_DEPENDS ${folder}/manifest.json ${folder}/*.co ${folder}/LICENSE.*)
-    foreach(file IN LISTS files)
-      get_filename_component(name ${file} NAME)
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/sources/*)
+    foreach(file IN LISTS files sources)
+      file(RELATIVE_PATH name ${folder} ${file})
       file(SHA256 ${file} hash)
       set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
       string(APPEND entries "EMBEDDED_FILE(${number}, \"${target}/${name}\", \"${file}\") // ${hash}\n")

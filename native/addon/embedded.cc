@@ -42,9 +42,16 @@ Napi::Value embeddedFile(const Napi::CallbackInfo& info) {
   return info.Env().Null();
 }
 
+Napi::Value embeddedNames(const Napi::CallbackInfo& info) {
+  Napi::Array names = Napi::Array::New(info.Env());
+  for (const EmbeddedFile& file : files) names[names.Length()] = Napi::String::New(info.Env(), file.name);
+  return names;
+}
+
 }  // namespace
 
 void exportEmbeddedFiles(Napi::Env env, Napi::Object exports) {
+  exports.Set("embeddedNames", Napi::Function::New<embeddedNames>(env));
   exports.Set("embeddedFile", Napi::Function::New<embeddedFile>(env));
 }
 

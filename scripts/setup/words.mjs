@@ -1,5 +1,11 @@
 import { parseArgs } from "node:util";
 
+/** Says what is wrong with what was typed, and what could be; ends the process. */
+export function refuseWords(message, usage) {
+  console.error(`${message}\n\n${usage}`);
+  process.exit(2);
+}
+
 /**
  * What was typed behind a script's name, checked: `options` as parseArgs has them, and "--help", which prints `usage`. Ends the
  * process there, and where something else was typed.
@@ -10,8 +16,7 @@ export function parseWords(usage, { options = {}, positionals = false } = {}) {
     const help = { type: "boolean", short: "h" };
     parsed = parseArgs({ options: { ...options, help }, allowPositionals: positionals });
   } catch (error) {
-    console.error(`${error.message}\n\n${usage}`);
-    process.exit(2);
+    refuseWords(error.message, usage);
   }
   if (parsed.values.help) {
     console.log(usage);

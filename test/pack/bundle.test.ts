@@ -1,12 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { root } from "../../scripts/setup/paths.mjs";
 import { ADDON, embeddedAddon, prebuiltFolder } from "../../scripts/setup/prebuilds.mjs";
 import { attentionProgram, MEANS } from "../support/attention-program.js";
+import { noHipKernels } from "../support/hip-kernels.js";
 import { Installation } from "../support/installation.js";
 
 const project = new Installation();
@@ -74,6 +75,22 @@ describe("an addon with embedded kernels", () => {
     expect(run(join(folder, "program.cjs"), gpu)).toEqual({ status: 0, stdout: MEANS, stderr: "" });
   });
 
+  it.skipIf(noHipKernels !== null)("compiles functions from the sources that it has in itself", async () => {
+    const source = `
+      import { compileFlex, createAttention, Device, flex, setAddon } from "rocm-attention";
+      setAddon("./rocm-attention.node");
+      const device = Device.open(0);
+      const shape = { numHeads: 1, numKvHeads: 1, headSize: 64, dtype: "float16", backend: "FLEX_ATTENTION" };
+      const options = { ...shape, maskMod: flex.dilatedWindow(5, 2) };
+      compileFlex(device, options)
+        .then(() => console.log(createAttention(device, options).explanation.notes.join()))
+        .then(() => device.close())
+        .catch(({ code, message }) => console.log(code, message));`;
+    copyFileSync(await bundle(source, "cjs"), join(folder, "flex.cjs"));
+    const compiled = run(join(folder, "flex.cjs"), { ...gpu, XDG_CACHE_HOME: join(folder, "cache") });
+    expect(compiled).toEqual({ status: 0, stdout: expect.stringContaining("are compiled"), stderr: "" });
+  });
+
   it("is named by the variable too, and stands behind the folders of kernels", () => {
     const source = `
       import { kernelFolders } from "./node_modules/rocm-attention/dist/kernels/store.js";
@@ -83,11 +100,15 @@ describe("an addon with embedded kernels", () => {
     expect(project.run("store.mjs", source, env).stdout).toBe("package embedded true\n");
   });
 
-  it("holds the code objects and the licences as they were built", () => {
+  it("holds the code objects, the licences and the sources as they were built", () => {
     const built = join(root, "build", "kernels", "gfx942");
     const bytes = readFileSync(addon);
     const files = readdirSync(built).filter((name) => /^LICENSE|^manifest|\.co$/.test(name));
     expect(files.length).toBeGreaterThan(10);
+    const sources = readdirSync(join(built, "sources"), { recursive: true, withFileTypes: true });
+    for (const entry of sources) {
+      if (entry.isFile()) files.push(relative(built, join(entry.parentPath, entry.name)));
+    }
     for (const name of files) expect(bytes.includes(readFileSync(join(built, name)))).toBe(true);
   });
 });
