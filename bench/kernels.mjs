@@ -62,10 +62,10 @@ for (const [index, shape] of wanted.entries()) {
   if (!options.json) console.log(formatShape(result));
 }
 const measured = [];
-for (const { name, prepare } of wantedOperations) {
+for (const { name, prepare, full = options.full } of wantedOperations) {
   progress(name);
   const device = Device.open({ emulate: ARCH });
-  measured.push({ name, ...(await measureOperation(device, prepare, limits.hbmTBs, { all: options.full })) });
+  measured.push({ name, ...(await measureOperation(device, prepare, limits.hbmTBs, { all: full })) });
   await device.close();
 }
 progress("");

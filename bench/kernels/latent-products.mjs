@@ -10,6 +10,8 @@ export const latentProducts = [16, 32, 64, 128].flatMap((numHeads) =>
   [1, 16, 64, 256].flatMap((tokens) =>
     ["query", "value"].map((which) => ({
       name: `latent ${which} product, ${tokens} tokens, heads ${numHeads}`,
+      // Tiles of tokens share weights, which a sample would take for each one's own.
+      full: true,
       prepare: (device) => product(device, which, tokens, numHeads),
     })),
   ),

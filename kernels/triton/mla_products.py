@@ -22,27 +22,37 @@ def quantised_rows(values, FP8: tl.constexpr):
 
 
 @triton.jit
-def query_rows(decode_tokens_ptr, decode_count, query_nope_ptr, head, stride_query_nope_token, stride_query_nope_head, BLOCK_M: tl.constexpr):
-    """The tokens of a tile of decode tokens, -1: none, and their queries without position."""
+def tile_tokens(decode_tokens_ptr, decode_count, BLOCK_M: tl.constexpr):
+    """The tokens of a tile of decode tokens, -1: none."""
     rows = tl.program_id(2) * BLOCK_M + tl.arange(0, BLOCK_M)
-    tokens = tl.load(decode_tokens_ptr + rows, mask=rows < decode_count, other=-1)
-    places = tl.maximum(tokens, 0).to(tl.int64)[:, None] * stride_query_nope_token + head * stride_query_nope_head
-    return tokens, tl.load(query_nope_ptr + places + tl.arange(0, NOPE)[None, :])
+    tokens = tl.load(decode_tokens_ptr + tl.minimum(rows, decode_count - 1))
+    return tl.where(rows < decode_count, tokens, -1)
 
 
 @triton.jit
-def store_query(query_latent_ptr, product, tokens, head, query_rope_ptr, latent_heads, latent_width, stride_query_rope_token,
+def query_operands(tokens, query_nope_ptr, weight_ptr, head, stride_query_nope_token, stride_query_nope_head, BLOCK_N: tl.constexpr):
+    """The queries without position of a tile's tokens, and the weights of its columns, whose loads are under way while tokens
+    are waited for."""
+    columns = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
+    weight = tl.load(weight_ptr + head * ((NOPE + VALUE) * RANK) + tl.arange(0, NOPE)[:, None] * RANK + columns[None, :])
+    places = tokens.to(tl.int64)[:, None] * stride_query_nope_token + head * stride_query_nope_head
+    return tl.load(query_nope_ptr + places + tl.arange(0, NOPE)[None, :]), weight
+
+
+@triton.jit
+def store_query(query_latent_ptr, product, tokens, decode_count, head, query_rope_ptr, latent_heads, latent_width, stride_query_rope_token,
                 stride_query_rope_head, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr):
-    """Writes a tile of [decode tokens, latent_heads, latent_width], and by the first programs the rotary part behind 512 elements."""
+    """Writes a tile of [decode tokens, latent_heads, latent_width], and by the first programs the rotary part behind 512 elements.
+    Which rows exist does not depend on `tokens`, whose loads the store would wait for."""
     rows = tl.program_id(2) * BLOCK_M + tl.arange(0, BLOCK_M)
+    exists = (rows < decode_count)[:, None]
     columns = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
     into = query_latent_ptr + (rows.to(tl.int64)[:, None] * latent_heads + head) * latent_width
-    tl.store(into + columns[None, :], rounded(product, query_latent_ptr.dtype.element_ty), mask=(tokens >= 0)[:, None])
+    tl.store(into + columns[None, :], rounded(product, query_latent_ptr.dtype.element_ty), mask=exists)
     if (latent_width > RANK) & (tl.program_id(0) == 0):
         rotary = tl.arange(0, ROPE)[None, :]
-        query_rope = tl.load(query_rope_ptr + tl.maximum(tokens, 0).to(tl.int64)[:, None] * stride_query_rope_token
-                             + head * stride_query_rope_head + rotary)
-        tl.store(into + RANK + rotary, query_rope, mask=(tokens >= 0)[:, None])
+        query_rope = tl.load(query_rope_ptr + tokens.to(tl.int64)[:, None] * stride_query_rope_token + head * stride_query_rope_head + rotary)
+        tl.store(into + RANK + rotary, query_rope, mask=exists)
 
 
 @triton.jit
@@ -52,10 +62,9 @@ def mla_query_product(query_latent_ptr, query_nope_ptr, query_rope_ptr, weight_p
     """query_latent[i, h, :512] = query_nope[decode_tokens[i], h, :] W_UK[h], of query_latent [decode tokens, latent_heads,
     latent_width]; where that has 576 elements the rotary part follows. Grid: (512 / BLOCK_N, heads, tiles of tokens)."""
     head = tl.program_id(1).to(tl.int64)
-    tokens, query = query_rows(decode_tokens_ptr, decode_count, query_nope_ptr, head, stride_query_nope_token, stride_query_nope_head, BLOCK_M)
-    columns = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
-    weight = tl.load(weight_ptr + head * ((NOPE + VALUE) * RANK) + tl.arange(0, NOPE)[:, None] * RANK + columns[None, :])
-    store_query(query_latent_ptr, tl.dot(query, weight), tokens, head, query_rope_ptr, latent_heads, latent_width,
+    tokens = tl.maximum(tile_tokens(decode_tokens_ptr, decode_count, BLOCK_M), 0)
+    query, weight = query_operands(tokens, query_nope_ptr, weight_ptr, head, stride_query_nope_token, stride_query_nope_head, BLOCK_N)
+    store_query(query_latent_ptr, tl.dot(query, weight), tokens, decode_count, head, query_rope_ptr, latent_heads, latent_width,
                 stride_query_rope_token, stride_query_rope_head, BLOCK_M, BLOCK_N)
 
 
@@ -65,12 +74,11 @@ def mla_query_product_fp8(query_latent_ptr, query_nope_ptr, query_rope_ptr, quan
                           stride_query_rope_token, stride_query_rope_head, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, FP8: tl.constexpr):
     """mla_query_product with weights in fp8 and queries rounded to it, each row of 128 elements with a scale of its own."""
     head = tl.program_id(1).to(tl.int64)
-    tokens, query = query_rows(decode_tokens_ptr, decode_count, query_nope_ptr, head, stride_query_nope_token, stride_query_nope_head, BLOCK_M)
+    tokens = tl.maximum(tile_tokens(decode_tokens_ptr, decode_count, BLOCK_M), 0)
+    query, weight = query_operands(tokens, query_nope_ptr, quantised_weight_ptr, head, stride_query_nope_token, stride_query_nope_head, BLOCK_N)
     query, scales = quantised_rows(query, FP8)
-    columns = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
-    weight = tl.load(quantised_weight_ptr + head * ((NOPE + VALUE) * RANK) + tl.arange(0, NOPE)[:, None] * RANK + columns[None, :])
     product = tl.dot(query, weight) * (scales * tl.load(weight_scale_ptr))[:, None]
-    store_query(query_latent_ptr, product, tokens, head, query_rope_ptr, latent_heads, latent_width,
+    store_query(query_latent_ptr, product, tokens, decode_count, head, query_rope_ptr, latent_heads, latent_width,
                 stride_query_rope_token, stride_query_rope_head, BLOCK_M, BLOCK_N)
 
 
@@ -96,12 +104,9 @@ def loaded(latents_ptr, weights_ptr, BLOCK_K: tl.constexpr):
 
 
 @triton.jit
-def store_values(output_ptr, product, decode_tokens_ptr, decode_count, head, stride_output_token, stride_output_head,
-                 BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, COLUMNS: tl.constexpr):
-    """Writes a tile's COLUMNS columns of the results of decode tokens."""
-    rows = tl.program_id(2) * BLOCK_M + tl.arange(0, BLOCK_M)
+def store_values(output_ptr, product, tokens, head, stride_output_token, stride_output_head, BLOCK_N: tl.constexpr, COLUMNS: tl.constexpr):
+    """Writes a tile's COLUMNS columns of the results of its tokens, -1: none."""
     in_tile = tl.arange(0, BLOCK_N)
-    tokens = tl.load(decode_tokens_ptr + rows, mask=rows < decode_count, other=-1)
     columns = tl.program_id(0) * COLUMNS + tl.minimum(in_tile, COLUMNS - 1)
     places = tokens.to(tl.int64)[:, None] * stride_output_token + head * stride_output_head + columns[None, :]
     tl.store(output_ptr + places, rounded(product, output_ptr.dtype.element_ty),
@@ -115,12 +120,13 @@ def mla_value_product(output_ptr, latent_output_ptr, weight_ptr, decode_tokens_p
     """output[decode_tokens[i], h, :] = W_UV[h] latent_output[i, h, :]. Grid: (128 / COLUMNS, heads, tiles of tokens). Programs have
     COLUMNS columns each, and fill the others of their product with the last: more of them share the work."""
     head = tl.program_id(1).to(tl.int64)
+    tokens = tile_tokens(decode_tokens_ptr, decode_count, BLOCK_M)
     latent_places, weight_places = value_places(decode_count, num_heads, head, BLOCK_M, BLOCK_N, COLUMNS, BLOCK_K)
     product = tl.zeros([BLOCK_M, BLOCK_N], tl.float32)
     latents, weights = loaded(latent_output_ptr + latent_places, weight_ptr + weight_places, BLOCK_K)
     for part in tl.static_range(RANK // BLOCK_K):
         product += tl.dot(latents[part], weights[part])
-    store_values(output_ptr, product, decode_tokens_ptr, decode_count, head, stride_output_token, stride_output_head, BLOCK_M, BLOCK_N, COLUMNS)
+    store_values(output_ptr, product, tokens, head, stride_output_token, stride_output_head, BLOCK_N, COLUMNS)
 
 
 @triton.jit
@@ -129,6 +135,7 @@ def mla_value_product_fp8(output_ptr, latent_output_ptr, quantised_weight_ptr, w
                           BLOCK_K: tl.constexpr, FP8: tl.constexpr):
     """mla_value_product with weights in fp8 and latents rounded to it, each BLOCK_K elements of a row with a scale of their own."""
     head = tl.program_id(1).to(tl.int64)
+    tokens = tile_tokens(decode_tokens_ptr, decode_count, BLOCK_M)
     latent_places, weight_places = value_places(decode_count, num_heads, head, BLOCK_M, BLOCK_N, COLUMNS, BLOCK_K)
     product = tl.zeros([BLOCK_M, BLOCK_N], tl.float32)
     latents, weights = loaded(latent_output_ptr + latent_places, quantised_weight_ptr + weight_places, BLOCK_K)
@@ -136,7 +143,7 @@ def mla_value_product_fp8(output_ptr, latent_output_ptr, quantised_weight_ptr, w
         latent, scales = quantised_rows(latents[part], FP8)
         product += tl.dot(latent, weights[part]) * scales[:, None]
     product *= tl.load(weight_scale_ptr)
-    store_values(output_ptr, product, decode_tokens_ptr, decode_count, head, stride_output_token, stride_output_head, BLOCK_M, BLOCK_N, COLUMNS)
+    store_values(output_ptr, product, tokens, head, stride_output_token, stride_output_head, BLOCK_N, COLUMNS)
 
 
 @triton.jit

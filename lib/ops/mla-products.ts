@@ -66,11 +66,15 @@ export class MlaProduct {
     tile.plan.launch(stream, columns, this.#numHeads, Math.ceil(tokens / tile.rows));
   }
 
-  /** The smallest tile reads parts of lines so that many workgroups share the work: where the largest has many, it reads each once. */
+  /**
+   * The largest tile, unless it makes too few workgroups: the more often the smallest reads the weights again, the fewer are
+   * enough.
+   */
   #tileFor(tokens: number) {
     const [smallest, largest] = [this.#tiles[0]!, this.#tiles.at(-1)!];
-    const workgroups = (this.#numHeads * WIDTHS[this.latents]) / largest.columns;
-    if (workgroups >= ENOUGH_WORKGROUPS) return largest;
-    return this.#batchInvariant || tokens <= smallest.rows ? smallest : largest;
+    const tilesOf = ({ rows }: { rows: number }) => (this.#batchInvariant ? 1 : Math.ceil(tokens / rows));
+    const workgroups = (this.#numHeads * WIDTHS[this.latents] * tilesOf(largest)) / largest.columns;
+    const readings = tilesOf(smallest) / tilesOf(largest);
+    return workgroups >= ENOUGH_WORKGROUPS / readings ? largest : smallest;
   }
 }

@@ -3,17 +3,21 @@ import { installedKernels } from "../../../lib/kernels/store.js";
 import { onGpu } from "../../support/device.js";
 import { HIP_TEST_DEVICES } from "../../support/hip-kernels.js";
 import { isMlaAccurate, MlaCase, type MlaCaseOptions } from "../../support/mla-case.js";
-import type { Lengths } from "../../support/reference.js";
 import { launchesOf } from "../../support/verified.js";
 
 /** Batches that between them launch every kernel: decodes of few rows and of many, and a prefill. */
-const BATCHES: readonly Lengths[] = [
-  [
+const FEW: Pick<MlaCaseOptions, "numHeads" | "lengths"> = {
+  numHeads: 3,
+  lengths: [
     [140, 1],
     [20, 14],
   ],
-  Array.from({ length: 5 }, () => [3, 8]),
-];
+};
+const MANY: Pick<MlaCaseOptions, "numHeads" | "lengths" | "compared"> = {
+  numHeads: 16,
+  lengths: Array.from({ length: 16 }, () => [3, 8]),
+  compared: [0, 15],
+};
 
 describe.each(HIP_TEST_DEVICES)("the kernels of latent attention for $name", ({ open }) => {
   const device = open();
@@ -35,22 +39,23 @@ describe.each(HIP_TEST_DEVICES)("the kernels of latent attention for $name", ({ 
       const errors = one.errors(result.output);
       expect(isMlaAccurate(errors, options), JSON.stringify(errors)).toBe(true);
     };
-    const common = { numHeads: 3, blockSize: 20, seed: 4 };
+    const common = { blockSize: 20, seed: 4 };
     for (const { serves } of marked.filter(({ operation }) => operation === "concat_and_cache_mla")) {
       const dtype = serves.dtypes![0] as MlaCaseOptions["dtype"];
       const isFp8 = serves.kvCacheDtypes!.includes("fp8");
       const kScale = isFp8 ? ({ value: 0.03, as: "tensor" } as const) : undefined;
-      for (const lengths of BATCHES) await check({ ...common, dtype, lengths, kScale });
+      for (const batch of [FEW, MANY]) await check({ ...common, ...batch, dtype, kScale });
       // Products in fp8, in tiles of few tokens and of many.
-      for (const lengths of isFp8 ? [[[9, 3]] as const, BATCHES[1]!] : []) {
-        await check({ ...common, dtype, lengths, quantised: true });
+      for (const batch of isFp8 ? [{ ...FEW, lengths: [[9, 3]] as const }, MANY] : []) {
+        await check({ ...common, ...batch, dtype, quantised: true });
       }
     }
     for (const { tile, serves } of marked.filter(({ provider }) => provider === "aiter")) {
       const of = { backend: "ROCM_AITER_MLA", dtype: "bfloat16", numHeads: tile.heads! } as const;
       const isFp8 = serves.kvCacheDtypes!.includes("fp8");
       const kScale = isFp8 ? ({ value: 0.03, as: "number" } as const) : undefined;
-      await check({ ...common, ...of, kScale, lengths: [[9, tile.tokens!]] });
+      const compared = [0, tile.heads! - 1];
+      await check({ ...common, ...of, compared, kScale, lengths: [[9, tile.tokens!]] });
     }
     expect([...launched].sort()).toEqual(marked.map(({ id }) => id).sort());
   });
