@@ -83,7 +83,7 @@ function describeLimits({ limits: { maxBlocksPerSequence, maxKeyTokens } }: Batc
 export function checkStep(batch: Batch, capture: Capture | null): StepShape {
   if (capture === null) return batch.step.shape;
   if (batch.step.version > 0) return batch.largestShape;
-  throw invalidArgument("batch", "an update() before a call with it is captured", "none");
+  throw invalidArgument("batch", "a batch with a step to capture (call update() first)", "one without");
 }
 
 /** Checks that an encoder gets no cache. */
