@@ -142,7 +142,7 @@ def mla_value_product_fp8(output_ptr, latent_output_ptr, quantised_weight_ptr, w
     for part in tl.static_range(RANK // BLOCK_K):
         latent, scales = quantised_rows(latents[part], FP8)
         product += tl.dot(latent, weights[part]) * scales[:, None]
-    product *= tl.load(weight_scale_ptr)
+    product *= tl.load(weight_scale_ptr + 1)
     store_values(output_ptr, product, tokens, head, stride_output_token, stride_output_head, BLOCK_N, COLUMNS)
 
 

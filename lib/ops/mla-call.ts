@@ -24,7 +24,7 @@ export class MlaWeights extends PackageObject {
   dispose(): void {
     this.kvB.dispose();
     this.quantised?.weight.dispose();
-    this.quantised?.scale.dispose();
+    this.quantised?.scales.dispose();
   }
 
   [Symbol.dispose](): void {

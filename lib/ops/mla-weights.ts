@@ -6,15 +6,15 @@ import type { Tensor } from "../device/tensor.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { needsOf, operationOn } from "../kernels/operation.js";
 
-/** An up-projection in fp8: the numbers, of its shape, and their scale, float32 [1]. */
+/** An up-projection in fp8: the numbers, of its shape, and the scales of W_UK and W_UV, float32 [2]. */
 export interface QuantisedWeights {
   readonly weight: Tensor;
-  readonly scale: Tensor;
+  readonly scales: Tensor;
 }
 
 /**
- * Rounds a layer's up-projection, [heads, qkNopeHeadDim + vHeadDim, kvLoraRank], to fp8 with one scale, which makes its largest
- * number the format's. Enqueues and returns; blocks at the first call of a dtype. ERR_OUT_OF_MEMORY, ERR_NO_KERNELS_FOR_ARCH.
+ * Rounds a layer's up-projection, [heads, qkNopeHeadDim + vHeadDim, kvLoraRank], to fp8 with a scale for W_UK and one for W_UV, which
+ * make the largest number of each the format's. Enqueues and returns; blocks at the first call of a dtype. ERR_OUT_OF_MEMORY, ERR_NO_KERNELS_FOR_ARCH.
  */
 export function quantiseWeights(device: Device, kvB: Tensor, stream: Stream): QuantisedWeights {
   const { dtype, shape } = kvB;
@@ -31,16 +31,16 @@ export function quantiseWeights(device: Device, kvB: Tensor, stream: Stream): Qu
     return tensor;
   };
   try {
-    const [weight, scale, largest] = [
+    const [weight, scales, largest] = [
       empty(shape, fp8Encoding(device.info.arch)!),
-      empty([1], "float32"),
+      empty([2], "float32"),
       empty([parts], "float32"),
     ];
     maxima.launch([largest.pointer, kvB.pointer], parts, stream);
-    const pointers = [weight.pointer, scale.pointer, kvB.pointer, largest.pointer];
+    const pointers = [weight.pointer, scales.pointer, kvB.pointer, largest.pointer];
     quantise.launch(pointers, parts, stream);
     largest.dispose();
-    return { weight, scale };
+    return { weight, scales };
   } catch (error) {
     for (const tensor of made) tensor.dispose();
     throw error;

@@ -67,6 +67,8 @@ export interface MlaCaseOptions {
   readonly config?: Partial<MlaAttentionConfig>;
   /** The heads whose results are compared, where a reference of all takes too long. */
   readonly compared?: readonly number[];
+  /** What W_UV is multiplied with, a power of two: W_UK keeps its magnitude. */
+  readonly valueFactor?: number;
   /** Products of decodes in fp8: the reference is that of up-projections and queries that are rounded as they are. */
   readonly quantised?: boolean;
   /** The two parts of the queries are views of one tensor, [tokens, heads, 192], as a projection gives them. */
@@ -98,6 +100,10 @@ export function mlaData(arch: string, options: MlaCaseOptions, numBlocks?: numbe
   const random = new Random(seed);
   const totals = lengths.map(([context, query]) => context + query);
   const kvB = round(dtype, random.normals(numHeads * (NOPE + VALUE) * RANK, RANK ** -0.5)).values;
+  const { valueFactor = 1 } = options;
+  if (valueFactor !== 1) {
+    for (const part of halves(kvB, NOPE)) for (let i = 0; i < part.length; i++) part[i]! *= valueFactor;
+  }
   // Each sequence has a stream of numbers of its own: what it holds does not depend on the others.
   const streams = lengths.map((_, s) => new Random(seed + 7919 * (s + 1)));
   const rows = totals.map((total, s) => round(dtype, streams[s]!.normals(total * WIDTH)).values);
@@ -110,7 +116,10 @@ export function mlaData(arch: string, options: MlaCaseOptions, numBlocks?: numbe
   );
   const { compared = Array.from({ length: numHeads }, (_, head) => head) } = options;
   const ofHeads = (values: Float64Array, size: number) => partsOf(values, numHeads, compared, size);
-  const weights = ofHeads(options.quantised ? quantisedRow(cacheFp8(arch), kvB) : kvB, (NOPE + VALUE) * RANK);
+  const weights = ofHeads(
+    options.quantised ? quantisedWeights(cacheFp8(arch), kvB) : kvB,
+    (NOPE + VALUE) * RANK,
+  );
   const latents = stored.map(({ values }) => values.map((x) => x * factor));
   const keys = latents.map((values) => keysOf(values, weights, compared.length));
   const queries = lengths.flatMap(([, query], s) => [
@@ -188,9 +197,32 @@ function cacheFp8(arch: string): DType {
   return fp8Encoding(arch)!;
 }
 
-/** Numbers rounded to fp8 with the scale that makes the largest of them the format's. */
-function quantisedRow(fp8: DType, values: Float64Array): Float64Array {
-  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+/** Of an up-projection [heads, 256, 512] the heads' W_UK (`first`: 0) or W_UV (NOPE). */
+function halves(kvB: Float64Array, first: number): Float64Array[] {
+  const head = (NOPE + VALUE) * RANK;
+  return Array.from({ length: kvB.length / head }, (_, index) => {
+    const from = index * head + first * RANK;
+    return kvB.subarray(from, from + NOPE * RANK);
+  });
+}
+
+/** An up-projection in fp8, W_UK and W_UV with a scale of their own each. */
+export function quantisedWeights(fp8: DType, kvB: Float64Array): Float64Array {
+  const made = kvB.slice();
+  for (const first of [0, NOPE]) {
+    const parts = halves(made, first);
+    const largest = Math.max(...parts.map(largestOf));
+    for (const part of parts) part.set(quantisedRow(fp8, part, largest));
+  }
+  return made;
+}
+
+function largestOf(values: Float64Array): number {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+}
+
+/** Numbers rounded to fp8 with the scale that makes the largest of them, or another, the format's. */
+function quantisedRow(fp8: DType, values: Float64Array, largest = largestOf(values)): Float64Array {
   const scale = largest / (fp8 === "float8_e4m3fnuz" ? 240 : 448);
   return round(
     fp8,

@@ -7,7 +7,9 @@ import {
   MLA_BACKENDS,
   MlaCase,
   type MlaCaseOptions,
+  mlaData,
   noMlaKernels,
+  quantisedWeights,
 } from "../../support/mla-case.js";
 import type { Lengths } from "../../support/reference.js";
 
@@ -42,6 +44,8 @@ describe.skipIf(onGpu)("products of latent attention in fp8", () => {
         { lengths: DECODES, kScale: { value: 0.03, as: "tensor" } },
         // More than a small tile's tokens.
         { lengths: Array.from({ length: 4 }, () => [7, 6] as const), numHeads: 1 },
+        // With the scale of W_UK nothing would be left of W_UV.
+        { valueFactor: 2 ** -12, numHeads: 2 },
       ])("are those of queries and weights that are rounded so: %o", async (given) => {
         const options = { ...OPTIONS, lengths: DECODES, backend, quantised: true, ...given } as const;
         const { errors, together, lseError } = await errorsOf(options);
@@ -82,6 +86,26 @@ describe.skipIf(onGpu)("products of latent attention in fp8", () => {
     expect(passedOver.join()).toMatch(/runs on gfx942.*, not on gfx90a/);
     return without.close();
   });
+
+  it.each([2 ** -12, 1, 2 ** 12])(
+    "have a scale for W_UK and one for W_UV, %d times as large",
+    async (valueFactor) => {
+      const config = { numHeads: 2, kvLoraRank: 512, dtype: "bfloat16", backend: "TRITON_MLA" } as const;
+      using attention = createMlaAttention(device, { ...config, env: AITER });
+      const { kvB } = mlaData("gfx942", { ...OPTIONS, numHeads: 2, lengths: [], valueFactor });
+      const given = await device.upload(Float32Array.from(kvB), { shape: [2 * 256, 512], dtype: "bfloat16" });
+      using weights = attention.prepareKvB(given);
+      const { weight, scales } = weights.quantised!;
+      const [ofKey, ofValue] = await scales.readFloat32();
+      const expected = quantisedWeights("float8_e4m3fnuz", kvB);
+      const numbers = await weight.readFloat32();
+      for (const [i, number] of numbers.entries()) {
+        const scale = i % (256 * 512) < 128 * 512 ? ofKey! : ofValue!;
+        if (Math.abs(number * scale - expected[i]!) > 1e-5 * Math.abs(expected[i]!))
+          expect([i, number * scale]).toEqual([i, expected[i]]);
+      }
+    },
+  );
 
   it("take weights that were prepared for them", () => {
     const config = { numHeads: 2, kvLoraRank: 512, dtype: "bfloat16", backend: "TRITON_MLA" } as const;
