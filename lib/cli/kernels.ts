@@ -4,17 +4,25 @@ import { columns, terminal } from "./terminal.js";
 /** `rocm-attention kernels add`: kernels of others, from where they are on this machine. */
 export function kernelsCommand(): Command {
   const add = new Command("add")
-    .description("add kernels of others to the user's folder: those of an installed or downloaded AITER")
+    .description(
+      "copy AITER's code objects into the user's folder of kernels, from an installed AITER or its wheel",
+    )
     .addArgument(new Argument("<provider>").choices(["aiter"]))
-    .option("--wheel <file>", "a wheel of amd-aiter; default: AITER_ASM_DIR, then Python's packages")
-    .option("--unverified", "take objects too that no test has run, marked so")
+    .option(
+      "--wheel <file>",
+      "a wheel of amd-aiter (default: the folder AITER_ASM_DIR, else the packages of python3)",
+    )
+    .option("--unverified", "take objects that no test has run, too; explanations and the doctor mark them")
     .option("--json", "print one JSON object")
     .action(async (_, { json, ...options }: { json?: true; wheel?: string; unverified?: true }) => {
       const { addAiter } = await import("./kernels/add-aiter.js");
       const { source, added } = addAiter(options);
       console.log(json ? JSON.stringify({ source, added }, null, 2) : toText(source, added));
     });
-  return new Command("kernels").description("kernels of others").helpCommand(false).addCommand(add);
+  return new Command("kernels")
+    .description("add kernels that other projects publish")
+    .helpCommand(false)
+    .addCommand(add);
 }
 
 type Added = ReturnType<typeof import("./kernels/add-aiter.js").addAiter>["added"];

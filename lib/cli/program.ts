@@ -37,6 +37,10 @@ function buildProgram(demo: Demo): Command {
   const program = new Command("rocm-attention")
     .description("The attention layer of an LLM server on AMD GPUs.")
     .version(version)
+    .addHelpText(
+      "after",
+      "\nEvery command takes --json: one JSON object on standard output, in success and failure alike ({ error }).\nIt ends with status 0, or 1 where it has failed.",
+    )
     .addCommand(explainCommand())
     .addCommand(doctorCommand(version))
     .addCommand(kernelsCommand())

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, it } from "vitest";
+import { noHipKernels } from "../support/hip-kernels.js";
 import { runNode } from "../support/node.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -9,11 +10,13 @@ const readme = readFileSync(join(root, "README.md"), "utf8");
 const folder = join(root, "build", `readme-${process.pid}`);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The JavaScript of a section, as it stands there. */
-function codeOf(section: string): string {
+/** The blocks of JavaScript of a section, as they stand there. */
+function blocksOf(section: string): string[] {
   const text = readme.split(`\n## ${section}\n`)[1]!.split("\n## ")[0]!;
-  return [...text.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code).join("\n");
+  return [...text.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code!);
 }
+
+const codeOf = (section: string) => blocksOf(section).join("\n");
 
 /** Runs a program inside the project, where "rocm-attention" is the package itself, as it was built into dist/. */
 function run(name: string, program: string): string {
@@ -84,4 +87,67 @@ it("runs the serving loop of the README: what is shared, forked and swapped come
   expect(resumed).toBeLessThan(0.02);
   expect(matched).toBeLessThan(0.02);
   expect(other).toBeGreaterThan(0.05); // another token before: the comparison can fail
+});
+
+/** What the shorter sections of the README take for granted. */
+const SURROUNDINGS = `
+import { createAttention, createBatch, Device, registerBackend } from "rocm-attention";
+const device = Device.open({ emulate: "gfx942", computeUnits: 8 });
+const shape = { numHeads: 4, numKvHeads: 2, headSize: 128, dtype: "bfloat16" };
+const options = shape;
+const tensor = (tokens, heads) => {
+  const numbers = Float32Array.from({ length: tokens * heads * 128 }, () => 1 + Math.random());
+  return device.upload(numbers, { shape: [tokens, heads, 128], dtype: "bfloat16" });
+};
+const output = device.zeros([12, 4, 128], "bfloat16");
+const query = await tensor(12, 4);
+const [key, value] = [await tensor(12, 2), await tensor(12, 2)];
+const isMean = async (tensor) => (await tensor.readFloat32()).every((number) => number >= 1 && number <= 2);
+`;
+
+it("runs the other attentions of the README", () => {
+  const [encoder, cross] = blocksOf("Other attentions");
+  const stdout = run(
+    "others",
+    `${SURROUNDINGS}
+    { ${encoder} console.log(await isMean(output)); }
+    {
+      const cross = createAttention(device, { ...shape, attentionType: "encoder_decoder" });
+      const cache = cross.createKvCache({ numBlocks: 8 });
+      const keySlotMapping = Array.from({ length: 20 }, (_, key) => (key < 16 ? 7 * 16 + key : 2 * 16 + key - 16));
+      const [query, key, value] = [await tensor(3, 4), await tensor(20, 2), await tensor(20, 2)];
+      const output = device.empty([3, 4, 128], "bfloat16");
+      ${cross} console.log(await isMean(output));
+    }
+    await device.close();`,
+  );
+  expect(stdout).toBe("true\ntrue\n");
+});
+
+it("registers the backend of the README, and undoes it", () => {
+  const stdout = run(
+    "own",
+    `${SURROUNDINGS}
+    ${codeOf("Which backend runs")}
+    const own = () => createAttention(device, { ...options, backend: "MINE" });
+    console.log(own().backend);
+    undo();
+    try { own(); } catch ({ code }) { console.log(code); }
+    await device.close();`,
+  );
+  expect(stdout).toBe("MINE\nERR_INVALID_BACKEND\n");
+});
+
+it.skipIf(noHipKernels !== null)("traces the mask and the scores of the README", () => {
+  const stdout = run(
+    "masks",
+    `${SURROUNDINGS}
+    const slopes = await device.upload(Float32Array.of(0.5, 0.25, 0.125, 0.0625), { shape: [4], dtype: "float32" });
+    const places = Int32Array.from({ length: 64 }, (_, place) => Math.floor(place / 7));
+    const documents = await device.upload(places, { shape: [1, 64], dtype: "int32" });
+    ${codeOf("Masks and scores in JavaScript")}
+    console.log(attention.backend, Object.keys(attention.config.flex).length > 0);
+    await device.close();`,
+  );
+  expect(stdout).toBe("FLEX_ATTENTION true\n");
 });

@@ -17,7 +17,7 @@ interface Result extends Shape, Measurement {
 /** Times the shapes that the options name and prints a table, or one JSON object. */
 export async function runBench({
   device: choice,
-  shape: wanted,
+  shape: wanted = "",
   backend,
   json,
 }: BenchOptions): Promise<void> {

@@ -3,7 +3,7 @@ import { type DeviceChoice, parseDevice } from "../device-choice.js";
 
 export interface BenchOptions {
   readonly device?: DeviceChoice;
-  readonly shape: string;
+  readonly shape?: string;
   readonly backend?: string;
   readonly json?: true;
 }
@@ -16,10 +16,10 @@ export function benchCommand(run: (options: BenchOptions) => Promise<void>): Com
     )
     .option(
       "--device <device>",
-      "a GPU's ordinal, or emulator:<arch> (default: the first GPU)",
+      "a GPU's ordinal, or emulator:<arch> (default: ROCM_ATTENTION_DEVICE, else the first GPU, else emulator:gfx942)",
       (text: string) => parseDevice(text, "--device"),
     )
-    .option("--shape <text>", "only shapes with this in their names, such as decode", "")
+    .option("--shape <text>", "only shapes with this in their names, such as decode")
     .option("--backend <name>", "the attention backend (default: chosen as VLLM_* variables say)")
     .option("--json", "print one JSON object")
     .action(run);

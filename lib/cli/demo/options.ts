@@ -49,7 +49,7 @@ export function demoCommand(run: (options: DemoOptions) => Promise<void>): Comma
     .option("--backend <name>", "the attention backend (default: chosen as VLLM_* variables say)")
     .option(
       "--device <device>",
-      "a GPU's ordinal, or emulator:<arch> (default: the first GPU, or emulator:gfx942)",
+      "a GPU's ordinal, or emulator:<arch> (default: ROCM_ATTENTION_DEVICE, else the first GPU, else emulator:gfx942)",
       (text: string) => parseDevice(text, "--device"),
     )
     .option("--no-graphs", "enqueue every step anew, instead of decode steps as graphs")

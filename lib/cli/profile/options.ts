@@ -17,7 +17,10 @@ export function profileCommand(
     .description("count what attention kernels execute and touch on the emulator, and show where")
     .addArgument(new Argument("<example>", "the attention step to run").choices(EXAMPLE_NAMES))
     .addOption(new Option("--arch <target>", "the emulated GPU").choices(EMULATED_ARCHS).default("gfx942"))
-    .option("--svg <file>", "draw the kernels' program counters to this file")
+    .option(
+      "--svg <file>",
+      "draw the step to this file: its time, what binds each kernel, where the clocks go",
+    )
     .option("--json", "print one JSON object, with every instruction")
     .addOption(
       new Option(
