@@ -78,8 +78,9 @@ function panel(title, shapes, names, top) {
 /** Under the heads, the steps that neighbouring shapes have in common. */
 function steps(shapes, group, y) {
   const found = [];
-  for (const [index, { phase, sequences, length }] of shapes.entries()) {
-    const words = phase === "decode" ? `${sequences} x ${length}` : `${length} tokens`;
+  for (const [index, { phase, sequences, length, queries }] of shapes.entries()) {
+    const tokens = queries === length ? `${length} tokens` : `${queries} of ${length} tokens`;
+    const words = phase === "decode" ? `${sequences} x ${length}` : tokens;
     if (found.at(-1)?.words === words) found.at(-1).end = index + 1;
     else found.push({ words, start: index, end: index + 1 });
   }

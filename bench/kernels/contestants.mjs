@@ -68,10 +68,11 @@ const documents = (tensors) => ({
   scoreMod: flex.chain(flex.softCap(30), flex.alibi(tensors.slopes)),
 });
 
-/** A backend of latent attention, with its products: a layer's whole decode. */
+/** A backend of latent attention, with its products: all of a layer's step. */
 function latentBackend(name) {
   return (device, shape) => {
-    const { numHeads, sequences, length } = shape;
+    const { numHeads, sequences, length, queries } = shape;
+    const tokens = sequences * queries;
     if (!shape.isLatent) throw new Error("attends to latents alone");
     const attention = createMlaAttention(device, {
       ...{ numHeads, kvLoraRank: LATENT_RANK, dtype: "bfloat16", blockSize: BLOCK_SIZE, backend: name },
@@ -82,9 +83,9 @@ function latentBackend(name) {
     const tensor = (...dimensions) => device.empty(dimensions, "bfloat16");
     const kvB = tensor(numHeads * 2 * HEAD_SIZE, LATENT_RANK);
     const weights = attention.prepareKvB(kvB);
-    const queryNope = tensor(sequences, numHeads, HEAD_SIZE);
-    const queryRope = tensor(sequences, numHeads, LATENT_SIZE - LATENT_RANK);
-    const output = tensor(sequences, numHeads, HEAD_SIZE);
+    const queryNope = tensor(tokens, numHeads, HEAD_SIZE);
+    const queryRope = tensor(tokens, numHeads, LATENT_SIZE - LATENT_RANK);
+    const output = tensor(tokens, numHeads, HEAD_SIZE);
     const layer = cache.layer(0);
     const tensors = [queryNope, queryRope, output, kvB, weights, cache, batch];
     return {

@@ -59,17 +59,28 @@ function grouped() {
   );
 }
 
-/** Decodes of DeepSeek's latent attention, with the heads of a GPU of eight and of one. */
+/**
+ * Decodes of DeepSeek's latent attention, with the heads of a GPU of eight and of one; and prefills, without a context and of the
+ * last tokens of a long prompt.
+ */
 function latent() {
-  return [1, 16, 64].flatMap((sequences) =>
+  const named = (name, step, numHeads) => ({
+    name: `latent ${name}, heads ${numHeads}`,
+    ...step,
+    ...{ numHeads, numKvHeads: 1, headSize: HEAD_SIZE, cache: "bf16", isLatent: true },
+  });
+  const decodes = [1, 16, 64].flatMap((sequences) =>
     [1024, 8192, 32768].flatMap((length) =>
-      [16, 128].map((numHeads) => ({
-        name: `latent decode ${sequences} x ${length}, heads ${numHeads}`,
-        ...decode(sequences, length),
-        ...{ numHeads, numKvHeads: 1, headSize: HEAD_SIZE, cache: "bf16", isLatent: true },
-      })),
+      [16, 128].map((numHeads) =>
+        named(`decode ${sequences} x ${length}`, decode(sequences, length), numHeads),
+      ),
     ),
   );
+  const prefills = [16, 128].flatMap((numHeads) => [
+    named("prefill 2048", prefill(2048), numHeads),
+    named("prefill 512 of 8192", { ...prefill(8192), queries: 512 }, numHeads),
+  ]);
+  return [...decodes, ...prefills];
 }
 
 /** Bytes of a shape's keys and values, or of its latents, which are both. */
@@ -83,10 +94,16 @@ export function leastBytes(shape) {
   return cacheBytes(shape) + shape.sequences * shape.queries * shape.numHeads * 2 * shape.headSize * 2;
 }
 
-/** Multiplications of scores and of values that the causal mask leaves. */
-export function products({ sequences, length, queries, numHeads, headSize, isLatent }) {
-  const keys = queries * (length - queries) + (queries * (queries + 1)) / 2;
-  return sequences * numHeads * keys * (isLatent ? LATENT_SIZE + LATENT_RANK : 2 * headSize);
+/**
+ * Multiplications of scores and of values that the causal mask leaves. Latents are decoded as they are; in prefills they are made
+ * into each head's keys and values, which is counted too.
+ */
+export function products({ phase, sequences, length, queries, numHeads, headSize, isLatent }) {
+  const pairs = queries * (length - queries) + (queries * (queries + 1)) / 2;
+  if (!isLatent) return sequences * numHeads * pairs * 2 * headSize;
+  if (phase === "decode") return sequences * numHeads * pairs * (LATENT_SIZE + LATENT_RANK);
+  const made = length * LATENT_RANK * 2 * headSize;
+  return sequences * numHeads * (pairs * (2 * headSize + LATENT_SIZE - LATENT_RANK) + made);
 }
 
 /**

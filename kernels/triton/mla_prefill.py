@@ -10,6 +10,16 @@ from kernels.triton.softmax import LN_2, LOG2_E, RAISED, rounded
 
 
 @triton.jit
+def load_tile(sources, keys):
+    """A tile's keys, transposed, their rotary part, and its values. The last that exists stands for those behind it."""
+    key_base, rope_base, stride_key, end_key = sources
+    places = tl.minimum(keys, end_key - 1).to(tl.int64)
+    key = tl.load(key_base + places[None, :] * stride_key + tl.arange(0, NOPE)[:, None])
+    key_rope = tl.load(rope_base + places[None, :] * ROPE + tl.arange(0, ROPE)[:, None])
+    return key, key_rope, tl.load(key_base + NOPE + places[:, None] * stride_key + tl.arange(0, VALUE)[None, :])
+
+
+@triton.jit
 def mla_prefill(output_ptr, lse_ptr, query_nope_ptr, query_rope_ptr, context_ptr, context_rope_ptr, key_scale_tensor_ptr,
                 seq_lens_ptr, query_start_loc_ptr, prefill_sequences_ptr, scale, key_scale, first_prefill, first_key, chunk_tokens, num_heads,
                 stride_query_nope_token, stride_query_nope_head, stride_query_rope_token, stride_query_rope_head,
@@ -54,22 +64,25 @@ def mla_prefill(output_ptr, lse_ptr, query_nope_ptr, query_rope_ptr, context_ptr
     accumulated = tl.zeros([BLOCK_M, VALUE], tl.float32)
     largest = tl.full([BLOCK_M], float("-inf"), tl.float32)
     total = tl.zeros([BLOCK_M], tl.float32)
-    for tile in tl.range(0, end_key, TILE):
-        keys = tile + in_tile
-        places = tl.minimum(keys, end_key - 1).to(tl.int64)
-        key = tl.load(key_base + places[None, :] * stride_key + elements[:, None])
-        key_rope = tl.load(rope_base + places[None, :] * ROPE + rotary[:, None])
-        value = tl.load(key_base + NOPE + places[:, None] * stride_key + elements[None, :])
-        scores = tl.dot(query, key) + tl.dot(query_rope, key_rope)
-        visible = (keys[None, :] <= last_keys[:, None]) & (keys < end_key)[None, :]
-        scores = tl.where(visible, scores, float("-inf"))
-        new_largest = tl.maximum(largest, tl.max(scores, 1))
-        shift = tl.where(new_largest == float("-inf"), 0.0, new_largest)  # (-inf) - (-inf) is NaN
-        keep = tl.math.exp2((largest - shift) * scale)
-        weights = tl.math.exp2(scores * scale - (shift * scale - raised)[:, None])
-        total = total * keep + tl.sum(weights, 1)
-        accumulated = accumulated * keep[:, None] + tl.dot(rounded(weights, query.dtype), value)
-        largest = new_largest
+    sources = (key_base, rope_base, stride_key, end_key)
+    # A tile is loaded while the one before it is attended to: into other registers, so that there are two in a turn of the loop.
+    current = load_tile(sources, in_tile)
+    for pair in tl.range(0, end_key, 2 * TILE):
+        for tile in tl.static_range(2):
+            keys = pair + tile * TILE + in_tile
+            following = load_tile(sources, keys + TILE)
+            key, key_rope, value = current
+            scores = tl.dot(query, key) + tl.dot(query_rope, key_rope)
+            visible = (keys[None, :] <= last_keys[:, None]) & (keys < end_key)[None, :]
+            scores = tl.where(visible, scores, float("-inf"))
+            new_largest = tl.maximum(largest, tl.max(scores, 1))
+            shift = tl.where(new_largest == float("-inf"), 0.0, new_largest)  # (-inf) - (-inf) is NaN
+            keep = tl.math.exp2((largest - shift) * scale)
+            weights = tl.math.exp2(scores * scale - (shift * scale - raised)[:, None])
+            total = total * keep + tl.sum(weights, 1)
+            accumulated = accumulated * keep[:, None] + tl.dot(rounded(weights, query.dtype), value)
+            largest = new_largest
+            current = following
     largest *= scale
     accumulated *= key_scale
     if query.dtype == tl.float16:
