@@ -73,7 +73,9 @@ it("no words at all get the help, and --version the version", async () => {
     vi.spyOn(stream, "write").mockReturnValue(true),
   );
   await expect(runCommand([])).rejects.toThrow("exit 1");
-  expect(errors!.mock.lastCall![0]).toMatch(/^Usage: rocm-attention /);
+  const help = errors!.mock.calls.map(([text]) => text).join("");
+  expect(help).toMatch(/^Usage: rocm-attention /);
+  expect(help).toContain("Every command takes --json");
   await expect(runCommand(["--version"])).rejects.toThrow("exit 0");
   expect(output!.mock.lastCall![0]).toMatch(/^\d+\.\d+\.\d+\n$/);
   expect(exit).toHaveBeenCalledTimes(2);
