@@ -1,4 +1,9 @@
-"""AITER's decode of latent attention in assembly, as code objects of its wheel: of query tokens of 16 heads or of 128."""
+"""AITER's decode of latent attention in assembly, as code objects of its wheel: of query tokens of 16 heads or of 128.
+
+Those that take queries in fp8 (mla_a8w8) are left out. The ones of 16 heads race: after a barrier a wave reads weights from LDS and, without
+another one, writes its next ones there, so that results are right only where waves advance together
+(test/device/emulator/racing-objects.test.ts). And all round weights to fp8: rows are off by 2.9e-2 where the others' are by 2e-3.
+"""
 
 from kernels.builder import wheel
 from kernels.builder.instance import Instance
@@ -19,25 +24,27 @@ def instances(target, chosen):
     if target not in ("gfx942", "gfx950") or chosen not in ("smoke", "all"):
         return []
     # An object takes as many of the arguments as its size says.
-    with_splits = 15 if target == "gfx942" else 14
     return [splits(target, "mla_dec_stage1_bf16_a16w16_subQ16_mqa16", 13, 16, 1, ONE),
-            splits(target, "mla_a16w16_qh16_m16x4_n16x1_coex0_mask1", with_splits, 16, 4, SEVERAL),
             splits(target, "mla_a16w16_qh16_m32x4_n16x1_coex0_mask1", 14, 16, 8, SEVERAL),
+            # Its mask hides nothing: of several tokens all would see the keys of the last.
             splits(target, "mla_dec_stage1_bf16_a16w16_subQ128_mqa128", 14, 128, 1, [128]),
-            work(target, "mla_a16w8_qh16_m16x4_n16x1_coex0_mask1_ps")]
+            work(target, "mla_a16w16_qh16_m16x4_n16x1_coex0_mask1_ps", 16, "auto", SEVERAL),
+            work(target, "mla_a16w8_qh16_m16x4_n16x1_coex0_mask1_ps", 18, "fp8", [*ONE, 128])]
 
 
 def splits(target, name, arguments, heads, tokens, served):
     """Every request is divided alike among workgroups."""
     suffix = f".q{tokens}" if tokens > 1 else ""
-    return instance(target, name, "mla_decode", arguments, {**NAMES, "ST": "split_starts"}, "auto", served, "(1, requests, splits)",
+    return instance(target, name, "mla_decode", arguments, NAMES, "auto", served, "(1, requests, splits)",
                     f"h{heads}{suffix}", {"heads": heads, "tokens": tokens})
 
 
-def work(target, name):
+def work(target, name, arguments, cache, served):
     """Every workgroup has a list of parts of requests. Where one has a single part, its result goes to `latent_output`."""
     names = {**NAMES, "ST": "work_lists", "RP": "latent_output", "DQ": "query_scale", "DK": "cache_scale"}
-    return instance(target, name, "mla_decode_work", 18, names, "fp8", [*ONE, 128], "(computeUnits)", "fp8.h16.q4", {"heads": 16, "tokens": 4})
+    suffix = "" if cache == "auto" else f"{cache}."
+    return instance(target, name, "mla_decode_work", arguments, names, cache, served, "(computeUnits)", f"{suffix}h16.q4",
+                    {"heads": 16, "tokens": 4})
 
 
 def instance(target, name, operation, arguments, names, cache, served, grid, suffix, tile):

@@ -6,6 +6,8 @@ from kernels.builder.targets import TARGETS
 FEW, MANY = 16, 64
 # Those whose decode AITER has assembly for.
 AITER_TARGETS = ("gfx942", "gfx950")
+# The one whose usual set has CK-tile's attention with heads of 192 and 128 elements.
+DENSE_TARGET = "gfx942"
 SCALE = ("key_scale", "key_scale_tensor_ptr")
 
 
@@ -66,7 +68,7 @@ def over_cache(make, target, dtype, cache):
 
 
 def before_dense_attention(make, target):
-    """The kernels before kernels of dense attention over up-projected latents, which CK-tile has for AITER's targets."""
+    """The kernels before CK-tile's attention over up-projected latents."""
     serves = {"dtypes": ["bfloat16"], "headSizes": {"oneOf": [576]}, "features": {}}
     yield make("mla_join_query", "mla_up_projection", ("bfloat16", "bfloat16"), {"HEADS": 8}, {"num_warps": 1, "num_stages": 1}, serves,
                "(numTokens, ceil(numHeads / heads))", (), (), {"heads": 8})
@@ -88,13 +90,18 @@ def around_pages(make, target):
             ("mla_merge_splits", {"CHUNK": 4}, "(decodeTokens, numHeads)", {}),
             ("mla_merge_work", {"CHUNK": 4}, "(decodeTokens, numHeads)", {})):
         yield make(operation, "mla_pages", ("bfloat16", "bfloat16"), constants, {"num_warps": 1, "num_stages": 1}, serves, grid, (), (), tile)
-    yield make("mla_begin_work", "mla_pages", ("bfloat16", TARGETS[target]["fp8"]), {}, {"num_warps": 1, "num_stages": 1},
-               {**serves, "kvCacheDtypes": ["fp8"]}, "(1)", ("fp8",))
+    for dtype, cache in kinds(target, ["bfloat16"]):
+        is_scaled = cache == "fp8"
+        yield make("mla_begin_work", "mla_pages", (dtype, TARGETS[target]["fp8"] if is_scaled else dtype), {}, {"num_warps": 1, "num_stages": 1},
+                   {**serves, "kvCacheDtypes": [cache]}, "(1)", (cache,) if is_scaled else (),
+                   () if is_scaled else ("cache_scale_ptr", *SCALE))
 
 
 def instances(make, target, dtypes):
     """All kernels of latent attention in these dtypes; `make` makes an instance."""
     made = [each for dtype in dtypes for each in of_dtype(make, target, dtype)]
     if target in AITER_TARGETS:
-        made += [*before_dense_attention(make, target), *around_pages(make, target)]
+        made += around_pages(make, target)
+    if target == DENSE_TARGET:
+        made += before_dense_attention(make, target)
     return made + [each for dtype, cache in kinds(target, dtypes) for each in over_cache(make, target, dtype, cache)]

@@ -46,23 +46,22 @@ def make_first_token_finite(latent_cache_ptr):
 
 
 @triton.jit
-def mla_begin_splits(partial_lse_ptr, split_starts_ptr, latent_cache_ptr, count, requests, splits, BLOCK: tl.constexpr):
-    """Marks the splits of `count` LSEs as unwritten, lists where each of fewer requests begins among all splits, [requests + 1], and
-    makes the first token finite. Grid: (tiles of LSEs)."""
+def mla_begin_splits(partial_lse_ptr, latent_cache_ptr, count, BLOCK: tl.constexpr):
+    """Marks the splits of `count` LSEs as unwritten, and makes the first token finite. Grid: (tiles of LSEs)."""
     place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     tl.store(partial_lse_ptr.to(tl.pointer_type(tl.int32), bitcast=True) + place, tl.full([BLOCK], UNWRITTEN, tl.int32), mask=place < count)
-    tl.store(split_starts_ptr + place, place * splits, mask=place <= requests)
     if tl.program_id(0) == 0:
         make_first_token_finite(latent_cache_ptr)
 
 
 @triton.jit
 def mla_begin_work(work_lists_ptr, cache_scale_ptr, work_starts_ptr, works_ptr, latent_cache_ptr, key_scale_tensor_ptr, key_scale):
-    """Puts the addresses of the two lists of work side by side, int64 [2], and the cache's scale into memory, float32 [1]; makes the
-    first token finite. Grid: (1)."""
+    """Puts the addresses of the two lists of work side by side, int64 [2], and the scale of a cache in fp8 into memory, float32 [1];
+    makes the first token finite. Grid: (1)."""
     tl.store(work_lists_ptr, work_starts_ptr.to(tl.int64))
     tl.store(work_lists_ptr + 1, works_ptr.to(tl.int64))
-    tl.store(cache_scale_ptr, chosen_scale(key_scale, key_scale_tensor_ptr))
+    if cache_scale_ptr is not None:
+        tl.store(cache_scale_ptr, chosen_scale(key_scale, key_scale_tensor_ptr))
     make_first_token_finite(latent_cache_ptr)
 
 

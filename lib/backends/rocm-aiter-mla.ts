@@ -1,3 +1,4 @@
+import { AiterMlaByTokens } from "../ops/aiter-mla-by-tokens.js";
 import { refusalOf } from "../ops/aiter-mla-cache.js";
 import { AiterMlaDecode } from "../ops/aiter-mla-decode.js";
 import { AiterMlaWorkDecode } from "../ops/aiter-mla-work-decode.js";
@@ -38,20 +39,28 @@ export class RocmAiterMla
   }
 }
 
-/** Caches in the queries' dtype are divided alike among workgroups; those in fp8 have kernels that work on lists. */
-function assemblyOf({ device, config, kernels }: BackendContext): AiterMlaDecode | AiterMlaWorkDecode {
-  const { computeUnits } = device.info;
+/** A step's decodes are divided alike among workgroups, or by lists of work; caches in fp8 have kernels for lists alone. */
+function assemblyOf(context: BackendContext): AiterMlaDecode | AiterMlaWorkDecode | AiterMlaByTokens {
+  const { kernels } = context;
+  if (!kernels.has("aiter:mla_decode")) return workOf(context);
+  const splits = splitsOf(context);
+  return kernels.has("aiter:mla_decode_work") ? new AiterMlaByTokens(workOf(context), splits) : splits;
+}
+
+function workOf({ device, config, kernels }: BackendContext): AiterMlaWorkDecode {
   const [expand] = kernels.load("triton:mla_expand_pages");
-  if (kernels.has("aiter:mla_decode_work")) {
-    const [attend] = kernels.load("aiter:mla_decode_work");
-    const [begin] = kernels.load("triton:mla_begin_work");
-    const [merge] = kernels.load("triton:mla_merge_work");
-    return new AiterMlaWorkDecode(attend, begin, merge, expand, config, computeUnits);
-  }
+  const [attend] = kernels.load("aiter:mla_decode_work");
+  const [begin] = kernels.load("triton:mla_begin_work");
+  const [merge] = kernels.load("triton:mla_merge_work");
+  return new AiterMlaWorkDecode(attend, begin, merge, expand, config, device.info.computeUnits);
+}
+
+function splitsOf({ device, config, kernels }: BackendContext): AiterMlaDecode {
+  const [expand] = kernels.load("triton:mla_expand_pages");
   const attend = kernels.load("aiter:mla_decode");
   const [begin] = kernels.load("triton:mla_begin_splits");
   const [merge] = kernels.load("triton:mla_merge_splits");
-  return new AiterMlaDecode(attend, begin, merge, expand, config, computeUnits);
+  return new AiterMlaDecode(attend, begin, merge, expand, config, device.info.computeUnits);
 }
 
 function prefillOf({ config, kernels }: BackendContext): MlaPrefiller {

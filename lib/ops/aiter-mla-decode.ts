@@ -5,7 +5,7 @@ import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import type { KvCacheLayer } from "../kv-cache/layer.js";
 import { checkReach } from "./aiter-mla-cache.js";
-import { derivePages, type Grouping, type Pages, requestsOf } from "./aiter-mla-pages.js";
+import { derivePages, type Grouping, type Pages } from "./aiter-mla-pages.js";
 import { aiterMlaSplits, MAX_SPLITS } from "./aiter-mla-splits.js";
 import { bindMlaArguments } from "./mla-arguments.js";
 import type { MlaCall } from "./mla-call.js";
@@ -82,10 +82,7 @@ export class AiterMlaDecode implements MlaDecoder<AiterMlaStep, Pages> {
       plan: begin,
       bind: bindMlaArguments(begin, config),
       partialLse: begin.setter("partial_lse"),
-      splitStarts: begin.setter("split_starts"),
       count: begin.setter("count"),
-      requests: begin.setter("requests"),
-      splits: begin.setter("splits"),
     };
     for (const plan of [...attend, begin, merge]) plan.complete();
   }
@@ -112,8 +109,7 @@ export class AiterMlaDecode implements MlaDecoder<AiterMlaStep, Pages> {
     // Requests that leave compute units idle are split until these are at work.
     const idle = 2 * this.computeUnits * (this.#grouping === "sequences" ? queryTokens : 1);
     const parts = Math.max(2 * most, Math.min(most * MAX_SPLITS, idle));
-    const starts = 4 * (requestsOf(limits, this.#grouping) + 1);
-    return parts * this.#requestHeads * 4 * (RANK + 1) + starts;
+    return parts * this.#requestHeads * 4 * (RANK + 1);
   }
 
   prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived): Pages {
@@ -136,14 +132,10 @@ export class AiterMlaDecode implements MlaDecoder<AiterMlaStep, Pages> {
   ): void {
     const rows = tokens * this.#perToken * splits * this.#requestHeads;
     const lse = space.partials + BigInt(4 * rows * RANK);
-    const splitStarts = lse + BigInt(4 * rows);
     const begin = this.#begin;
     begin.bind(call, batch, lists);
     begin.partialLse(lse);
-    begin.splitStarts(splitStarts);
     begin.count(rows);
-    begin.requests(requests);
-    begin.splits(splits);
     begin.plan.launch(stream, Math.ceil(rows / begin.plan.row.tile.rows!));
     const attend = this.#tiles.find((tile) => tile.queryTokens >= queryTokens)!;
     for (const part of [attend, this.#merge]) {
@@ -157,7 +149,6 @@ export class AiterMlaDecode implements MlaDecoder<AiterMlaStep, Pages> {
     attend.list(pages.list);
     attend.lastLengths(pages.lastLengths);
     attend.requestStarts?.(pages.requestStarts);
-    attend.splitStarts?.(splitStarts);
     attend.plan.launch(stream, 1, requests, splits);
     this.#merge.latentOutput(space.output);
     this.#merge.plan.launch(stream, tokens, this.#numHeads);
@@ -177,6 +168,5 @@ function pageSetters(plan: LaunchPlan) {
     list: plan.setter("pages"),
     lastLengths: plan.setter("last_page_lens"),
     requestStarts: optional("request_starts"),
-    splitStarts: optional("split_starts"),
   };
 }

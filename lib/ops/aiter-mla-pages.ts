@@ -23,7 +23,7 @@ export interface Pages {
 const READ_AHEAD = 256;
 
 /** The most requests of a step. */
-export function requestsOf(limits: Required<BatchLimits>, grouping: Grouping): number {
+function requestsOf(limits: Required<BatchLimits>, grouping: Grouping): number {
   const { decodes, decodeTokens } = requestLimits(limits);
   return grouping === "sequences" ? decodes : decodeTokens * grouping.perToken;
 }

@@ -23,15 +23,24 @@ export interface AiterMlaWorkStep {
   readonly tokens: number;
 }
 
+/** The lists of pages and of work, and the most parts of a step. */
+export interface AiterMlaWorkMetadata {
+  readonly pages: Pages;
+  readonly work: WorkLists;
+  readonly parts: number;
+}
+
 /**
- * mla_decode_work of AITER and mla_merge_work: as many workgroups as there are compute units attend to an fp8 cache for parts of
+ * mla_decode_work of AITER and mla_merge_work: as many workgroups as there are compute units attend to the cache for parts of
  * requests that a list gives them. Up to 16 heads, padded to them, make requests of four of a sequence's tokens at most; of more
  * heads each 16 of a token are one.
  */
-export class AiterMlaWorkDecode implements MlaDecoder<AiterMlaWorkStep, { pages: Pages; work: WorkLists }> {
+export class AiterMlaWorkDecode implements MlaDecoder<AiterMlaWorkStep, AiterMlaWorkMetadata> {
   readonly query: LatentQuery;
   /** The largest cache that the kernels reach. */
   readonly maxPartBytes: number;
+  /** The most tokens of a sequence that read its keys together. */
+  readonly requestTokens: number;
   readonly #attend;
   readonly #begin;
   readonly #merge;
@@ -47,12 +56,13 @@ export class AiterMlaWorkDecode implements MlaDecoder<AiterMlaWorkStep, { pages:
     config: ResolvedConfig,
     computeUnits: number,
   ) {
-    const { numHeads, scale } = config;
+    const { numHeads, scale, kvCacheDtype } = config;
     const { heads, tokens } = attend.row.tile as { heads: number; tokens: number };
     const perToken = Math.ceil(numHeads / heads);
     this.#numHeads = numHeads;
     this.#requestHeads = heads;
     this.#rule = { perToken, requestRows: perToken === 1 ? tokens : 1, workgroups: computeUnits };
+    this.requestTokens = this.#rule.requestRows;
     this.maxPartBytes = attend.row.serves.maxPartBytes!;
     this.query = { heads: perToken * heads, width: WIDTH };
     attend.set({
@@ -60,7 +70,7 @@ export class AiterMlaWorkDecode implements MlaDecoder<AiterMlaWorkStep, { pages:
       request_heads: heads * tokens,
       splits: 1,
       stride_request_bytes: heads * WIDTH * ITEM_BYTES,
-      stride_page_bytes: WIDTH,
+      stride_page_bytes: WIDTH * (kvCacheDtype.startsWith("fp8") ? 1 : ITEM_BYTES),
       log2_page_tokens: 0,
       query_scale: 0n,
       request_starts: 0n,
@@ -69,7 +79,8 @@ export class AiterMlaWorkDecode implements MlaDecoder<AiterMlaWorkStep, { pages:
     const bind = (plan: LaunchPlan, names: readonly string[]) => ({
       plan,
       bind: bindMlaArguments(plan, config),
-      set: names.map((name) => plan.setter(name)),
+      // Scales are an fp8 cache's alone.
+      set: names.map((name) => (plan.argumentNames.includes(name) ? plan.setter(name) : () => {})),
     });
     this.#begin = bind(begin, ["work_lists", "cache_scale", "work_starts", "works"]);
     this.#attend = bind(attend, [
@@ -88,7 +99,7 @@ export class AiterMlaWorkDecode implements MlaDecoder<AiterMlaWorkStep, { pages:
     return FACTS_BYTES + 4 * workLimits(limits, this.#rule).parts * this.#requestHeads * (RANK + 1);
   }
 
-  prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived) {
+  prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived): AiterMlaWorkMetadata {
     const { parts } = workLimits(limits, this.#rule);
     return {
       pages: derivePages(limits, "sequences", this.expand, derive),
@@ -108,7 +119,7 @@ export class AiterMlaWorkDecode implements MlaDecoder<AiterMlaWorkStep, { pages:
     lists: RequestLists,
     { tokens }: AiterMlaWorkStep,
     space: LatentSpace,
-    { pages, work, parts }: { pages: Pages; work: WorkLists; parts: number },
+    { pages, work, parts }: AiterMlaWorkMetadata,
     stream: Stream,
   ): void {
     const workLists = space.partials;

@@ -1,6 +1,6 @@
 import type { Launch } from "../catalog/choose.js";
 import { FP8_TARGETS } from "../catalog/targets.js";
-import type { Capabilities, KernelChoice } from "./capabilities.js";
+import type { Capabilities, KernelChoice, Limits } from "./capabilities.js";
 import { ALL_TARGETS, CDNA, launches } from "./launches.js";
 
 /** What attends for sequences with a few new tokens, in latent space. */
@@ -9,6 +9,16 @@ const AITER_SPLITS = launches(
   "triton:mla_expand_pages",
   "triton:mla_begin_splits",
   "aiter:mla_decode",
+  "triton:mla_merge_splits",
+);
+/** Where a sequence's few new tokens may be a list's work, the splits are for one token, and for more than that takes. */
+const AITER_WORK_OR_SPLITS = launches(
+  "triton:mla_expand_pages",
+  "triton:mla_begin_work",
+  "triton:mla_begin_splits",
+  "aiter:mla_decode_work",
+  "aiter:mla_decode",
+  "triton:mla_merge_work",
   "triton:mla_merge_splits",
 );
 const AITER_WORK = launches(
@@ -26,6 +36,8 @@ const CK_PREFILL = launches(
   "ck:fmha_forward",
   "hip:merge_attention_states",
 );
+/** Its kernels are built for one target. */
+const CK_LIMITS = { targets: ["gfx942"] } as const;
 
 /** Products with W_UK and W_UV around a decode, in the order in which they are preferred. */
 const PRODUCTS: readonly { around: readonly [Launch[], Launch[]]; choice: Omit<KernelChoice, "launches"> }[] =
@@ -43,17 +55,18 @@ const PRODUCTS: readonly { around: readonly [Launch[], Launch[]]; choice: Omit<K
     { around: [launches("triton:mla_query_product"), launches("triton:mla_value_product")], choice: {} },
   ];
 
-/** Choices of kernels that decode, with what runs beside them. */
+/** Choices of kernels that decode, with what runs beside them, within its limits. */
 function decodes(
   attending: readonly (Omit<KernelChoice, "launches"> & { attend: readonly Launch[] })[],
   beside: readonly Launch[] = [],
+  besideLimits: Partial<Limits> = {},
 ): KernelChoice[] {
   return PRODUCTS.flatMap(({ around: [before, behind], choice }) =>
     attending.map(({ attend, limits, ...others }) => ({
       ...choice,
       ...others,
       launches: [...before, ...attend, ...behind, ...beside],
-      limits: { ...choice.limits, ...limits },
+      limits: { ...choice.limits, ...limits, ...besideLimits },
     })),
   );
 }
@@ -62,11 +75,16 @@ function decodes(
 const NEAR = "caches of up to 4 GiB a layer";
 const LARGE_BLOCKS = { blockSizes: { min: 16 } } as const;
 const UNQUANTISED = { kvCacheDtypes: ["auto", "bfloat16"] } as const;
+/** Heads of which a token's are a request, and which make several. */
+const FEW_HEADS = { numHeads: { min: 1, max: 16 } } as const;
+const MANY_HEADS = { numHeads: { oneOf: [32, 48, 64, 128] } } as const;
 const AITER_DECODE = [
-  { attend: AITER_SPLITS, limits: { ...UNQUANTISED, ...LARGE_BLOCKS }, note: NEAR },
+  { attend: AITER_WORK_OR_SPLITS, limits: { ...UNQUANTISED, ...LARGE_BLOCKS, ...FEW_HEADS }, note: NEAR },
+  { attend: AITER_SPLITS, limits: { ...UNQUANTISED, ...LARGE_BLOCKS, ...MANY_HEADS }, note: NEAR },
   { attend: AITER_WORK, limits: { kvCacheDtypes: ["fp8", "fp8_e4m3"], ...LARGE_BLOCKS }, note: NEAR },
   { attend: TRITON_DECODE, limits: LARGE_BLOCKS },
-  { attend: AITER_SPLITS, limits: UNQUANTISED },
+  { attend: AITER_WORK_OR_SPLITS, limits: { ...UNQUANTISED, ...FEW_HEADS } },
+  { attend: AITER_SPLITS, limits: { ...UNQUANTISED, ...MANY_HEADS } },
   { attend: AITER_WORK },
 ] as const;
 
@@ -99,17 +117,18 @@ export const ROCM_AITER_MLA: Capabilities = {
   blockSizes: {},
   batchInvariant: false,
   aiter: [launches("aiter:mla_decode", "aiter:mla_decode_work")],
-  prefill: [{ launches: CK_PREFILL }, { launches: PREFILL }],
+  prefill: [{ launches: CK_PREFILL, limits: CK_LIMITS }, { launches: PREFILL }],
   decode: decodes(AITER_DECODE),
-  mixed: [...decodes(AITER_DECODE, CK_PREFILL), ...decodes(AITER_DECODE, PREFILL)],
+  mixed: [...decodes(AITER_DECODE, CK_PREFILL, CK_LIMITS), ...decodes(AITER_DECODE, PREFILL)],
   differences: {
     dtypes: "vLLM declares float16 too, for which AITER has no kernel.",
-    kvCacheDtypes: "vLLM quantises queries too where the cache is in fp8. Here they are not.",
+    kvCacheDtypes:
+      "vLLM quantises queries too where the cache is in fp8. Here they are not: AITER's kernels for that have races between waves, or wait for too few loads, and round weights to fp8.",
     numHeads:
       "vLLM takes 16 or 128. Here fewer than 16 are padded to 16, and 32, 48 and 64 attend in groups of 16.",
     lse: "vLLM's does not give it.",
     prefill:
-      "As in vLLM, Composable Kernel attends to keys and values that are made of latents. Where it is not built, Triton does.",
+      "As in vLLM, Composable Kernel attends to keys and values that are made of latents, on gfx942. Elsewhere Triton does.",
     blockSizes: "As in vLLM: the block table is expanded to blocks of one token.",
   },
 };

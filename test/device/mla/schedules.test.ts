@@ -29,6 +29,15 @@ const KINDS: Record<
       lengths: LENGTHS.map(([context, tokens]) => [context, tokens > 8 ? tokens : 1]),
     },
     { numHeads: 3, dtype: "bfloat16", lengths: LENGTHS, early: true },
+    {
+      numHeads: 3,
+      dtype: "bfloat16",
+      lengths: [
+        [270, 4],
+        [15, 2],
+      ],
+      early: true,
+    },
     { numHeads: 1, dtype: "bfloat16", lengths: LENGTHS, ...FP8, early: true },
   ],
 };
