@@ -1,5 +1,5 @@
-// Attention over a cache in blocks, for sequences with more than a given number of query tokens; others are
-// left out. Blocks are of a multiple of the keys of a tile.
+// Attention over a cache in blocks, for sequences with more than a given number of query tokens, or for those of
+// them alone that have a context; others are left out. Blocks are of a multiple of the keys of a tile.
 #include "lse.h"
 
 #include "ck_tile/ops/fmha/kernel/fmha_fwd_pagedkv_kernel.hpp"
@@ -31,6 +31,17 @@ FMHA_ARGUMENT(Extend, window_size_left, 96);
 FMHA_ARGUMENT(Extend, lse_ptr, 112);
 FMHA_ARGUMENT(Extend, block_table_ptr, 128);
 
+struct Extending : Extend {
+  struct Kargs : Extend::Kargs {
+    ck_tile::index_t extends_only;
+  };
+  __device__ void operator()(Kargs of) const {
+    const int32_t* start = of.seqstart_q_ptr + blockIdx.y;
+    if (of.extends_only != 0 && start[1] - start[0] == of.seqlen_k_ptr[blockIdx.y]) return;
+    Extend::operator()(of);
+  }
+};
+
 }  // namespace extend
 
-FMHA_KERNEL(SYMBOL, extend::Extend)
+FMHA_KERNEL(SYMBOL, extend::Extending)

@@ -45,8 +45,8 @@ interface Metadata {
   readonly lseOffset: number;
 }
 
-/** The long sequences of a capture, which any step may follow: they may have a context. */
-const ANY: LongSequencesPlan = { hasExtend: true, prefills: [], extends: [], lists: [] };
+/** The long sequences of a capture, which any step may follow: all of them go over the cache. */
+const ANY: LongSequencesPlan = { longestExtend: 0, prefills: [], extends: [], lists: [] };
 
 /**
  * ROCM_AITER_FA: the sequences of a step, in whatever order they stand, are decodes, prefills and extends (new tokens behind
@@ -145,16 +145,19 @@ export class AiterFlashAttention implements AttentionBackend<AttentionCall, Plan
     // An fp8 cache is read back, so that a token counts for as much as it will later on.
     const usesNewKeys = call.key !== null && this.cacheLayout.dtype === this.#config.dtype;
     const lse = call.lse ?? this.#unwanted(workspace + BigInt(derived.lseOffset));
-    // The kernel over the cache takes all long sequences, also those without a context. Where one sequence must not depend on
-    // the others, it always does.
-    const isPaged = long.hasExtend || !usesNewKeys || this.#config.batchInvariant;
-    if (this.#paged !== null && isPaged) {
-      this.#paged.launch({ ...call, lse }, batch, sequences, maxQueryLen, stream);
-      return;
-    }
     const lists = derived.long!;
-    if (usesNewKeys && prompts !== null) {
+    // Of a capture's step nothing is known: all long sequences of its graph go over the cache.
+    const takesPrompts = usesNewKeys && prompts !== null;
+    if (takesPrompts) {
       this.#prompts.launch(call, lse, batch, prompts, lists.prompts, alibiSlopes, stream);
+    }
+    if (this.#paged !== null) {
+      if (takesPrompts && long.longestExtend === 0) return;
+      const of = takesPrompts
+        ? { sequences, maxQueryLen: long.longestExtend, extendsOnly: true }
+        : { sequences, maxQueryLen, extendsOnly: false };
+      this.#paged.launch({ ...call, lse }, batch, of, stream);
+      return;
     }
     const groups = usesNewKeys ? long.extends : [...long.prefills, ...long.extends];
     if (groups.length === 0) return;

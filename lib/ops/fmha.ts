@@ -85,9 +85,18 @@ export class FmhaForward {
   }
 }
 
+/** The sequences of a step that attend over the cache: those with more query tokens than a decode. */
+export interface PagedSequences {
+  readonly sequences: number;
+  readonly maxQueryLen: number;
+  /** Those with a context alone. */
+  readonly extendsOnly: boolean;
+}
+
 /** fmha_forward_paged: attention of CK-tile over the cache, for sequences with more than `longestSkipped` query tokens. */
 export class FmhaPaged {
   readonly #bind;
+  readonly #extendsOnly;
   readonly #numHeads: number;
 
   constructor(
@@ -98,11 +107,18 @@ export class FmhaPaged {
     this.#numHeads = config.numHeads;
     plan.set({ ...constants(config, config.headSize), min_seqlen_q: longestSkipped, key_start_loc: 0n });
     this.#bind = bindArguments(plan, config);
+    this.#extendsOnly = plan.setter("extends_only");
     plan.complete();
   }
 
-  launch(call: CallWithLse, batch: Batch, sequences: number, maxQueryLen: number, stream: Stream): void {
+  launch(
+    call: CallWithLse,
+    batch: Batch,
+    { sequences, maxQueryLen, extendsOnly }: PagedSequences,
+    stream: Stream,
+  ): void {
     this.#bind(call, batch);
+    this.#extendsOnly(extendsOnly ? 1 : 0);
     const tiles = Math.ceil(maxQueryLen / this.plan.row.tile.rows!);
     this.plan.launch(stream, this.#numHeads, sequences, tiles);
   }

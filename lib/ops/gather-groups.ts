@@ -29,7 +29,8 @@ export interface GatherGroup {
 
 /** The sequences of a step with more tokens than a decode: those without a context, and those with one. */
 export interface LongSequencesPlan {
-  readonly hasExtend: boolean;
+  /** The most query tokens of a sequence with a context; 0: there is none. */
+  readonly longestExtend: number;
   /** The gathers that each of the two kinds needs. */
   readonly prefills: readonly GatherGroup[];
   readonly extends: readonly GatherGroup[];
@@ -60,6 +61,7 @@ export function planLongSequences(
   const lists: number[] = [];
   const prefills = new GroupsOfKind(rule, lists);
   const extending = new GroupsOfKind(rule, lists);
+  let longestExtend = 0;
   for (let s = 0; s < shape.sequences; s++) {
     const firstToken = queryStartLoc[s]!;
     const tokens = queryStartLoc[s + 1]! - firstToken;
@@ -67,10 +69,11 @@ export function planLongSequences(
     const seqLen = seqLens[s]!;
     const keys = slidingWindow === null ? seqLen : Math.min(seqLen, tokens + slidingWindow - 1);
     const isPrefill = tokens === seqLen;
+    if (!isPrefill) longestExtend = Math.max(longestExtend, tokens);
     (isPrefill ? prefills : extending).add(s, { firstToken, tokens, start: seqLen - keys, keys });
   }
   const [before, after] = [prefills.end(), extending.end()];
-  return { hasExtend: after.length > 0, prefills: before, extends: after, lists };
+  return { longestExtend, prefills: before, extends: after, lists };
 }
 
 interface LongSequence {

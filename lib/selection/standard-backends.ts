@@ -148,7 +148,7 @@ const AITER_V3: KernelChoice = {
     logitsSoftCap: false,
     batchInvariant: false,
   },
-  note: "where no sequence has a context and no LSE is asked for: the rows of prompts over 128 tokens that fill its tiles, up to 4 GiB of each operand",
+  note: "where no LSE is asked for and the call brings its keys: the rows of prompts over 128 tokens that fill its tiles, up to 4 GiB of each operand",
 };
 
 /** AITER's paged decode in assembly; our kernel does it where the note does not hold. */

@@ -6,7 +6,7 @@ import { installedKernels } from "../../../lib/kernels/store.js";
 import { BUILTIN_BACKENDS } from "../../../lib/selection/backends.js";
 import { BACKENDS, type BackendUnderTest } from "../../support/backends.js";
 import { coded } from "../../support/coded.js";
-import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
+import { type CaseOptions, PagedCase, type RunOptions } from "../../support/paged-case.js";
 import {
   type AttentionShape,
   isAccurate,
@@ -61,22 +61,28 @@ it("ROCM_AITER_FA runs every kernel of Composable Kernel that is there, as near 
     ({ serves }) => serves.headSizes !== undefined && "oneOf" in serves.headSizes,
   );
   expect(forAttention.length).toBeGreaterThan(0);
-  const prompts: Lengths = [
-    [0, 130],
-    [300, 1],
-    [0, 65],
-  ];
+  // Queries and contexts next to multiples of 16 to 256, in pairs, empty sequences and a decode among them.
+  const queries = [15, 16, 17, 31, 33, 63, 64, 65, 127, 129, 255, 257];
+  const contexts = [129, 1, 255, 16, 63, 257, 15, 128, 33, 65, 17, 31];
+  const prompts: Lengths = [...queries.map((length) => [0, length] as const), [300, 1], [0, 0]];
   const extending: Lengths = [
-    [70, 33],
+    ...queries.map((length, index) => [contexts[index]!, length] as const),
     [0, 0],
-    [257, 20],
+    [0, 40],
   ];
-  for (const { id, operation, serves } of forAttention) {
+  const heads = [
+    [2, 1],
+    [1, 1],
+    [3, 1],
+    [4, 2],
+  ] as const;
+  for (const [index, { id, operation, serves }] of forAttention.entries()) {
+    const [numHeads, numKvHeads] = heads[index % heads.length]!;
     const { oneOf } = serves.headSizes as { oneOf: readonly number[] };
     const { multipleOf = 16 } = (serves.blockSizes ?? {}) as { multipleOf?: number };
     const isPaged = operation === "fmha_forward_paged";
     const options = {
-      shape: { ...SHAPE, headSize: oneOf[0]!, blockSize: multipleOf },
+      shape: { numHeads, numKvHeads, headSize: oneOf[0]!, blockSize: multipleOf },
       dtype: serves.dtypes![0] as CaseOptions["dtype"],
       lengths: isPaged ? extending : prompts,
       features: {
@@ -232,11 +238,45 @@ describe.each([halves, shuffled])("$backend", (under) => {
     expect(await operationsOf({ lengths: [[30, 30]] })).toEqual(extend);
   });
 
-  async function operationsOf(options: Pick<CaseOptions, "lengths">): Promise<string[]> {
+  it("launches for a mixed step one kernel of each kind, whatever order its sequences stand in", async () => {
+    const [decode, prompt, long, extend, empty] = [
+      [30, 1],
+      [0, 30],
+      [0, 200],
+      [40, 20],
+      [0, 0],
+    ] as const;
+    const over = under === halves ? ["fmha_forward_paged"] : ["gather_cache", "fmha_forward"];
+    const orders: Lengths[] = [
+      [decode, prompt, long, extend, empty, extend],
+      [extend, long, empty, extend, prompt, decode],
+    ];
+    for (const lengths of orders) {
+      const operations = await operationsOf({ lengths }, { withoutLse: true });
+      const gathers = under === halves ? over : operations.slice(3);
+      expect(operations).toEqual(["paged_attention", "fmha_v3_causal", "fmha_forward", ...gathers]);
+      expect(new Set(gathers)).toEqual(new Set(over));
+      // The assembly writes no LSE of ours.
+      expect((await operationsOf({ lengths })).slice(0, 3)).toEqual([
+        ...["paged_attention", "fmha_forward", over[0]],
+      ]);
+    }
+    // Without new keys all is read from the cache.
+    const [mixed] = orders;
+    expect((await operationsOf({ lengths: mixed! }, { attendOnly: true })).slice(0, 2)).toEqual([
+      ...["paged_attention", over[0]],
+    ]);
+  });
+
+  async function operationsOf(
+    options: Pick<CaseOptions, "lengths">,
+    how: RunOptions = {},
+  ): Promise<string[]> {
     await using paged = await PagedCase.create(device, {
       ...options,
       ...{ shape: SHAPE, dtype: "bfloat16", seed: 5, under },
     });
+    if (how.attendOnly) await paged.run();
     const operations: string[] = [];
     traceLaunches(({ id, start, end }) => {
       const operation = id.split(".")[1]!;
@@ -244,7 +284,8 @@ describe.each([halves, shuffled])("$backend", (under) => {
       start.dispose();
       end.dispose();
     });
-    await paged.run().finally(() => traceLaunches(null));
+    const { output } = await paged.run(how).finally(() => traceLaunches(null));
+    expect(paged.errors(output)).toSatisfy((errors) => isAccurate(errors, "bfloat16"));
     return operations;
   }
 });

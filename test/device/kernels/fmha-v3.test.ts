@@ -23,11 +23,13 @@ function cases(row: FmhaV3Options["row"]) {
   return fc.record({
     lengths: fc
       .array(fc.oneof({ arbitrary: sequence, weight: 3 }, fc.constant([0, 0] as const)), {
-        minLength: 2,
-        maxLength: 3,
+        minLength: 7,
+        maxLength: 9,
       })
       .filter((lengths) => lengths.some(([, asked]) => asked > 0)),
-    heads: fc.constantFrom([1, 1], [2, 1], [1, 2], [2, 2], [1, 3], [1, 8]),
+    heads: testsAll
+      ? fc.constantFrom([1, 1], [2, 1], [1, 2], [2, 2], [1, 3], [1, 8])
+      : fc.constantFrom([1, 1], [2, 1], [1, 2], [1, 3]),
     seed: fc.nat(2 ** 31),
     peak: fc.constantFrom(1, 1, 4),
     // An object that races is right where its waves advance together, however late loads into LDS take effect.
@@ -63,7 +65,7 @@ describe.skipIf(noAiter || onGpu).each(["gfx942", "gfx950"] as const)(
             expect(lse).toBeLessThan(1e-2);
             expect(areGapsUntouched).toBe(true);
           }),
-          { numRuns: testsAll ? 12 : row.operation === "fmha_v3_causal" ? 4 : 2 },
+          { numRuns: testsAll ? 12 : 2 },
         );
       },
       300_000,

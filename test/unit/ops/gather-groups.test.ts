@@ -36,7 +36,9 @@ it("gathers, of each long sequence, the keys that its queries see, and none else
       const plan = planLongSequences(step, rule);
       const isPrefill = (s: number) => lengths[s]![0] === 0 && lengths[s]![1] > DECODE_TOKENS;
       const isExtend = (s: number) => lengths[s]![0] > 0 && lengths[s]![1] > DECODE_TOKENS;
-      expect(plan.hasExtend).toBe(lengths.some((_, s) => isExtend(s)));
+      expect(plan.longestExtend).toBe(
+        Math.max(0, ...lengths.map(([, tokens], s) => (isExtend(s) ? tokens : 0))),
+      );
       for (const [groups, takes] of [
         [plan.prefills, isPrefill],
         [plan.extends, isExtend],
