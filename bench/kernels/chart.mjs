@@ -6,7 +6,8 @@ const COLOURS = [
   ...["#a6761d", "#1b9e9e", "#d98cb3", "#7f7f2a", "#5f9ea0", "#b0b0b0"],
   ...["#2b4c7e", "#b5651d", "#5d8c3a"],
 ];
-const [WIDTH, LEFT, RIGHT, PLOT, TOP, PANEL] = [1180, 64, 20, 150, 118, 262];
+const [WIDTH, LEFT, RIGHT, PLOT, LEGEND, PANEL] = [1180, 64, 20, 150, 88, 262];
+const LINE = 16;
 /** Ratios are drawn on a logarithmic scale from 1 up to here. */
 const MOST = 32;
 
@@ -18,15 +19,17 @@ export function chart(results) {
     const title = `${shape.isLatent ? "latent " : ""}${shape.phase}, ${shape.cache === "fp8" ? "fp8" : "bfloat16"} cache`;
     panels.set(title, [...(panels.get(title) ?? []), shape]);
   }
-  const height = TOP + panels.size * PANEL;
+  const entries = legend(names);
+  const top = LEGEND + LINE * entries.lines + 14;
+  const height = top + panels.size * PANEL;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="DejaVu Sans, Helvetica, Arial, sans-serif" font-size="11" fill="#222">
 <title>Modelled time of attention kernels over the least possible</title>
 <rect width="${WIDTH}" height="${height}" fill="#fff"/>
 ${text(LEFT, 28, "Modelled time over the least possible, on an MI300X (gfx942)", 'font-size="17" font-weight="bold"')}
 ${text(LEFT, 48, "A model over counts of the emulator, not a measurement. 1 is one launch (3 us) and the shape's bytes at 4.3 TB/s, or its products at the matrix units' rate, whichever is longer.")}
 ${text(LEFT, 64, "Heads of 128 elements, queries in bfloat16. Lower is better; logarithmic.")}
-${legend(names, 88)}
-${[...panels].map(([title, shapes], index) => panel(title, shapes, names, TOP + index * PANEL)).join("\n")}
+${entries.drawn}
+${[...panels].map(([title, shapes], index) => panel(title, shapes, names, top + index * PANEL)).join("\n")}
 </svg>
 `;
 }
@@ -34,15 +37,18 @@ ${[...panels].map(([title, shapes], index) => panel(title, shapes, names, TOP + 
 const ran = ({ reason }) => reason === undefined;
 const is = (name) => (kernel) => ran(kernel) && kernel.name === name;
 
-function legend(names, y) {
-  let x = LEFT;
-  return names
-    .map((name, index) => {
-      const entry = `<rect x="${x}" y="${y - 10}" width="11" height="11" fill="${COLOURS[index]}"/>${text(x + 16, y, name)}`;
-      x += 40 + 6.6 * name.length;
-      return entry;
-    })
-    .join("");
+/** The kernels' colours, in as many lines as they need. */
+function legend(names) {
+  let [x, line] = [LEFT, 0];
+  const drawn = names.map((name, index) => {
+    const width = 40 + 6.6 * name.length;
+    if (x + width > WIDTH) [x, line] = [LEFT, line + 1];
+    const y = LEGEND + LINE * line;
+    const entry = `<rect x="${fixed(x)}" y="${y - 10}" width="11" height="11" fill="${COLOURS[index]}"/>${text(x + 16, y, name)}`;
+    x += width;
+    return entry;
+  });
+  return { drawn: drawn.join(""), lines: line + 1 };
 }
 
 function panel(title, shapes, names, top) {

@@ -95,7 +95,26 @@ export function summary(results) {
   }
   for (const [name, count] of wins) lines.push(`  ${name}: ${count} of ${results.length} shapes`);
   if (behind.length > 0) lines.push("Ours is behind on:", ...behind);
-  return lines.join("\n");
+  return [...lines, ...distanceToAssembly(results)].join("\n");
+}
+
+/** How far TRITON_ATTN's prefill is from AITER's assembly, without the cache write of either. */
+function distanceToAssembly(results) {
+  const ratios = results.flatMap(({ name, kernels }) => {
+    const launches = kernels.flatMap(({ launches = [] }) => launches);
+    const assembly = launches.find(({ kernel }) => kernel.includes("fmha_fwd_hd"));
+    const ours = kernels.find(hasRun({ name: "TRITON_ATTN" }));
+    return assembly === undefined || ours === undefined
+      ? []
+      : [{ name, ratio: ours.microseconds / assembly.model.total }];
+  });
+  if (ratios.length === 0) return [];
+  ratios.sort((a, b) => a.ratio - b.ratio);
+  const [least, most] = [ratios[0], ratios.at(-1)];
+  const times = ({ ratio }) => `${ratio.toFixed(2)} times`;
+  return [
+    `TRITON_ATTN's prefill takes ${times(least)} to ${times(most)} (${most.name}) what AITER's assembly takes.`,
+  ];
 }
 
 /** The shapes on which kernels rank otherwise than in earlier results, as `--json` printed them. */

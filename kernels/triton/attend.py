@@ -72,47 +72,26 @@ def attend_tiles(query, positions, first_key, last_key, end_key, full, state, ca
     last_block = (end_key - 1) // block_size
     # Loads of the large tile's keys do not wait for the block table: it is looked up a tile ahead. Those of an fp8 cache are
     # a tile ahead by themselves, since the compiler does not bring forward what is converted.
-    looks_ahead: tl.constexpr = query.shape[0] > 16 and not GENERAL
-    loads_ahead: tl.constexpr = looks_ahead and not MASKED and key_cache_ptr.dtype.element_ty != query.dtype
+    looks_ahead: tl.constexpr = query.shape[0] > 16
+    loads_ahead: tl.constexpr = looks_ahead and key_cache_ptr.dtype.element_ty != query.dtype
     if looks_ahead:
         blocks, slots, block, slot = look_up(block_table_ptr, block, slot, block_size, last_block, PARTS)
     if loads_ahead:
         keys, values = load_parts(blocks, slots, first_key, end_key, cache, key_offsets, value_offsets, in_head, in_part,
-                                  PARTS, MASKED)
+                                  PARTS, GENERAL, MASKED, SPLIT)
         blocks, slots, block, slot = look_up(block_table_ptr, block, slot, block_size, last_block, PARTS)
     # The few masked tiles of the plain variant need no loads in advance, whose registers the others then have.
     for tile in tl.range(first_key, last_key, PARTS * PART, num_stages=1 if MASKED and not GENERAL else None):
         if loads_ahead:
             next_keys, next_values = load_parts(blocks, slots, tile + PARTS * PART, end_key, cache, key_offsets, value_offsets,
-                                                in_head, in_part, PARTS, MASKED)
-        elif looks_ahead:
+                                                in_head, in_part, PARTS, GENERAL, MASKED, SPLIT)
+        else:
+            if not looks_ahead:
+                blocks, slots, block, slot = look_up(block_table_ptr, block, slot, block_size, last_block, PARTS)
             keys, values = load_parts(blocks, slots, tile, end_key, cache, key_offsets, value_offsets, in_head, in_part,
-                                      PARTS, MASKED)
+                                      PARTS, GENERAL, MASKED, SPLIT)
         if looks_ahead:
             blocks, slots, block, slot = look_up(block_table_ptr, block, slot, block_size, last_block, PARTS)
-        else:
-            keys = ()
-            values = ()
-            for part in tl.static_range(PARTS):
-                physical = tl.load(block_table_ptr + tl.minimum(block, last_block)).to(tl.int64)
-                slot_of_block = slot.to(tl.int64) if GENERAL else slot  # an encoder's sequence is one block, and may be long
-                key_base = physical * key_strides[0] + slot_of_block * key_strides[1]
-                value_base = physical * value_strides[0] + slot_of_block * value_strides[1]
-                key_mask = in_head[:, None]
-                value_mask = in_head[None, :]
-                if MASKED:
-                    exists = tile + part * PART + in_part < end_key
-                    key_mask &= exists[None, :]
-                    if not SPLIT:
-                        value_mask &= exists[:, None]
-                keys = keys + (tl.load(key_cache_ptr + key_base + key_offsets, mask=key_mask, other=0.0),)
-                value = tl.load(value_cache_ptr + value_base + value_offsets, mask=value_mask, other=0.0)
-                if SPLIT:  # slots lie side by side, and are loaded together: those behind the end are left out afterwards
-                    value = tl.where(exists[:, None], value.to(query.dtype), 0.0)
-                values = values + (value,)
-                slot += PART
-                block += (slot == block_size).to(tl.int32)
-                slot = tl.where(slot == block_size, 0, slot)
 
         scores = ()
         best = None
@@ -136,7 +115,10 @@ def attend_tiles(query, positions, first_key, last_key, end_key, full, state, ca
         for part in tl.static_range(PARTS):
             weights = tl.math.exp2(scores[part] * factor - (shift * factor - raised)[:, None])
             sums += weights
-            accumulated += tl.dot(rounded(weights, query.dtype), values[part].to(query.dtype), input_precision="ieee")
+            value = values[part].to(query.dtype)
+            if SPLIT:  # those behind the end have been loaded
+                value = tl.where((tile + part * PART + in_part < end_key)[:, None], value, 0.0)
+            accumulated += tl.dot(rounded(weights, query.dtype), value, input_precision="ieee")
         largest = new_largest
         if loads_ahead:
             keys = next_keys

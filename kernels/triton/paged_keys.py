@@ -37,21 +37,24 @@ def look_up(block_table_ptr, block, slot, block_size, last_block, PARTS: tl.cons
 
 @triton.jit
 def load_parts(blocks, slots, tile, end_key, cache, key_offsets, value_offsets, in_head, in_part,
-               PARTS: tl.constexpr, MASKED: tl.constexpr):
-    """The keys and values of a tile's parts, as the cache stores them; those behind end_key are 0 where MASKED."""
+               PARTS: tl.constexpr, GENERAL: tl.constexpr, MASKED: tl.constexpr, SPLIT: tl.constexpr):
+    """The keys and values of a tile's parts, as the cache stores them; those behind end_key are 0 where MASKED, but for values
+    of a split cache, whose slots lie side by side and are loaded together."""
     key_cache_ptr, value_cache_ptr, _, _, key_strides, value_strides, _ = cache
     keys = ()
     values = ()
     for part in tl.static_range(PARTS):
         block = blocks[part].to(tl.int64)
-        key_base = block * key_strides[0] + slots[part] * key_strides[1]
-        value_base = block * value_strides[0] + slots[part] * value_strides[1]
+        slot = slots[part].to(tl.int64) if GENERAL else slots[part]  # an encoder's sequence is one block, and may be long
+        key_base = block * key_strides[0] + slot * key_strides[1]
+        value_base = block * value_strides[0] + slot * value_strides[1]
         key_mask = in_head[:, None]
         value_mask = in_head[None, :]
         if MASKED:
             exists = tile + part * PART + in_part < end_key
             key_mask &= exists[None, :]
-            value_mask &= exists[:, None]
+            if not SPLIT:
+                value_mask &= exists[:, None]
         keys = keys + (tl.load(key_cache_ptr + key_base + key_offsets, mask=key_mask, other=0.0),)
         values = values + (tl.load(value_cache_ptr + value_base + value_offsets, mask=value_mask, other=0.0),)
     return keys, values

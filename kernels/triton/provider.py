@@ -184,7 +184,7 @@ class Tile:
 
 
 def tiles(kind):
-    """The small and the large tile. A wave computes the scores of rows of its own: 16, or 32 where that fits into the
+    """The smallest tile and larger ones. A wave computes the scores of rows of its own: 16, or 32 where that fits into the
     registers. A wave that keeps much in them, or in LDS, has its SIMD for itself."""
     if kind.dtype == "float32":
         return Tile(16, 16, 1, False, 1), Tile(64, 16, 4, False, 1)
@@ -192,12 +192,14 @@ def tiles(kind):
     if kind.padded == 256:
         return Tile(16, 16, 1, True, 1), Tile(64, 16, 4, not is_fp8, 2)
     if kind.split:  # the addresses of a split cache take registers, too
-        return Tile(16, 16, 1, True, 2 if kind.padded == 64 else 1), Tile(64, 16, 4, True, 2)
+        return Tile(16, 16, 1, True, 2 if kind.padded == 64 else 1), Tile(64, 32, 4, False, 2)
     small = Tile(16, 32, 1, True, 2 if kind.padded == 64 else 1)
     # With the large tile's loads in advance the plain variant alone stays within its registers, on gfx942 alone, and of
     # those over fp8 the ones in bfloat16.
     prefetches = kind.target == "gfx942" and not kind.general and not (is_fp8 and kind.dtype == "float16")
-    return small, Tile(64, 32, 4 if is_fp8 and kind.general else 2, prefetches, 2)
+    large = Tile(64, 32, 4 if is_fp8 and kind.general else 2, prefetches, 2)
+    # Over fp8, prompts too short to fill a GPU with large tiles are done sooner in twice as many: more waves share the conversion.
+    return (small, Tile(32, 32, 2, prefetches, 2), large) if is_fp8 and not kind.general else (small, large)
 
 
 def attention(operation, kind, tile):
@@ -247,10 +249,9 @@ def split_attentions(kind):
 
 
 def attentions(kind):
-    """The kernels of one kind of attention: whole sequences in two sizes of tiles, and decodes split over their keys."""
-    small, large = tiles(kind)
-    return [attention("unified_attention_2d", kind, small), attention("unified_attention_2d", kind, large),
-            attention("unified_attention_3d", kind, small)]
+    """The kernels of one kind of attention: whole sequences in each size of tiles, and decodes split over their keys."""
+    small, *_ = every = tiles(kind)
+    return [*(attention("unified_attention_2d", kind, tile) for tile in every), attention("unified_attention_3d", kind, small)]
 
 
 def of_kinds(kinds):

@@ -44,7 +44,7 @@ export class RocmAttention implements AttentionBackend<AttentionCall, Plan, Deri
     this.cacheLayout = layout!;
     this.#config = config;
     this.#write = new CacheWrite(write, config);
-    this.#whole = new UnifiedAttention(kernels.load("triton:unified_attention_2d"), config, device.info.xcds);
+    this.#whole = new UnifiedAttention(kernels.load("triton:unified_attention_2d"), config, device.info);
     const decode = DECODES.find((launch) => kernels.has(launch));
     if (decode !== undefined) {
       const attends = kernels.load(decode);
@@ -74,7 +74,7 @@ export class RocmAttention implements AttentionBackend<AttentionCall, Plan, Deri
     const split = shape.decodes === 0 ? null : (this.#split?.plan(sequences, longest) ?? null);
     const decoded = decode?.queryTokens ?? (split === null ? 0 : 1);
     if (maxQueryLen <= decoded) return { tokens, decode, split, whole: null };
-    const tileRows = this.#whole.tileRowsFor(maxQueryLen);
+    const tileRows = this.#whole.tileRowsFor(shape);
     return { tokens, decode, split, whole: { sequences, tokens, minQueryLen: decoded + 1, tileRows } };
   }
 

@@ -35,7 +35,7 @@ export class TritonAttention implements AttentionBackend<AttentionCall, Plan, De
   constructor({ device, config, kernels, layout }: BackendContext) {
     this.cacheLayout = layout!;
     this.#config = config;
-    this.#whole = new UnifiedAttention(kernels.load("triton:unified_attention_2d"), config, device.info.xcds);
+    this.#whole = new UnifiedAttention(kernels.load("triton:unified_attention_2d"), config, device.info);
     this.#cached = null;
     if (!usesCache(config)) return;
     const [attend] = kernels.load("triton:unified_attention_3d");
@@ -58,7 +58,7 @@ export class TritonAttention implements AttentionBackend<AttentionCall, Plan, De
     const { sequences, tokens, keyTokens, maxQueryLen } = shape;
     const split = this.#splitOf(shape, step);
     if (split !== null && maxQueryLen === 1) return { tokens, keyTokens, split, whole: null };
-    const tileRows = this.#whole.tileRowsFor(maxQueryLen);
+    const tileRows = this.#whole.tileRowsFor(shape);
     const whole = { sequences, tokens, minQueryLen: split === null ? 1 : 2, tileRows };
     return { tokens, keyTokens, split, whole };
   }

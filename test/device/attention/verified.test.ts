@@ -7,14 +7,17 @@ import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
 import { isAccurate, type Lengths } from "../../support/reference.js";
 import { launchesOf } from "../../support/verified.js";
 
-/** Batches that between them launch every kernel of a backend: a split decode beside a long prefill, and a short one. */
-const BATCHES: readonly Lengths[] = [
+/**
+ * Batches that between them launch every kernel of a backend: a split decode beside a prefill, a short one, and one with as
+ * many sequences as make the largest tile pay on a device.
+ */
+const batchesFor = (computeUnits: number): readonly Lengths[] => [
   [
     [300, 1],
     [20, 40],
   ],
   [[20, 3]],
-  [[20, 12]],
+  [[20, 12], ...Array.from({ length: computeUnits }, () => [0, 0] as const)],
 ];
 
 const FEATURES = { slidingWindow: 280, logitsSoftCap: 20, alibi: true, sinks: true };
@@ -50,7 +53,7 @@ describe.each(HIP_TEST_DEVICES)("the Triton kernels for $name", ({ open }) => {
     const headSize = [max - 24, max - 32].find((size) => takes(under, dtype, size))!;
     const shape = { numHeads: 8, numKvHeads: 2, headSize, blockSize: 48 };
     const ids: string[] = [];
-    for (const lengths of BATCHES) {
+    for (const lengths of batchesFor(device.info.computeUnits)) {
       const features = serves.features.alibi === "runtime" ? FEATURES : {};
       const scales = serves.kvCacheDtypes!.includes("fp8") ? SCALES : undefined;
       await using paged = await PagedCase.create(device, {
