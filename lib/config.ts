@@ -20,7 +20,10 @@ export type BackendName = BuiltinBackendName | (string & {});
 export const COMPUTE_DTYPES = ["float16", "bfloat16", "float32"] as const;
 export type ComputeDType = (typeof COMPUTE_DTYPES)[number];
 
-/** The words that `--kv-cache-dtype` takes in vLLM. "auto" stores the cache in the dtype of the model; "fp8" is "fp8_e4m3". */
+/**
+ * The words that `--kv-cache-dtype` takes in vLLM, and two for AITER's assembly. "auto" stores the cache in the dtype of the
+ * model; "fp8" is "fp8_e4m3"; "fp8_per_token" and "int8_per_token" store 8 bits of an element and a scale for each token and head.
+ */
 export const KV_CACHE_DTYPES = [
   "auto",
   "bfloat16",
@@ -29,8 +32,15 @@ export const KV_CACHE_DTYPES = [
   "fp8_e5m2",
   "fp8_inc",
   "fp8_ds_mla",
+  "fp8_per_token",
+  "int8_per_token",
 ] as const;
 export type KvCacheDType = (typeof KV_CACHE_DTYPES)[number];
+
+/** Whether a cache has a scale for each token and head, which the write of a token sets. */
+export function hasTokenScales(kvCacheDtype: KvCacheDType): boolean {
+  return kvCacheDtype.endsWith("_per_token");
+}
 
 /**
  * Who attends to whom. "decoder": causal self-attention over the KV cache. "encoder_only" and "encoder": every token of

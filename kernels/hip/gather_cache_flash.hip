@@ -9,13 +9,10 @@ struct KernelArguments {
   Element* value;  // [rows, heads, size]
   const Stored* key_cache;
   const Stored* value_cache;
-  const float* key_scale_tensor;  // [1], or null: then the number holds
-  const float* value_scale_tensor;
   const int* block_table;
   const int* starts;
   const int* row_starts;
-  float key_scale;
-  float value_scale;
+  Scales scales;
   int stride_table;
   int stride_key_token;  // strides in elements
   int stride_key_head;
@@ -46,8 +43,7 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void gather_cache(KernelArgu
   const int64_t stride_token = is_key ? of.stride_key_token : of.stride_value_token;
   const int64_t stride_head = is_key ? of.stride_key_head : of.stride_value_head;
   Element* to = (is_key ? of.key : of.value) + row * stride_token + head * stride_head;
-  const float scale =
-      is_key ? scale_of(of.key_scale, of.key_scale_tensor) : scale_of(of.value_scale, of.value_scale_tensor);
+  const float scale = is_key ? key_scale(of.scales) : value_scale(of.scales);
   constexpr int kStep = kTilePieces * kPiece;
   for (int element = lane % kTilePieces * kPiece; element < of.head_size; element += kStep) {
     piece_at<Elements8>(to + element) = loaded(piece_at<const StoredPiece>(from + element), scale);

@@ -20,18 +20,38 @@ static inline __device__ Elements8 eight_of(Elements8 stored, int) { return stor
 static inline __device__ Float8s8 eight_of(Vector<Float8, 16> stored, int half) {
   return __builtin_bit_cast(Float8s8, half == 0 ? stored.lo : stored.hi);
 }
+static inline __device__ Int8s8 eight_of(Vector<Int8, 16> stored, int half) {
+  return half == 0 ? stored.lo : stored.hi;
+}
+
+static inline __device__ Floats8 widened(Float8s8 from) { return from_float8(from); }
+static inline __device__ Floats8 widened(Int8s8 from) { return from_int8(from); }
 
 // Stored numbers as operands: unchanged, or widened.
 static inline __device__ void convert(Elements8 from, Elements8& to) { to = from; }
 static inline __device__ void convert(Float8s8 from, Float8s8& to) { to = from; }
 static inline __device__ void convert(Float8s8 from, Elements8& to) {
-  to = __builtin_convertvector(from_float8(from), Elements8);
+  to = __builtin_convertvector(widened(from), Elements8);
+}
+static inline __device__ void convert(Int8s8 from, Elements8& to) {
+  to = __builtin_convertvector(widened(from), Elements8);
 }
 static inline __device__ Operands operands(Stored16Bytes stored, int half) {
   Operands to;
   convert(eight_of(stored, half), to);
   return to;
 }
+
+#ifdef PER_TOKEN
+// The same times the scales of their tokens.
+static inline __device__ Operands operands(Stored16Bytes stored, int half, Floats8 scales) {
+  return __builtin_convertvector(widened(eight_of(stored, half)) * scales, Operands);
+}
+#else
+static inline __device__ Operands operands(Stored16Bytes stored, int half, float) {
+  return operands(stored, half);
+}
+#endif
 
 // Rounds numbers to operands.
 static inline __device__ void round_to(Floats8 from, Elements8& to) {

@@ -21,7 +21,8 @@
 //     P^T            keys  0 ... 7     8 ... 15      16 ... 23       24 ... 31
 //     V^T            keys  0 ... 7     8 ... 15      16 ... 23       24 ... 31      in 16 bytes of a load
 //
-// An fp8 cache is widened in registers, exactly. With PRODUCTS in fp8 it is multiplied as it is: queries are
+// A cache of 8 bits is widened in registers, exactly; where each token has a scale, values are rounded to
+// elements times theirs. With PRODUCTS in fp8 it is multiplied as it is: queries are
 // rounded to fp8 with a scale for each row, and weights, scaled to fp8's range, are the sum of two numbers of
 // it.
 #include "paged_rows.h"
@@ -31,8 +32,6 @@ struct KernelArguments {
   const Element* query;  // [tokens, query heads, size]
   const Stored* key_cache;
   const Stored* value_cache;
-  const float* key_scale_tensor;  // of an fp8 cache
-  const float* value_scale_tensor;
   const int* block_table;  // [sequences, stride_table]
   const int* seq_lens;
   const int* query_start_loc;
@@ -41,9 +40,8 @@ struct KernelArguments {
   float* partial_max;         // without size; in base 2
   float* partial_sum;
   Output to;
-  float key_scale;
-  float value_scale;
-  float scale;     // to base 2
+  Scales scales;  // of a cache of 8 bits
+  float scale;    // to base 2
   float soft_cap;  // to base 2; 0: none
   int window;      // keys that a query sees, its own among them
   int segment_tokens;
@@ -119,7 +117,7 @@ extern "C" __global__ __launch_bounds__(kWaves* kWave,
             static_cast<int64_t>(heads[column]) * of.stride_query_head,
         g);
     queries[column].scale *= of.scale;
-    if (kIsFloat8Cache) queries[column].scale *= chosen_scale(of.key_scale, of.key_scale_tensor);
+    if (kIsFloat8Cache) queries[column].scale *= key_scale(of.scales);
   }
 
   const int64_t in_block =
@@ -132,7 +130,10 @@ extern "C" __global__ __launch_bounds__(kWaves* kWave,
                     of.stride_slot,
                     Divisor(of.block_size / kSlots),
                     of.block_size,
-                    (end - 1) / kSlots};
+                    (end - 1) / kSlots,
+                    key_scales(of.scales) + kv_head * of.block_size,
+                    value_scales(of.scales) + kv_head * of.block_size,
+                    stride_block(of.scales)};
 
   // Keys that every row of the workgroup sees, so that nothing is to be masked.
   const int last_token = min((first_row + ROWS - 1) / of.group, sequence.query_len - 1);
@@ -170,7 +171,7 @@ extern "C" __global__ __launch_bounds__(kWaves* kWave,
       const int position = context + tokens[column];
       for (int step = 0; step < kSteps; step++) {
         Floats4& four = scores[column][step];
-        four *= queries[column].scale;
+        four *= queries[column].scale * keys.scales.step(step);
         if (of.soft_cap != 0.0f) {  // cap * tanh(score / cap)
           const float factor = 2.0f * kLog2E / of.soft_cap;
           for (int j = 0; j < 4; j++) {
@@ -193,7 +194,7 @@ extern "C" __global__ __launch_bounds__(kWaves* kWave,
 
     for (int n = 0; n < kOutputs; n++) {
       for (int pair = 0; pair < kPairs; pair++) {
-        const Operands eight = operands(values.of[n], pair);
+        const Operands eight = operands(values.of[n], pair, values.scales.pair(pair));
         for (int column = 0; column < kColumns; column++) {
           for (const Operands& part : weights[column][pair]) {
             softmax[column].output[n] = multiply_add(eight, part, softmax[column].output[n]);
@@ -207,7 +208,7 @@ extern "C" __global__ __launch_bounds__(kWaves* kWave,
   for (int column = 0; column < kColumns; column++) merge_waves(softmax[column], wave, lane);
   if (wave > 0) return;
   const float unit = __builtin_amdgcn_exp2f(-kWeightExponent);
-  const float value_unit = kIsFloat8Cache ? unit * chosen_scale(of.value_scale, of.value_scale_tensor) : unit;
+  const float value_unit = kIsFloat8Cache ? unit * value_scale(of.scales) : unit;
   for (int column = 0; column < kColumns; column++) {
     const float largest = softmax[column].largest;
     const float sum = over_groups(softmax[column].sum, [](float a, float b) { return a + b; }) * unit;

@@ -19,7 +19,9 @@
 // transposes them in registers. Its matrices then take the elements of a run in turn: see `element_of`.
 #pragma once
 
+#include "int8.h"
 #include "paged.h"
+#include "scales.h"
 
 enum class Layout { split, shuffled, token_major };
 constexpr Layout kLayout = Layout::LAYOUT;
@@ -27,6 +29,7 @@ constexpr bool kIsTokenMajor = kLayout == Layout::token_major;
 
 using stored_as_auto = Element;
 using stored_as_fp8 = Float8;
+using stored_as_int8 = Int8;
 using Stored = PASTE(stored_as_, CACHE);
 constexpr bool kIsFloat8Cache = __is_same(Stored, Float8);
 
@@ -45,12 +48,43 @@ using Stored16Bytes = Vector<Stored, kTogether>;
 constexpr int kStoredBits = 8 * sizeof(Stored);
 constexpr uint32_t kStoredMask = (1u << kStoredBits) - 1;
 
+// The scales of the x keys of a tile whose scores a lane holds, and of their values, where tokens have their own.
+#ifdef PER_TOKEN
+struct TokenScales {
+  Floats4 of[kSteps];
+
+  __device__ Floats4 step(int step) const { return of[step]; }
+  __device__ Floats8 pair(int pair) const {
+    return __builtin_shufflevector(of[2 * pair], of[2 * pair + 1], 0, 1, 2, 3, 4, 5, 6, 7);
+  }
+  __device__ void load(const float* from) {
+    for (int step = 0; step < kSteps; step++) of[step] = *(const Floats4*)(from + 4 * step);
+  }
+  // Makes those of keys outside [begin, end) 0.
+  __device__ void clear(int first_key, int begin, int end) {
+    for (int key = 0; key < kTogether; key++) {
+      const bool is_seen = first_key + key >= begin && first_key + key < end;
+      of[key / 4][key % 4] = is_seen ? of[key / 4][key % 4] : 0.0f;
+    }
+  }
+};
+#else
+struct TokenScales {
+  __device__ float step(int) const { return 1.0f; }
+  __device__ float pair(int) const { return 1.0f; }
+  __device__ void load(const float*) {}
+  __device__ void clear(int, int, int) {}
+};
+#endif
+
 // A lane's part of a tile.
 struct Keys {
   Stored16Bytes of[kSteps][kChunks];
+  TokenScales scales;
 };
 struct Values {
   Stored16Bytes of[kOutputs];
+  TokenScales scales;
 };
 
 // The element of a head in row `row` of matrix n of the values.
@@ -78,6 +112,9 @@ struct Cache {
   Divisor pieces_per_block;
   int block_size;
   int last_piece;  // of the segment
+  const float* key_scales;
+  const float* value_scales;
+  int64_t stride_scale_block;
 
   __device__ Keys load_keys(int tile, int lane) const {
     const int i = lane % kMatrix, g = lane / kMatrix;
@@ -93,6 +130,7 @@ struct Cache {
         loaded.of[step][chunk] = *(const Stored16Bytes*)(from + piece * stride_piece + 4 * step * stride);
       }
     }
+    load_scales(loaded.scales, key_scales, tile, g);
     return loaded;
   }
 
@@ -101,6 +139,7 @@ struct Cache {
     const auto [block, slot] = find(tile, g);
     const Stored* from = values + block * stride_value_block;
     Values loaded;
+    load_scales(loaded.scales, value_scales, tile, g);
     if constexpr (kIsTokenMajor) {
       using Run = Vector<Stored, kRun>;
       from += slot * stride_slot + i * kRun;
@@ -122,6 +161,12 @@ struct Cache {
   }
 
  private:
+  __device__ void load_scales(TokenScales& scales, const float* from, int tile, int g) const {
+    if (!kIsPerToken) return;
+    const auto [block, slot] = find(tile, g);
+    scales.load(from + block * stride_scale_block + slot);
+  }
+
   struct Place {
     int64_t block;
     int slot;
@@ -156,4 +201,5 @@ static inline __device__ void clear_values(Values& values, int first_key, int be
   for (int n = 0; n < kOutputs; n++) {
     values.of[n] = __builtin_bit_cast(Stored16Bytes, __builtin_bit_cast(Words, values.of[n]) & mask);
   }
+  values.scales.clear(first_key, begin, end);
 }

@@ -24,6 +24,22 @@ def instance(operation, source, defines, workgroup_size, serves, grid, tile=None
     return Instance(f"{NAME}.{operation}{suffix}", operation, description, serves, grid, tile or {})
 
 
+# Caches with a scale for each token and head, which AITER's assembly reads.
+PER_TOKEN = "_per_token"
+TOKEN_CACHES = ("fp8_per_token", "int8_per_token")
+
+
+def per_token(stored):
+    return {"PER_TOKEN": 1} if stored in TOKEN_CACHES else {}
+
+
+def caches(target, layouts):
+    """The ways in which a target's caches of these layouts hold elements."""
+    if not TARGETS[target]["fp8"]:
+        return ("auto",)
+    return ("auto", "fp8", *(TOKEN_CACHES if "shuffled" in layouts else ()))
+
+
 # Layouts whose blocks hold groups of elements, and those whose slots hold whole heads.
 GROUPED = ("split", "shuffled")
 STRIDED = ("paired", "halves")
@@ -34,23 +50,28 @@ def cache_kernel(operation, source, layouts, grid, dtypes, stored):
 
     Elements of 16 bits are moved whatever they mean, so that one kernel is for both of their types.
     """
-    is_fp8 = stored == "fp8"
-    defines = {"DTYPE": dtypes[0], **({"STORED_FP8": 1} if is_fp8 else {})}
-    serves = {"dtypes": list(dtypes), "headSizes": {"multipleOf": 16 if is_fp8 and layouts == GROUPED else 8},
-              "features": dict.fromkeys(FEATURES, "irrelevant"), "kvCacheDtypes": [stored], "layouts": list(layouts)}
-    suffix = source.removeprefix(operation).replace("_", ".") + (f".{dtypes[0]}.fp8" if is_fp8 else "")
+    is_narrow = stored != "auto"
+    defines = {"DTYPE": dtypes[0], **({f"STORED_{stored.removesuffix(PER_TOKEN).upper()}": 1} if is_narrow else {}), **per_token(stored)}
+    serves = {"dtypes": list(dtypes), "headSizes": {"multipleOf": 16 if is_narrow and layouts == GROUPED else 8},
+              "features": dict.fromkeys(FEATURES, "irrelevant"), "kvCacheDtypes": [stored],
+              "layouts": ["shuffled"] if stored in TOKEN_CACHES else list(layouts)}
+    suffix = source.removeprefix(operation).replace("_", ".") + (f".{dtypes[0]}.{stored}" if is_narrow else "")
     return instance(operation, source, defines, 128, serves, grid, {"tokens": 16, "heads": 1}, suffix)
 
 
 def cache_kernels(target, dtypes):
     """The kernels between dense keys and values and a cache: first as they are, then through fp8."""
-    stored = [(DTYPES, "auto"), *(((dtype,), "fp8") for dtype in dtypes if TARGETS[target]["fp8"])]
     tokens, rows = (f"(ceil({name} / tokens), numKvHeads)" for name in ("numTokens", "numRows"))
+
+    def kinds(layouts):
+        narrow = [stored for stored in caches(target, layouts) if stored != "auto"]
+        return [(DTYPES, "auto"), *(((dtype,), stored) for stored in narrow for dtype in dtypes)]
+
     kernels = (("reshape_and_cache", "reshape_and_cache", GROUPED, tokens),
                ("reshape_and_cache_flash", "reshape_and_cache_flash", STRIDED, tokens),
                ("gather_cache", "gather_cache", GROUPED, rows),
                ("gather_cache", "gather_cache_flash", STRIDED, rows))
-    return [cache_kernel(*kernel, *kind) for kernel in kernels for kind in stored]
+    return [cache_kernel(*kernel, *kind) for kernel in kernels for kind in kinds(kernel[2])]
 
 
 # The layouts of paged_cache.h, and the caches that lie so.
@@ -75,14 +96,16 @@ def waves_per_simd(head_size, layout, cache, rows):
 
 
 def paged_attention(dtype, head_size, layout, cache, rows, products="elements"):
-    serves = {"features": RUNTIME, "kvCacheDtypes": [cache], "blockSizes": {"multipleOf": 16},
+    # The backend over caches with scales of tokens has no sinks.
+    features = {name: level for name, level in RUNTIME.items() if name != "sinks" or cache not in TOKEN_CACHES}
+    serves = {"features": features, "kvCacheDtypes": [cache], "blockSizes": {"multipleOf": 16},
               "layouts": LAYOUTS[layout], "attentionTypes": ["decoder"]}
-    defines = {"DTYPE": dtype, "HEAD_SIZE": head_size, "LAYOUT": layout, "CACHE": cache, "PRODUCTS": products, "ROWS": rows,
+    defines = {"DTYPE": dtype, "HEAD_SIZE": head_size, "LAYOUT": layout, "CACHE": cache.removesuffix(PER_TOKEN), "PRODUCTS": products, "ROWS": rows, **per_token(cache),
                "WAVES_PER_SIMD": waves_per_simd(head_size, layout, cache, rows)}
     operation = "paged_attention" if products == "elements" else "paged_attention_fp8"
     return decode(operation, f"{dtype}.{cache}.{layout}.r{rows}", defines, 256, serves,
                   "(numSequences * maxSegments * numKvHeads * ceil(queryTokens * group / rows))",
-                  {"rows": rows, "keys": 64 if cache == "fp8" else 32})
+                  {"rows": rows, "keys": 32 if cache == "auto" else 64})
 
 
 def paged_attention_reduce(dtype, head_size):
@@ -126,7 +149,7 @@ def decode_instances(target, chosen, dtypes):
         found += [paged_attention_reduce(dtype, size) for size in kept]
         for layout, sizes in {"split": DECODE_HEAD_SIZES, "shuffled": AITER_HEAD_SIZES, "token_major": AITER_HEAD_SIZES}.items():
             for size in [size for size in sizes if size in kept]:
-                for cache in ("auto", "fp8") if TARGETS[target]["fp8"] else ("auto",):
+                for cache in caches(target, LAYOUTS[layout]):
                     tiles = (16, 32) if size <= 128 else (16,)
                     found += [paged_attention(dtype, size, layout, cache, rows) for rows in tiles]
                     if cache == "fp8" and layout == "split":

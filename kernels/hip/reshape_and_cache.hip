@@ -17,10 +17,7 @@ struct KernelArguments {
   Stored* key_cache;
   Stored* value_cache;
   const int64_t* slot_mapping;    // [tokens]; one that the cache does not have: the token is not written
-  const float* key_scale_tensor;  // [1], or null: then the number holds
-  const float* value_scale_tensor;
-  float key_scale;
-  float value_scale;
+  Scales scales;
   int stride_key_token;  // strides in elements
   int stride_key_head;
   int stride_value_token;
@@ -46,7 +43,11 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void reshape_and_cache(Kerne
   if (threadIdx.x < kWave) {
     const Element* from = of.key + token * int64_t{of.stride_key_token} + head * int64_t{of.stride_key_head};
     Stored* to = of.key_cache + slot.block * int64_t{of.stride_key_block};
-    const float scale = scale_of(of.key_scale, of.key_scale_tensor);
+    float scale = key_scale(of.scales);
+    if (kIsPerToken) {
+      scale = scale_of_row(from, first, kStep, of.head_size);
+      if (first == 0) scale_at(key_scales(of.scales), of.scales, slot, head, of.block_size) = scale;
+    }
     for (int element = first; element < of.head_size; element += kStep) {
       const int place = key_offset(head, element, slot.in_block, of.head_size, of.block_size);
       piece_at<StoredPiece>(to + place) = stored(piece_at<const Elements8>(from + element), scale);
@@ -56,7 +57,11 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void reshape_and_cache(Kerne
         of.value + token * int64_t{of.stride_value_token} + head * int64_t{of.stride_value_head};
     Stored* to = of.value_cache + slot.block * int64_t{of.stride_value_block} +
                  value_offset(head, slot.in_block, of.head_size, of.block_size, of.value_group);
-    const float scale = scale_of(of.value_scale, of.value_scale_tensor);
+    float scale = value_scale(of.scales);
+    if (kIsPerToken) {
+      scale = scale_of_row(from, first, kStep, of.head_size);
+      if (first == 0) scale_at(value_scales(of.scales), of.scales, slot, head, of.block_size) = scale;
+    }
     for (int element = first; element < of.head_size; element += kStep) {
       const StoredElements piece = {stored(piece_at<const Elements8>(from + element), scale)};
       for (int i = 0; i < kPiece; i++) to[(element + i) * of.value_group] = piece.elements[i];

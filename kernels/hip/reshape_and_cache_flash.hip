@@ -11,10 +11,7 @@ struct KernelArguments {
   Stored* key_cache;
   Stored* value_cache;
   const int64_t* slot_mapping;    // [tokens]; one that the cache does not have: the token is not written
-  const float* key_scale_tensor;  // [1], or null: then the number holds
-  const float* value_scale_tensor;
-  float key_scale;
-  float value_scale;
+  Scales scales;
   int stride_key_token;  // strides in elements
   int stride_key_head;
   int stride_value_token;
@@ -42,8 +39,7 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void reshape_and_cache_flash
   const int64_t stride_head = is_key ? of.stride_key_head : of.stride_value_head;
   const Element* from = (is_key ? of.key : of.value) + token * stride_token + head * stride_head;
   Stored* to = (is_key ? of.key_cache : of.value_cache) + place;
-  const float scale =
-      is_key ? scale_of(of.key_scale, of.key_scale_tensor) : scale_of(of.value_scale, of.value_scale_tensor);
+  const float scale = is_key ? key_scale(of.scales) : value_scale(of.scales);
   constexpr int kStep = kTilePieces * kPiece;
   for (int element = lane % kTilePieces * kPiece; element < of.head_size; element += kStep) {
     piece_at<StoredPiece>(to + element) = stored(piece_at<const Elements8>(from + element), scale);

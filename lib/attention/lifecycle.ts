@@ -5,6 +5,7 @@ import { fp8Encoding } from "../catalog/targets.js";
 import {
   type AttentionConfig,
   type BackendName,
+  hasTokenScales,
   type MlaAttentionConfig,
   type ResolvedConfig,
   usesCache,
@@ -288,8 +289,10 @@ export function chooseBackend<Call>(
 function cacheLayoutFor(name: string | null, config: ResolvedConfig, arch: string): CacheLayout | null {
   if (name === null || !isLayoutName(name)) return null;
   const { blockSize, numKvHeads, headSize, kvCacheDtype } = config;
-  const dtype = kvCacheDtype.startsWith("fp8") ? fp8Encoding(arch)! : config.dtype;
-  const layout = makeLayout(name, { blockSize, numKvHeads, headSize, dtype, scales: false });
+  const isFp8 = kvCacheDtype.startsWith("fp8");
+  const dtype = isFp8 ? fp8Encoding(arch)! : kvCacheDtype === "int8_per_token" ? "int8" : config.dtype;
+  const scales = hasTokenScales(kvCacheDtype);
+  const layout = makeLayout(name, { blockSize, numKvHeads, headSize, dtype, scales });
   if (layout !== null) return layout;
   throw new RocmAttentionError(
     "ERR_BACKEND_UNSUPPORTED",

@@ -67,6 +67,7 @@ export function wrapLayer(tensors: unknown, layout: CacheLayout): KvCacheLayer {
   const given = checkOptions(tensors, names, "tensors");
   const parts = layout.parts.map((part) => checkPart(given[part.name], part, layout));
   const [first] = parts as [Tensor];
+  const shapes = layout.parts.map(({ shape }) => String(shape));
   for (const [index, tensor] of parts.entries()) {
     const name = names[index]!;
     if (tensor.shape[0] !== first.shape[0]) {
@@ -76,9 +77,10 @@ export function wrapLayer(tensors: unknown, layout: CacheLayout): KvCacheLayer {
       throw invalidArgument(name, `a tensor on the device of ${names[0]}`, "one on another device");
     }
     // Kernels take one set of strides for parts of one shape.
-    const isAlike = String(layout.parts[index]!.shape) === String(layout.parts[0]!.shape);
-    if (isAlike && tensor.strides.some((stride, axis) => stride !== first.strides[axis])) {
-      throw invalidArgument(name, `strides ${first.strides.join(", ")}, as ${names[0]} has`, tensor.strides);
+    const alike = shapes.indexOf(shapes[index]!);
+    const { strides } = parts[alike]!;
+    if (tensor.strides.some((stride, axis) => stride !== strides[axis])) {
+      throw invalidArgument(name, `strides ${strides.join(", ")}, as ${names[alike]} has`, tensor.strides);
     }
   }
   return new KvCacheLayer(layout, parts);
@@ -97,7 +99,7 @@ function checkPart(value: unknown, { name, dtype, shape }: CachePart, { strided 
   if (!strided && String(tensor.strides.slice(1)) !== String(contiguousStrides(shape))) {
     throw invalidArgument(name, "blocks that are dense inside", `strides ${tensor.strides}`);
   }
-  const alignment = dtype === "float32" && name.endsWith("Scale") ? 1 : Math.min(8, 16 / itemSize(dtype));
+  const alignment = Math.min(8, 16 / itemSize(dtype));
   const [blockStride, ...strides] = tensor.strides as [number, ...number[]];
   const last = strides.pop();
   const areRegular = strides.every((stride) => stride % alignment === 0 && stride < MAX_STRIDE_IN_BLOCK);

@@ -4,7 +4,6 @@ import type { ResolvedConfig } from "../config.js";
 import type { Stream } from "../device/stream.js";
 import { itemSize } from "../dtype.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
-import type { KvCacheLayer } from "../kv-cache/layer.js";
 import { bindArguments, bindSources } from "./arguments.js";
 import type { AttentionCall } from "./call.js";
 import { MAX_DECODE_TOKENS } from "./decodes.js";
@@ -48,13 +47,7 @@ const SOURCES: Readonly<Record<string, (call: AttentionCall) => number | bigint>
   stride_query_token_bytes: ({ query }) => ITEM_BYTES * query.strides[0]!,
   stride_block_bytes: ({ cache }) => itemSize(cache!.layout.dtype) * cache!.part("key").blockStride,
   stride_head_bytes: ({ cache }) => itemSize(cache!.layout.dtype) * cache!.part("key").strides[0]!,
-  key_scales: ({ cache }) => (hasScales(cache!) ? cache!.part("keyScale").pointer : 0n),
-  value_scales: ({ cache }) => (hasScales(cache!) ? cache!.part("valueScale").pointer : 0n),
 };
-
-function hasScales({ layout }: KvCacheLayer): boolean {
-  return layout.parts.length > 2;
-}
 
 /**
  * paged_decode of AITER: decodes that stand side by side, over a cache of layout "shuffled". A sequence is not split, so it

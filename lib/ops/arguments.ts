@@ -47,7 +47,15 @@ const LAYER_SOURCES: Readonly<Record<string, Source<CacheAccess>>> = {
   /** Slots of a value's element that lie side by side. */
   value_group: ({ cache }) => cache!.part("value").tensor.shape.at(-1)!,
   num_blocks: ({ cache }) => cache!.numBlocks,
+  // Of a cache with a scale for each token and head; else nothing.
+  key_scales: ({ cache }) => scalesOf(cache!, "keyScale")?.pointer ?? 0n,
+  value_scales: ({ cache }) => scalesOf(cache!, "valueScale")?.pointer ?? 0n,
+  stride_scale_block: ({ cache }) => cache!.part("keyScale").blockStride,
 };
+
+function scalesOf(cache: KvCacheLayer, name: "keyScale" | "valueScale"): LayerPart | null {
+  return cache.layout.parts.some((part) => part.name === name) ? cache.part(name) : null;
+}
 
 /** The arguments of kernels that access a cache. A kernel gets those that it has. */
 const CACHE_SOURCES: Readonly<Record<string, Source<CacheAccess>>> = {

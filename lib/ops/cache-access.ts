@@ -8,7 +8,7 @@ import { isFloat8 } from "../float8.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { type Operation, operationOn } from "../kernels/operation.js";
 import { KvCacheLayer } from "../kv-cache/layer.js";
-import { headsOf, type LayoutName } from "../kv-cache/layouts.js";
+import { type CacheLayout, headsOf, type LayoutName } from "../kv-cache/layouts.js";
 import type { CacheAccess } from "./arguments.js";
 import { checkRows, checkScale, checkTensor, type OnDevice } from "./operands.js";
 
@@ -44,18 +44,19 @@ export function checkAccess(
   cache.check();
   const { layout } = cache;
   const heads = headsOf(layout);
-  if (heads === null || !layouts.some((name) => name === layout.name) || layout.parts.length !== 2) {
+  if (heads === null || !layouts.some((name) => name === layout.name)) {
     throw invalidArgument("cache", `a layer of layout ${joinWithOr(layouts)}`, layout.name);
   }
   const { dtype } = checkInstance(of.key, "key", Tensor);
-  const taken = isFloat8(layout.dtype) ? DTYPES : DTYPES.filter((each) => each === layout.dtype);
+  const stored = storedBy(layout);
+  const taken = stored !== "auto" ? DTYPES : DTYPES.filter((each) => each === layout.dtype);
   if (!taken.some((each) => each === dtype)) {
     throw invalidArgument("key", `dtype ${joinWithOr(taken)} for a cache of ${layout.dtype}`, dtype);
   }
   const at = cache.part("key").tensor;
   const { numKvHeads, headSize } = heads;
   const expected = { dtype, tokens: rows, heads: numKvHeads, headSize };
-  const hasScales = isFloat8(layout.dtype) || "the cache is not fp8";
+  const hasScales = stored === "fp8" || "the cache is not fp8 with one scale";
   return {
     key: checkRows(of.key, "key", at, expected),
     value: checkRows(of.value, "value", at, expected),
@@ -64,8 +65,13 @@ export function checkAccess(
     cache,
     numKvHeads,
     headSize,
-    stored: isFloat8(layout.dtype) ? "fp8" : "auto",
+    stored,
   };
+}
+
+function storedBy({ dtype, parts }: CacheLayout): KvCacheDType {
+  if (parts.length > 2) return isFloat8(dtype) ? "fp8_per_token" : "int8_per_token";
+  return isFloat8(dtype) ? "fp8" : "auto";
 }
 
 /** What `make` makes of the kernel of an operation for such an access. */

@@ -1,7 +1,14 @@
 import type { Launch } from "../catalog/choose.js";
 import type { Feature } from "../catalog/features.js";
 import type { Sizes } from "../catalog/sizes.js";
-import type { AttentionType, ComputeDType, KvCacheDType, LatentSizes, ResolvedConfig } from "../config.js";
+import {
+  type AttentionType,
+  type ComputeDType,
+  hasTokenScales,
+  type KvCacheDType,
+  type LatentSizes,
+  type ResolvedConfig,
+} from "../config.js";
 import type { FlagName, Flags } from "./variables.js";
 
 /** The things that a backend does: attend for new sequences, for one more token each, for both at once; store keys and values. */
@@ -86,17 +93,19 @@ export interface Capabilities extends Limits {
   readonly differences: Readonly<Partial<Record<keyof Capabilities, string>>>;
 }
 
+/** The layout of AITER's assembly, and of caches in which each token has scales. */
+export const SHUFFLED = "shuffled";
+
 /**
- * The cache layout of a configuration: the one that it asks for, else that of the variable where the backend has it, else the
- * backend's default; null: the backend's own matter.
+ * The cache layout of a configuration: the one that it asks for, else that of its cache dtype or of the variable where the
+ * backend has it, else the backend's default; null: the backend's own matter.
  */
 export function layoutOf(
   { kvCacheLayouts }: Capabilities,
-  { kvCacheLayout }: ResolvedConfig,
-  { VLLM_ROCM_SHUFFLE_KV_CACHE_LAYOUT: shuffles }: Flags,
+  { kvCacheLayout, kvCacheDtype }: ResolvedConfig,
+  { VLLM_ROCM_SHUFFLE_KV_CACHE_LAYOUT: variable }: Flags,
 ): string | null {
   if (kvCacheLayout !== null) return kvCacheLayout;
+  const shuffles = variable || hasTokenScales(kvCacheDtype);
   return shuffles && kvCacheLayouts.includes(SHUFFLED) ? SHUFFLED : (kvCacheLayouts[0] ?? null);
 }
-
-const SHUFFLED = "shuffled";

@@ -164,7 +164,7 @@ function aiterDecode(operation: "paged_decode" | "paged_decode_mtp", tokens: str
     },
     note:
       `${tokens} of sequences that stand side by side and have, with their heads, more than twice the compute units; ` +
-      "without LSE, outside graphs, over caches that createKvCache has made, up to 2 GiB a part",
+      "without LSE, outside graphs, over caches that createKvCache has made, up to 2 GiB a part; over fp8_per_token queries are rounded to fp8",
   };
 }
 
@@ -179,7 +179,7 @@ export const ROCM_AITER_FA: Capabilities = {
   kind: "standard",
   targets: CDNA,
   dtypes: ["float16", "bfloat16"],
-  kvCacheDtypes: ["auto", "bfloat16", "fp8", "fp8_e4m3"],
+  kvCacheDtypes: ["auto", "bfloat16", "fp8", "fp8_e4m3", "fp8_per_token", "int8_per_token"],
   headSizes: { oneOf: [64, 128, 256] },
   numHeads: {},
   queriesPerKv: {},
@@ -237,7 +237,7 @@ export const ROCM_AITER_FA: Capabilities = {
     alibi: "Slopes take at most 65,535 keys of a sequence with more than 8 query tokens.",
     logitsSoftCap: "vLLM applies a soft cap in decode and ignores it in prefill. Here it is applied in both.",
     kvCacheDtypes:
-      "vLLM copies an fp8 cache without its scales in prefill with context. Here scales are applied.",
+      "vLLM copies an fp8 cache without its scales in prefill with context. Here scales are applied. vLLM does not name the dtypes with a scale for each token: they are those of AITER's assembly, and lie in the layout shuffled.",
     lse: "vLLM's does not give it.",
     slidingWindow: "vLLM allows one window per model. Here each attention has its own.",
   },

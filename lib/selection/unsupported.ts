@@ -1,8 +1,8 @@
 import { FEATURE_NAMES } from "../catalog/features.js";
 import { describeSizes, joinWithOr, matches, type Sizes } from "../catalog/sizes.js";
 import { FP8_TARGETS, fp8Encoding, isTargetOf } from "../catalog/targets.js";
-import { kindOf, type LatentSizes, type ResolvedConfig } from "../config.js";
-import type { Capabilities, Capability, Limits } from "./capabilities.js";
+import { hasTokenScales, kindOf, type LatentSizes, type ResolvedConfig } from "../config.js";
+import { type Capabilities, type Capability, type Limits, SHUFFLED } from "./capabilities.js";
 import type { SelectionContext } from "./context.js";
 import type { Reason } from "./explanation.js";
 
@@ -100,15 +100,18 @@ export function excluded(
 
 function unsupportedCache(
   limits: Partial<Limits>,
-  { kvCacheDtype, dtype }: ResolvedConfig,
+  { kvCacheDtype, kvCacheLayout, dtype }: ResolvedConfig,
   target: string,
   deny: (capability: Capability, message: string) => void,
 ): void {
   if (limits.kvCacheDtypes === undefined) return;
   if (!limits.kvCacheDtypes.includes(kvCacheDtype)) {
     deny("kvCacheDtypes", `takes KV cache dtype ${joinWithOr(limits.kvCacheDtypes)}, not ${kvCacheDtype}`);
-  } else if (kvCacheDtype.startsWith("fp8") && fp8Encoding(target) === null) {
-    deny("kvCacheDtypes", `stores fp8 on ${joinWithOr(FP8_TARGETS)}, not on ${target}`);
+  } else if (/^(fp8|int8)/.test(kvCacheDtype) && fp8Encoding(target) === null) {
+    const stored = hasTokenScales(kvCacheDtype) ? kvCacheDtype : "fp8";
+    deny("kvCacheDtypes", `stores ${stored} on ${joinWithOr(FP8_TARGETS)}, not on ${target}`);
+  } else if (hasTokenScales(kvCacheDtype) && (kvCacheLayout ?? SHUFFLED) !== SHUFFLED) {
+    deny("kvCacheLayouts", `stores ${kvCacheDtype} in cache layout ${SHUFFLED}, not in ${kvCacheLayout}`);
   } else if (kvCacheDtype === "bfloat16" && dtype !== "bfloat16") {
     deny("kvCacheDtypes", `stores bfloat16 for dtype bfloat16, not for ${dtype}`);
   }

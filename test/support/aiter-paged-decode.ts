@@ -1,4 +1,3 @@
-import { fp8Encoding } from "../../lib/catalog/targets.js";
 import { createBatch, type Device } from "../../lib/index.js";
 import { LaunchPlan } from "../../lib/kernels/launch-plan.js";
 import { type LocatedRow, loadKernel } from "../../lib/kernels/store.js";
@@ -6,7 +5,14 @@ import { KvCache } from "../../lib/kv-cache/cache.js";
 import { AiterPagedDecode } from "../../lib/ops/aiter-paged-decode.js";
 import type { AttentionCall } from "../../lib/ops/call.js";
 import { operationConfig, operationLayout } from "./hip-kernels.js";
-import { batchInput, type DataOptions, pagedData, type TokenCache } from "./paged-data.js";
+import {
+  batchInput,
+  type DataOptions,
+  pagedData,
+  type TokenCache,
+  type TokenScaled,
+  tokenDType,
+} from "./paged-data.js";
 import { attend, type RowErrors, round, rowErrors } from "./reference.js";
 
 export interface AiterDecodeOptions extends DataOptions {
@@ -18,7 +24,7 @@ export interface AiterDecodeOptions extends DataOptions {
 function tokenCacheOf({ serves }: LocatedRow, arch: string): TokenCache | undefined {
   const [stored] = serves.kvCacheDtypes!;
   if (stored === "auto") return undefined;
-  return { dtype: stored === "int8_per_token" ? "int8" : fp8Encoding(arch)! };
+  return { dtype: tokenDType(stored as TokenScaled, arch) };
 }
 
 /**

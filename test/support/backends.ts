@@ -8,12 +8,14 @@ import type { LayoutName } from "../../lib/kv-cache/layouts.js";
 import { BUILTIN_BACKENDS } from "../../lib/selection/backends.js";
 import type { KernelChoice } from "../../lib/selection/capabilities.js";
 import { capabilitiesOf } from "../../lib/selection/registry.js";
-import type { DataOptions } from "./paged-data.js";
+import type { DataOptions, TokenScaled } from "./paged-data.js";
 
 /** A backend that the shared suites run on. */
 export interface BackendUnderTest {
   readonly backend: string;
   readonly layout: LayoutName;
+  /** Of a cache with a scale for each token and head. Default: the cache is in the dtype of the query, or fp8 with one scale. */
+  readonly kvCacheDtype?: TokenScaled;
   /** The variables of its attentions. Default: those of the process. */
   readonly env?: Environment;
   /** Whether it rounds what it has read of an fp8 cache, times the scale, to the dtype of the query. */
@@ -65,6 +67,14 @@ export const BACKENDS: readonly BackendUnderTest[] = [
   { backend: "ROCM_AITER_FA", layout: "halves", roundsFp8: true },
   { backend: "ROCM_AITER_FA_SHUFFLED", layout: "shuffled", roundsFp8: true },
 ];
+
+/** ROCM_AITER_FA over caches with a scale for each token and head. */
+export const TOKEN_SCALED: readonly BackendUnderTest[] = (["int8_per_token", "fp8_per_token"] as const).map(
+  (kvCacheDtype) => ({
+    ...{ backend: "ROCM_AITER_FA_SHUFFLED", layout: "shuffled", roundsFp8: true },
+    kvCacheDtype,
+  }),
+);
 
 /** ROCM_ATTN without its kernels in HIP C++. */
 export const ROCM_ATTN_IN_TRITON: BackendUnderTest = {
@@ -120,11 +130,12 @@ export function fitted<Some extends Case>({ backend }: BackendUnderTest, given: 
 }
 
 /** Whether a backend has kernels for a case. */
-export function runs({ backend }: BackendUnderTest, of: Case, arch: string): boolean {
+export function runs({ backend, kvCacheDtype }: BackendUnderTest, of: Case, arch: string): boolean {
   const { slidingWindow, logitsSoftCap, alibi, sinks } = of.features ?? {};
   const { numHeads, numKvHeads, headSize, blockSize } = of.shape;
   const alibiSlopes = alibi ? new Array(numHeads).fill(0.5) : undefined;
-  const config = { numHeads, numKvHeads, headSize, blockSize, dtype: of.dtype, backend, slidingWindow };
+  const sizes = { numHeads, numKvHeads, headSize, blockSize };
+  const config = { ...sizes, dtype: of.dtype, kvCacheDtype, backend, slidingWindow };
   const { candidates } = explain(
     { ...config, logitsSoftCap, alibiSlopes, sinks: sinks ?? false },
     { arch, catalog: installedKernels([arch]) },

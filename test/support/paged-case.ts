@@ -13,7 +13,7 @@ import {
   type Tensor,
 } from "../../lib/index.js";
 import { BACKENDS, type BackendUnderTest, hasLse } from "./backends.js";
-import { batchInput, type DataOptions, type PagedData, pagedData } from "./paged-data.js";
+import { batchInput, type DataOptions, type PagedData, pagedData, tokenDType } from "./paged-data.js";
 import {
   attend,
   type Expected,
@@ -95,13 +95,17 @@ export class PagedCase implements AsyncDisposable {
       roundedTo: under.roundsFp8 ? dtype : null,
       ...options.scales,
     };
-    const data = pagedData({ ...options, fp8Cache });
+    const tokenCache = under.kvCacheDtype && {
+      dtype: tokenDType(under.kvCacheDtype, arch),
+      roundedTo: under.roundsFp8 ? dtype : null,
+    };
+    const data = pagedData({ ...options, fp8Cache, tokenCache });
     const { step, blockTable, image, numBlocks, newKeys, newValues } = data;
     const attention = createAttention(device, {
       ...{ numHeads, numKvHeads, headSize, dtype, blockSize, batchInvariant, backend: under.backend },
       ...configOf(step),
       ...{ scoreMod: options.functions?.scoreMod, maskMod: options.functions?.maskMod },
-      kvCacheDtype: options.scales && "fp8",
+      kvCacheDtype: options.scales ? "fp8" : under.kvCacheDtype,
       attentionType,
       env: options.env ?? under.env,
     });

@@ -1,7 +1,9 @@
+import { fp8Encoding } from "../../lib/catalog/targets.js";
 import type { AttentionType } from "../../lib/config.js";
 import { type DType, itemSize } from "../../lib/dtype.js";
 import { type Float8, fromFloat8 } from "../../lib/float8.js";
 import type { LayoutName } from "../../lib/kv-cache/layouts.js";
+import { MAX_DECODE_TOKENS } from "../../lib/ops/decodes.js";
 import { layerBytes, offsetOf, scaleOffset } from "./cache-images.js";
 import {
   type AttentionShape,
@@ -35,9 +37,17 @@ export interface DataOptions {
   readonly tokenCache?: TokenCache | undefined;
 }
 
+/** The dtypes of caches with a scale for each token and head. */
+export type TokenScaled = "fp8_per_token" | "int8_per_token";
+
+/** The elements of such a cache. */
+export function tokenDType(kvCacheDtype: TokenScaled, arch: string): Float8 | "int8" {
+  return kvCacheDtype === "int8_per_token" ? "int8" : fp8Encoding(arch)!;
+}
+
 export interface TokenCache {
   readonly dtype: Float8 | "int8";
-  /** Of what is read and scaled. Default: it stays as it is. */
+  /** Of what is read and scaled: of values, and of keys where a sequence has more tokens than a decode. Default: it stays as it is. */
   readonly roundedTo?: DType | null;
 }
 
@@ -108,11 +118,15 @@ export function pagedData(options: DataOptions, numBlocks?: number): PagedData {
     const group = numHeads / numKvHeads;
     for (let h = head * group; h < (head + 1) * group; h++) poison(query, numHeads, headSize, h);
   }
-  const stored = (rows: Float64Array, scale = 1): StoredRows => {
-    if (tokenCache !== undefined) return quantisedByRow(tokenCache, rows, headSize);
+  const stored = (rows: Float64Array, scale = 1, isRounded = true): StoredRows => {
+    if (tokenCache !== undefined) {
+      return quantisedByRow(isRounded ? tokenCache : { dtype: tokenCache.dtype }, rows, headSize);
+    }
     return fp8Cache === undefined ? round(dtype, rows) : quantised(fp8Cache, rows, scale);
   };
-  const storedKeys = keys.map((rows) => stored(rows, fp8Cache?.kScale));
+  const storedKeys = keys.map((rows, s) =>
+    stored(rows, fp8Cache?.kScale, lengths[s]![1] > MAX_DECODE_TOKENS),
+  );
   const storedValues = values.map((rows) => stored(rows, fp8Cache?.vScale));
   const unquantised = {
     ...{ shape, lengths, attentionType, query: round(dtype, query).values, keys, values },

@@ -7,7 +7,7 @@ import type { AttentionCall } from "../../lib/ops/call.js";
 import { PagedDecode } from "../../lib/ops/paged-decode.js";
 import { hipPlans, operationConfig, operationLayout } from "./hip-kernels.js";
 import { type CaseOptions, giveScale } from "./paged-case.js";
-import { batchInput, pagedData, quantisedByRow } from "./paged-data.js";
+import { batchInput, pagedData, quantisedByRow, type TokenScaled, tokenDType } from "./paged-data.js";
 import { attend, type Expected, type Rounded, type RowErrors, round, rowErrors } from "./reference.js";
 
 export interface DecodeOptions extends Omit<CaseOptions, "under"> {
@@ -19,6 +19,8 @@ export interface DecodeOptions extends Omit<CaseOptions, "under"> {
   /** What the split is planned for. Default: the device's. */
   readonly computeUnits?: number;
   readonly xcds?: number;
+  /** A cache of the layout shuffled with a scale for each token and head. */
+  readonly tokenScales?: TokenScaled | undefined;
   /** Products in fp8 too. */
   readonly fp8Products?: boolean;
 }
@@ -41,8 +43,12 @@ export interface Decoded {
 export async function pagedDecode(device: Device, options: DecodeOptions): Promise<Decoded> {
   const { shape, dtype, lengths, layout = "split", scales, batchInvariant = false } = options;
   const { numHeads, headSize, blockSize } = shape;
+  const { tokenScales } = options;
   const fp8 = scales && fp8Encoding(device.info.arch)!;
-  const data = pagedData({ ...options, fp8Cache: scales && { dtype: fp8!, roundedTo: null, ...scales } });
+  const tokenCache = tokenScales && { dtype: tokenDType(tokenScales, device.info.arch) };
+  const stored = tokenCache?.dtype ?? fp8 ?? dtype;
+  const fp8Cache = scales && { dtype: fp8!, roundedTo: null, ...scales };
+  const data = pagedData({ ...options, fp8Cache, tokenCache });
   const { step, blockTable, image, numBlocks } = data;
   const { slidingWindow = null, logitsSoftCap = null, alibiSlopes, sinks } = step;
   const config = operationConfig(shape, dtype, { batchInvariant, slidingWindow, logitsSoftCap });
@@ -54,14 +60,15 @@ export async function pagedDecode(device: Device, options: DecodeOptions): Promi
         serves.dtypes!.includes(dtype) &&
         matches(serves.headSizes as Sizes, headSize) &&
         (serves.layouts?.includes(layout) ?? true) &&
-        (serves.kvCacheDtypes?.includes(scales ? "fp8" : "auto") ?? true),
+        (serves.kvCacheDtypes?.includes(tokenScales ?? (scales ? "fp8" : "auto")) ?? true),
     );
   const attends = plans(options.fp8Products ? "paged_attention_fp8" : "paged_attention");
   const [reduce] = plans("paged_attention_reduce");
   const { computeUnits, xcds } = { ...device.info, ...options };
   const decode = new PagedDecode(attends, reduce!, config, { computeUnits, xcds });
 
-  using cache = new KvCache(device, operationLayout(layout, shape, fp8 ?? dtype), numBlocks, 1);
+  const cacheLayout = operationLayout(layout, shape, stored, tokenScales !== undefined);
+  using cache = new KvCache(device, cacheLayout, numBlocks, 1);
   await cache.memory(0).write(image(layout, "after"));
   const input = batchInput(lengths);
   const tokens = input.queryStartLoc.at(-1)!;

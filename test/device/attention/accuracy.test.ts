@@ -1,11 +1,19 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { fp8Encoding } from "../../../lib/catalog/targets.js";
-import { BACKENDS, BATCH_INVARIANT, fitted, runs, WITH_FP8_CACHE } from "../../support/backends.js";
+import {
+  BACKENDS,
+  BATCH_INVARIANT,
+  fitted,
+  runs,
+  TOKEN_SCALED,
+  WITH_FP8_CACHE,
+} from "../../support/backends.js";
 import { openTestDevice } from "../../support/device.js";
 import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
 import type { Features } from "../../support/paged-data.js";
 import { type AttentionShape, attend, isAccurate, type Lengths, rowErrors } from "../../support/reference.js";
+import { testsAll } from "../../support/tests-all.js";
 
 const device = openTestDevice();
 const { arch } = device.info;
@@ -162,6 +170,37 @@ describe.each(WITH_FP8_CACHE)("$backend over an fp8 cache", (under) => {
     const { output } = await paged.run();
     const { rms } = rowErrors(output, attend(paged.data.unquantised).output, output.length);
     expect(rms).toBeLessThan(3e-2);
+  });
+});
+
+describe.each(TOKEN_SCALED)("$backend over a cache of $kvCacheDtype", (under) => {
+  it("holds against float64 for any shape, batch and features", async ({ skip }) => {
+    if (!hasFp8) skip(`${arch} has no such caches`);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({ shape, dtype, lengths, features, seed: fc.nat(2 ** 31), peak: fc.constantFrom(1, 4) }),
+        (drawn) => {
+          const given = fitted(under, drawn);
+          fc.pre(runs(under, given, arch));
+          return check({ ...given, under });
+        },
+      ),
+      { numRuns: testsAll ? 40 : 12 },
+    );
+  }, 300_000);
+
+  it("loses below 3 % of all elements together, in int8 below 1.5 %", async ({ skip }) => {
+    if (!hasFp8) skip(`${arch} has no such caches`);
+    const lengths: Lengths = [
+      [400, 1],
+      [100, 30],
+    ];
+    await using paged = await PagedCase.create(device, {
+      ...{ shape: LLAMA, dtype: "bfloat16", lengths, seed: 2, peak: 0.25, under },
+    });
+    const { output } = await paged.run();
+    const { rms } = rowErrors(output, attend(paged.data.unquantised).output, output.length);
+    expect(rms).toBeLessThan(under.kvCacheDtype === "int8_per_token" ? 1.5e-2 : 3e-2);
   });
 });
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { setEmulatorOption } from "../../../lib/device/emulator.js";
 import { Device } from "../../../lib/index.js";
-import { BACKENDS, fitted, runs, WITH_FP8_CACHE } from "../../support/backends.js";
+import { BACKENDS, fitted, runs, TOKEN_SCALED, WITH_FP8_CACHE } from "../../support/backends.js";
 import { onGpu } from "../../support/device.js";
 import { type CaseOptions, PagedCase } from "../../support/paged-case.js";
 import { isAccurate, type Lengths } from "../../support/reference.js";
@@ -31,7 +31,7 @@ const KINDS: Pick<CaseOptions, "shape" | "dtype" | "features" | "scales">[] = [
   { shape: { ...SHAPE, headSize: 72 }, dtype: "float32" },
 ];
 
-describe.skipIf(onGpu).each(BACKENDS)("the same bits of $backend come", (under) => {
+describe.skipIf(onGpu).each([...BACKENDS, TOKEN_SCALED[0]!])("the same bits of $backend come", (under) => {
   const device = Device.open({ emulate: "gfx942", computeUnits: 8 });
   const cases: PagedCase[] = [];
   const expected: Uint16Array[] = [];

@@ -9,14 +9,15 @@ import { AiterPagedDecode } from "../../../lib/ops/aiter-paged-decode.js";
 import type { AttentionCall } from "../../../lib/ops/call.js";
 import { noAiter } from "../../support/aiter.js";
 import { aiterPagedDecode } from "../../support/aiter-paged-decode.js";
-import { BACKENDS } from "../../support/backends.js";
+import { BACKENDS, TOKEN_SCALED } from "../../support/backends.js";
 import { coded } from "../../support/coded.js";
 import { onGpu } from "../../support/device.js";
 import { assemblyRows } from "../../support/fmha-v3.js";
 import { operationConfig } from "../../support/hip-kernels.js";
 import { PagedCase } from "../../support/paged-case.js";
-import { isAccurate, isQuantisedAccurate, type Lengths } from "../../support/reference.js";
+import { isAccurate, isQuantisedAccurate, type Lengths, rowErrors } from "../../support/reference.js";
 import { testsAll } from "../../support/tests-all.js";
+import { launchesOf } from "../../support/verified.js";
 import { setWaveOrder } from "../../support/wave-order.js";
 
 afterEach(() => setWaveOrder());
@@ -170,6 +171,19 @@ describe.skipIf(noAiter || onGpu)("decodes of ROCM_AITER_FA over the layout shuf
     ["of more heads are ours", eight, "hip.paged_attention", 17],
   ])("%s", async (_, lengths, expected, group) => {
     expect(await decodesOf(lengths, group)).toEqual([expected]);
+  });
+
+  it.each(TOKEN_SCALED)("over $kvCacheDtype round queries to fp8 or are ours", async (under) => {
+    const shape = { numHeads: 8, numKvHeads: 1, headSize: 128, blockSize: 16 };
+    await using paged = await PagedCase.create(device, {
+      ...{ shape, dtype: "bfloat16", lengths: eight, seed: 2, under },
+    });
+    const { kernels, result } = await launchesOf(() => paged.run({ withoutLse: true }));
+    const { output } = paged.expected;
+    const isAiter = under.kvCacheDtype === "fp8_per_token";
+    expect([...kernels].map((id) => id.split(".")[0])).toEqual(["hip", isAiter ? "aiter" : "hip"]);
+    expect(rowErrors(result.output, output, output.length).rms).toBeLessThan(isAiter ? 5e-2 : 4e-3);
+    expect(rowErrors(result.output, output, output.length).rms).toBeGreaterThan(isAiter ? 4e-3 : 0);
   });
 
   it("are explained by what an object lacks", () => {

@@ -3,6 +3,7 @@ import { afterAll, afterEach, describe, expect, it } from "vitest";
 import type { LayoutName } from "../../../lib/kv-cache/layouts.js";
 import { onGpu, openTestDevice } from "../../support/device.js";
 import { HIP_TEST_DEVICES, hipRows, noHipKernels } from "../../support/hip-kernels.js";
+import type { TokenScaled } from "../../support/paged-data.js";
 import { type DecodeOptions, pagedDecode } from "../../support/paged-decode.js";
 import {
   type AttentionShape,
@@ -91,6 +92,7 @@ describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("paged_attention on $name",
             xcds: fc.constantFrom(1, 2, 3, 8),
             features,
             scales: cache === "fp8" ? SCALES : fc.constant(undefined),
+            tokenScales: fc.constant(cache.endsWith("_per_token") ? (cache as TokenScaled) : undefined),
           }),
           // A sink far above all scores leaves an output among float16's subnormals, which have few bits.
           ({ features, ...drawn }) =>
@@ -101,7 +103,7 @@ describe.skipIf(noHipKernels).each(HIP_TEST_DEVICES)("paged_attention on $name",
               features: dtype === "float16" ? { ...features, sinks: false } : features,
             }),
         ),
-        { numRuns: RUNS },
+        { numRuns: cache.endsWith("_per_token") ? Math.ceil(RUNS / 2) : RUNS },
       );
     },
     300_000,

@@ -168,14 +168,14 @@ function denied(backend: BuiltinBackendName, { config, target }: Explanation): S
   const is = (entry: Reason["capability"], wrong: boolean) => wrong && entries.push(entry);
   const isWithin = (sizes: Sizes, value: number) => matches(sizes, value);
   const { kvCacheDtype, dtype } = config!;
-  const isFp8 = kvCacheDtype.startsWith("fp8");
+  const isNarrow = /^(fp8|int8)/.test(kvCacheDtype);
   is("kind", (table.kind === "mla") !== (config!.mla !== null));
   is("targets", !table.targets.some((prefix) => target.arch.startsWith(prefix)));
   is("dtypes", !table.dtypes.includes(dtype));
   is(
     "kvCacheDtypes",
     !table.kvCacheDtypes.includes(kvCacheDtype) ||
-      (isFp8 && !/^gfx(942|950|12)/.test(target.arch)) ||
+      (isNarrow && !/^gfx(942|950|12)/.test(target.arch)) ||
       (kvCacheDtype === "bfloat16" && dtype !== "bfloat16"),
   );
   is("headSizes", !isWithin(table.headSizes, config!.headSize));
