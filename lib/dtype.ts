@@ -64,10 +64,10 @@ export function toFloat16(value: number): number {
 }
 
 export function fromFloat16(bits: number): number {
-  const exponent = (bits >>> 10) & 0x1f;
-  const mantissa = bits & 0x3ff;
   const sign = bits & 0x8000 ? -1 : 1;
-  if (exponent === 0x1f) return mantissa ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  if (exponent === 0) return sign * mantissa * 2 ** -24;
-  return sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
+  const magnitude = bits & 0x7fff;
+  if (magnitude < 0x400) return sign * magnitude * 2 ** -24;
+  // From this exponent's bias of 15 to a float32's of 127; in both the largest one is that of infinities and NaN.
+  bits32[0] = (magnitude << 13) + (magnitude < 0x7c00 ? 0x38000000 : 0x70000000);
+  return sign * float32[0]!;
 }

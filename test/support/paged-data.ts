@@ -109,8 +109,9 @@ export function pagedData(options: DataOptions, numBlocks?: number): PagedData {
   const rounded = (s: number, count: number) => round(dtype, streams[s]!.normals(count)).values;
   const keys = totals.map((total, s) => rounded(s, total * width));
   const values = totals.map((total, s) => rounded(s, total * width));
-  const queries = lengths.flatMap(([, length], s) => [...rounded(s, length * numHeads * headSize)]);
-  const query = Float64Array.from(queries, (x) => peak * x);
+  const query = joined(lengths.map(([, length], s) => rounded(s, length * numHeads * headSize))).map(
+    (x) => peak * x,
+  );
   aimAtNeedles(query, keys, lengths, shape, needles);
   if (options.nats !== undefined) raiseFirstKey(query, keys, shape, options.nats);
   for (const head of poisoned) {
@@ -158,27 +159,35 @@ export function pagedData(options: DataOptions, numBlocks?: number): PagedData {
     }
     for (const [s, context] of contexts.entries()) {
       const tokens = when === "before" ? context : totals[s]!;
-      const halves = [storedKeys[s]!, storedValues[s]!];
-      for (let i = 0; i < tokens * width; i++) {
-        const position = Math.floor(i / width);
-        const block = blockTable[s]![Math.floor(position / blockSize)]!;
-        const head = Math.floor((i % width) / headSize);
-        const place = { block, slot: position % blockSize, head, element: i % headSize };
-        for (const half of [0, 1] as const) {
-          const rows = halves[half]!;
-          bits[offsetOf(layout, sizes, { half, ...place }) / itemBytes] = rows.bits[i]!;
-          if (rows.scales !== undefined && place.element === 0) {
-            view.setFloat32(scaleOffset(sizes, { half, ...place }), rows.scales[i / headSize]!, true);
+      for (const half of [0, 1] as const) {
+        const rows = (half === 0 ? storedKeys : storedValues)[s]!;
+        for (let row = 0; row < tokens * numKvHeads; row++) {
+          const position = Math.floor(row / numKvHeads);
+          const block = blockTable[s]![Math.floor(position / blockSize)]!;
+          const place = { half, block, slot: position % blockSize, head: row % numKvHeads, element: 0 };
+          for (; place.element < headSize; place.element++) {
+            bits[offsetOf(layout, sizes, place) / itemBytes] = rows.bits[row * headSize + place.element]!;
           }
+          if (rows.scales !== undefined) view.setFloat32(scaleOffset(sizes, place), rows.scales[row]!, true);
         }
       }
     }
     return bits;
   };
   const newRows = (source: readonly Float64Array[]) =>
-    Float64Array.from(contexts.flatMap((context, s) => [...source[s]!.subarray(context * width)]));
+    joined(contexts.map((context, s) => source[s]!.subarray(context * width)));
   const [newKeys, newValues] = [newRows(keys), newRows(values)];
   return { step, unquantised, blockTable, image, numBlocks: size, newKeys, newValues };
+}
+
+function joined(parts: readonly Float64Array[]): Float64Array {
+  const all = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 /** What `batch.update` takes for sequences of these lengths. */

@@ -11,26 +11,25 @@ export interface Rounded {
 }
 
 export function round(dtype: DType, values: ArrayLike<number>): Rounded {
-  if (dtype === "float32") {
-    const bits = Float32Array.from(values);
-    return { bits, values: Float64Array.from(bits) };
-  }
-  if (isFloat8(dtype)) {
-    const bits = Uint8Array.from(values, (value) => toFloat8(dtype, value));
-    return { bits, values: Float64Array.from(bits, (code) => fromFloat8(dtype, code)) };
-  }
-  if (dtype === "int8") {
-    const bits = Int8Array.from(values, toNearestEven);
-    return { bits, values: Float64Array.from(bits) };
-  }
-  const [to, from] = dtype === "float16" ? [toFloat16, fromFloat16] : [toBfloat16, fromBfloat16];
-  const bits = new Uint16Array(values.length);
+  const [bits, to, from] = coderOf(dtype, values.length);
   const rounded = new Float64Array(values.length);
+  // A loop: `from` of a typed array makes a list of all that it gets, first.
   for (let i = 0; i < values.length; i++) {
     bits[i] = to(values[i]!);
     rounded[i] = from(bits[i]!);
   }
   return { bits, values: rounded };
+}
+
+type Code = (value: number) => number;
+
+/** Where the bits of so many numbers go, and what makes bits of a number and a number of bits. */
+function coderOf(dtype: DType, length: number): [bits: Rounded["bits"], to: Code, from: Code] {
+  if (dtype === "float32") return [new Float32Array(length), Number, Number];
+  if (dtype === "int8") return [new Int8Array(length), toNearestEven, Number];
+  if (dtype === "float16") return [new Uint16Array(length), toFloat16, fromFloat16];
+  if (!isFloat8(dtype)) return [new Uint16Array(length), toBfloat16, fromBfloat16];
+  return [new Uint8Array(length), (value) => toFloat8(dtype, value), (code) => fromFloat8(dtype, code)];
 }
 
 /** The nearest integer, ties to even. */
@@ -117,9 +116,10 @@ export function attend(step: Step): Expected {
         const scores = new Float64Array(Math.max(0, end - first));
         let largest = sink;
         for (let i = 0; i < scores.length; i++) {
-          let product = 0;
-          for (let e = 0; e < headSize; e++) product += query[q + e]! * k[at(first + i) + e]!;
           const key = first + i;
+          const from = at(key);
+          let product = 0;
+          for (let e = 0; e < headSize; e++) product += query[q + e]! * k[from + e]!;
           scores[i] =
             step.modify === undefined
               ? scoreOf(product, head, key - own, step)
@@ -134,7 +134,8 @@ export function attend(step: Step): Expected {
         lse[row] = largest + Math.log(total);
         for (let i = 0; i < scores.length; i++) {
           const weight = Math.exp(scores[i]! - largest) / total;
-          for (let e = 0; e < headSize; e++) output[q + e]! += weight * v[at(first + i) + e]!;
+          const from = at(first + i);
+          for (let e = 0; e < headSize; e++) output[q + e]! += weight * v[from + e]!;
         }
       }
     }
