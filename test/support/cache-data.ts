@@ -6,7 +6,7 @@ import { fromFloat8, isFloat8, toFloat8 } from "../../lib/float8.js";
 import { KvCache } from "../../lib/kv-cache/cache.js";
 import { type KvCacheLayer, wrapLayer } from "../../lib/kv-cache/layer.js";
 import { type LayoutName, makeLayout } from "../../lib/kv-cache/layouts.js";
-import { offsetOf, type Place } from "./cache-images.js";
+import { type CacheSizes, offsetOf, type Place } from "./cache-images.js";
 
 /** A cache's layout, and whether its heads come before its slots. */
 export interface CacheKind {
@@ -49,14 +49,16 @@ export class CacheUnderTest {
   readonly layer: KvCacheLayer;
   readonly stored: DType;
   readonly #cache: KvCache;
+  readonly #sizes: CacheSizes;
 
   constructor(
     device: Device,
     private readonly kind: CacheKind,
-    private readonly shape: CacheShape,
+    shape: CacheShape,
   ) {
     const { numKvHeads, headSize, blockSize } = shape;
     this.stored = shape.isFp8 ? fp8Encoding(device.info.arch)! : shape.dtype;
+    this.#sizes = { ...shape, numBlocks: NUM_BLOCKS, itemBytes: itemSize(this.stored) };
     const layout = makeLayout(kind.layout, { ...shape, dtype: this.stored, scales: false })!;
     this.#cache = new KvCache(device, layout, NUM_BLOCKS, 1);
     const layer = this.#cache.layer(0);
@@ -78,12 +80,11 @@ export class CacheUnderTest {
 
   /** The byte offset of an element. */
   offsetOf(place: Place): number {
-    const { blockSize, headSize } = this.shape;
-    const sizes = { ...this.shape, numBlocks: NUM_BLOCKS, itemBytes: itemSize(this.stored) };
-    if (!this.kind.headsFirst) return offsetOf(this.kind.layout, sizes, place);
-    const first = offsetOf(this.kind.layout, sizes, { ...place, slot: 0, head: 0, element: 0 });
-    const { head, slot, element } = place;
-    return first + ((head * blockSize + slot) * headSize + element) * itemSize(this.stored);
+    const { blockSize, headSize, itemBytes } = this.#sizes;
+    if (!this.kind.headsFirst) return offsetOf(this.kind.layout, this.#sizes, place);
+    const { half, block, head, slot, element } = place;
+    const first = offsetOf(this.kind.layout, this.#sizes, { half, block, slot: 0, head: 0, element: 0 });
+    return first + ((head * blockSize + slot) * headSize + element) * itemBytes;
   }
 
   async write(image: Uint8Array): Promise<void> {

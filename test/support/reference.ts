@@ -96,6 +96,7 @@ export interface Expected {
 /** Softmax attention. In a decoder query token t of a sequence sees its context and its query tokens up to t. */
 export function attend(step: Step): Expected {
   const { shape, lengths, query, keys, values, attentionType = "decoder", slidingWindow = Infinity } = step;
+  const { scale, modify, logitsSoftCap, alibiSlopes } = step;
   const { numHeads, numKvHeads, headSize } = shape;
   const tokens = lengths.reduce((sum, [, length]) => sum + length, 0);
   const output = new Float64Array(tokens * numHeads * headSize);
@@ -104,7 +105,7 @@ export function attend(step: Step): Expected {
   for (const [s, [context, queryLength]] of lengths.entries()) {
     for (let t = 0; t < queryLength; t++) {
       const own = context + t;
-      const isCausal = attentionType === "decoder" && step.modify === undefined;
+      const isCausal = attentionType === "decoder" && modify === undefined;
       const last = isCausal ? own : own + slidingWindow - 1;
       const end = Math.min(last + 1, keyCount(attentionType, [context, queryLength]));
       const first = Math.max(0, own - slidingWindow + 1);
@@ -113,17 +114,16 @@ export function attend(step: Step): Expected {
         const at = (position: number) => (position * numKvHeads + kvHead) * headSize;
         const [q, k, v] = [row * headSize, keys[s]!, values[s]!];
         const sink = step.sinks?.[head] ?? Number.NEGATIVE_INFINITY;
+        const slope = alibiSlopes?.[head] ?? 0;
         const scores = new Float64Array(Math.max(0, end - first));
         let largest = sink;
         for (let i = 0; i < scores.length; i++) {
           const key = first + i;
-          const from = at(key);
-          let product = 0;
-          for (let e = 0; e < headSize; e++) product += query[q + e]! * k[from + e]!;
+          const scaled = scale * dot(query, q, k, at(key), headSize);
           scores[i] =
-            step.modify === undefined
-              ? scoreOf(product, head, key - own, step)
-              : step.modify(product * step.scale, {
+            modify === undefined
+              ? biased(scaled, logitsSoftCap, slope * Math.abs(key - own))
+              : modify(scaled, {
                   ...{ row: s, head, kvHead, contextLength: context, query: own, key },
                 });
           largest = Math.max(largest, scores[i]!);
@@ -143,16 +143,24 @@ export function attend(step: Step): Expected {
   return { output, lse };
 }
 
-/** The score of a product: scaled, capped, and biased by the key's position relative to the query's. */
-function scoreOf(
-  product: number,
-  head: number,
-  distance: number,
-  { scale, logitsSoftCap, alibiSlopes }: Step,
-): number {
-  const scaled = product * scale;
-  const capped = logitsSoftCap === undefined ? scaled : logitsSoftCap * Math.tanh(scaled / logitsSoftCap);
-  return capped - (alibiSlopes?.[head] ?? 0) * Math.abs(distance);
+/** The product of two rows, in four sums: each addition waits for the one before it. */
+function dot(a: Float64Array, fromA: number, b: Float64Array, fromB: number, size: number): number {
+  let [first, second, third, fourth] = [0, 0, 0, 0];
+  let e = 0;
+  for (; e + 3 < size; e += 4) {
+    first += a[fromA + e]! * b[fromB + e]!;
+    second += a[fromA + e + 1]! * b[fromB + e + 1]!;
+    third += a[fromA + e + 2]! * b[fromB + e + 2]!;
+    fourth += a[fromA + e + 3]! * b[fromB + e + 3]!;
+  }
+  for (; e < size; e++) first += a[fromA + e]! * b[fromB + e]!;
+  return first + second + (third + fourth);
+}
+
+/** A scaled score, capped, then lowered by a bias. */
+function biased(score: number, logitsSoftCap: number | undefined, bias: number): number {
+  const capped = logitsSoftCap === undefined ? score : logitsSoftCap * Math.tanh(score / logitsSoftCap);
+  return capped - bias;
 }
 
 /** The bounds of a result's error, by dtype: of the root mean square per row, relative to the reference's. */

@@ -79,8 +79,8 @@ describe.skipIf(noCompiler !== null || noHipKernels !== null)("compiled function
   it.each(library)("give the interpreter's bits: %s", (_, functions) => compare(functions()));
 
   it("give the interpreter's bits, fifty random ones", async () => {
-    const pairs = fc.sample(fc.tuple(expressions("score").float, expressions("mask").bool), 60);
-    const traced = pairs.flatMap(([score, mask]) => {
+    const pairs = fc.sample(fc.tuple(expressions("score").float, expressions("mask").bool), 90);
+    const all = pairs.flatMap(([score, mask]) => {
       try {
         const texts = traceFunctions({
           scoreMod: (given, at) => score.trace({ ...at, score: given, tensors }),
@@ -92,7 +92,8 @@ describe.skipIf(noCompiler !== null || noHipKernels !== null)("compiled function
         throw error;
       }
     });
-    expect(traced.length).toBeGreaterThanOrEqual(50);
+    const traced = all.slice(0, 50); // some of those drawn are too large
+    expect(traced.length).toBe(50);
     const results = await runPrograms(
       device,
       traced.map(({ program }) => program),
