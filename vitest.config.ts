@@ -6,6 +6,7 @@ const maxWorkers = 2;
 /** Tests that open devices or start processes: each file in a process of its own. */
 const apart = {
   pool: "forks",
+  setupFiles: ["test/support/typed-arrays.ts"],
   // A hang ends, and 100,000 random calls do not.
   testTimeout: process.env.ROCM_ATTENTION_TEST_ALL === "1" ? 1_800_000 : 120_000,
   hookTimeout: 120_000,

@@ -11,8 +11,8 @@ const formats: Record<SmallFloat, { exponent: number; mantissa: number; bias: nu
   e2m1: { exponent: 2, mantissa: 1, bias: 1 },
 };
 
-/** The value of a code, by the definition of its format. */
-export function decodeSmallFloat(format: SmallFloat, code: number): number {
+/** By the definition of the format. */
+function decoded(format: SmallFloat, code: number): number {
   const { exponent, mantissa, bias } = formats[format];
   const fraction = code & ((1 << mantissa) - 1);
   const field = (code >> mantissa) & ((1 << exponent) - 1);
@@ -24,27 +24,39 @@ export function decodeSmallFloat(format: SmallFloat, code: number): number {
   return sign * (field === 0 ? fraction : fraction + (1 << mantissa)) * unit;
 }
 
+/** Of each format the values of all codes. */
+const values = Object.fromEntries(
+  (Object.keys(formats) as SmallFloat[]).map((format) => [
+    format,
+    Float64Array.from({ length: 256 }, (_, code) => decoded(format, code)),
+  ]),
+) as Record<SmallFloat, Float64Array>;
+
+/** The value of a code. */
+export function decodeSmallFloat(format: SmallFloat, code: number): number {
+  return values[format][code]!;
+}
+
 /** The code nearest to a value, ties to the even code; found by trying all. Too large: what the hardware gives. */
 export function encodeSmallFloat(format: SmallFloat, value: number): number {
   const fnuz = format.endsWith("fnuz");
   const sign = value < 0 || Object.is(value, -0) ? 0x80 : 0;
   if (Number.isNaN(value)) return fnuz ? 0x80 : 0x7f;
   const magnitude = Math.abs(value);
-  const finite = Array.from({ length: 128 }, (_, code) => code).filter((code) =>
-    Number.isFinite(decodeSmallFloat(format, code)),
-  );
-  const last = finite.at(-1)!;
-  const largest = decodeSmallFloat(format, last);
-  const step = largest - decodeSmallFloat(format, last - 1);
+  const ofCode = values[format];
+  let last = 127;
+  while (!Number.isFinite(ofCode[last]!)) last--;
+  const largest = ofCode[last]!;
+  const step = largest - ofCode[last - 1]!;
   // The tie above the largest code is with an odd mantissa's neighbour only where that one is odd.
   const limit = largest + step / 2;
   if (magnitude > limit || (magnitude === limit && last % 2 === 1)) {
     return fnuz ? 0x80 : sign | (format === "e5m2" ? 0x7c : 0x7f);
   }
   let best = 0;
-  for (const code of finite) {
-    const distance = Math.abs(decodeSmallFloat(format, code) - magnitude);
-    const least = Math.abs(decodeSmallFloat(format, best) - magnitude);
+  for (let code = 0; code <= last; code++) {
+    const distance = Math.abs(ofCode[code]! - magnitude);
+    const least = Math.abs(ofCode[best]! - magnitude);
     if (distance < least || (distance === least && code % 2 === 0)) best = code;
   }
   return fnuz && best === 0 ? 0 : sign | best;
