@@ -11,6 +11,7 @@ export const BACKEND_NAMES = [
   "TRITON_MLA",
 ] as const;
 
+/** A backend of this package. */
 export type BuiltinBackendName = (typeof BACKEND_NAMES)[number];
 
 /** A backend of this package, or one that the program has registered with `registerBackend`. */
@@ -18,6 +19,7 @@ export type BackendName = BuiltinBackendName | (string & {});
 
 /** The dtypes of query, key, value and output. */
 export const COMPUTE_DTYPES = ["float16", "bfloat16", "float32"] as const;
+/** A dtype of query, key, value and output. */
 export type ComputeDType = (typeof COMPUTE_DTYPES)[number];
 
 /**
@@ -35,6 +37,7 @@ export const KV_CACHE_DTYPES = [
   "fp8_per_token",
   "int8_per_token",
 ] as const;
+/** How a cache is stored: "auto" in the dtype of the model, "fp8" in the GPU's e4m3 encoding, "bfloat16". */
 export type KvCacheDType = (typeof KV_CACHE_DTYPES)[number];
 
 /** Whether a cache has a scale for each token and head, which the write of a token sets. */
@@ -47,6 +50,7 @@ export function hasTokenScales(kvCacheDtype: KvCacheDType): boolean {
  * a sequence sees every other, no cache. "encoder_decoder": the decoder's queries over the encoder's cached keys.
  */
 export const ATTENTION_TYPES = ["decoder", "encoder", "encoder_only", "encoder_decoder"] as const;
+/** Who attends to whom: {@link ATTENTION_TYPES}. */
 export type AttentionType = (typeof ATTENTION_TYPES)[number];
 
 /** Whether keys and values lie in a cache; else they are those of the call. */
@@ -61,8 +65,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface CommonConfig {
   /** Query heads on this GPU: the model's divided by the tensor-parallel size. */
   numHeads: number;
+  /** Dtype of query, key, value and output. */
   dtype: ComputeDType;
-  /** Default "auto". */
+  /** How the cache is stored. Default "auto": in `dtype`. */
   kvCacheDtype?: KvCacheDType | undefined;
   /** Tokens of one block of the KV cache. Default 16. */
   blockSize?: number | undefined;
@@ -82,6 +87,7 @@ export interface CommonConfig {
 export interface AttentionConfig extends CommonConfig {
   /** Heads of key and value on this GPU; divides numHeads. */
   numKvHeads: number;
+  /** Elements of a head of query, key and value. */
   headSize: number;
   /** A query sees this many last tokens, itself included, and in an encoder as many ahead. Default: all. */
   slidingWindow?: number | undefined;
@@ -126,22 +132,30 @@ export interface LatentSizes {
 
 /** What both kinds of attention resolve, every default filled in. */
 export interface ResolvedCommon {
+  /** Query heads. */
   readonly numHeads: number;
   readonly dtype: ComputeDType;
   readonly kvCacheDtype: KvCacheDType;
+  /** Tokens of a cache block. */
   readonly blockSize: number;
   /** The option `kvCacheLayout`, null where it was not given. */
   readonly kvCacheLayout: string | null;
+  /** The factor of query x key before the softmax. */
   readonly scale: number;
   readonly batchInvariant: boolean;
+  /** Heads of key and value; for MLA 1. */
   readonly numKvHeads: number;
   /** Elements that a query and a key have: of one cached token and head. For MLA kvLoraRank + qkRopeHeadDim. */
   readonly headSize: number;
+  /** Tokens that a query sees, itself included; null: all. */
   readonly slidingWindow: number | null;
+  /** Whether there are slopes. */
   readonly alibi: boolean;
   /** One for each query head; null: no ALiBi. */
   readonly alibiSlopes: readonly number[] | null;
+  /** null: none. */
   readonly logitsSoftCap: number | null;
+  /** Whether `forward` takes one more logit per head. */
   readonly sinks: boolean;
   readonly attentionType: AttentionType;
   /** The programs of `scoreMod` and `maskMod` as text; null: there are none. */

@@ -23,6 +23,7 @@ export interface ForwardOptions {
    * of the encoder's tokens, as many as `keySlotMapping`. An encoder has no cache and attends to these.
    */
   key?: Tensor | undefined;
+  /** As `key`, and given with it. */
   value?: Tensor | undefined;
   /** [tokens, numHeads, headSize] in the attention's dtype, or in fp8 (`outputScale`). A row without keys becomes 0. */
   output: Tensor;
@@ -32,14 +33,16 @@ export interface ForwardOptions {
   sinks?: Tensor | undefined;
   /** Of an fp8 cache: the numbers in it times these are the keys and values. float32 [1], or a number. Default 1. */
   kScale?: Tensor | number | undefined;
+  /** As `kScale`, of the values. */
   vScale?: Tensor | number | undefined;
   /**
    * Makes the output fp8, in the encoding of the GPU: its numbers times this are the result, and what is too large for them
    * saturates. float32 [1], or a number.
    */
   outputScale?: Tensor | number | undefined;
-  /** Of all but encoders. */
+  /** One layer of the cache, of this attention's layout. Encoders have none. */
   cache?: KvCacheLayer | undefined;
+  /** The step's metadata, as the last `batch.update` announced it. */
   batch: Batch;
   /** Default: the device's default stream. */
   stream?: Stream | undefined;
@@ -77,8 +80,8 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
 
   /**
    * Writes the step's keys and values to the cache and attends, in stream order; returns when all is enqueued. Arguments are
-   * checked before that, and a wrong one (ERR_INVALID_ARGUMENT, ERR_DISPOSED) changes nothing. Which tokens belong to
-   * which sequence says the batch's last `update`. Values must be finite: a NaN or an infinity in a token's value may
+   * checked before that, and a wrong one (ERR_INVALID_ARGUMENT, ERR_DISPOSED) changes nothing. The batch's last `update`
+   * says which tokens belong to which sequence. Values must be finite: a NaN or an infinity in a token's value may
    * reach other rows of its own sequence (0 x NaN is NaN), never another sequence.
    *
    * While `stream` is captured the call is laid out for every step that the batch admits: `prepare` has seen the batch,

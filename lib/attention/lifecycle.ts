@@ -50,10 +50,13 @@ interface Prepared {
 
 /** The life of an attention, whatever its calls are: caches, batches, workspace, plans, disposal. */
 export abstract class AttentionLifecycle<Call> extends PackageObject {
+  /** The device whose tensors, caches and batches it takes. */
   readonly device: Device;
   /** The name of the backend that runs it. */
   readonly backend: BackendName;
+  /** Why that backend runs it: every candidate with its reasons, the kernels of each phase, what variables did. */
   readonly explanation: Explanation;
+  /** The options with every default filled in. */
   readonly config: ResolvedConfig;
   protected readonly runner: AttentionBackend<Call>;
   readonly #prepared = new Map<Batch, Prepared>();

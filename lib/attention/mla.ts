@@ -32,7 +32,9 @@ export interface MlaForwardOptions {
   lse?: Tensor | undefined;
   /** Of an fp8 cache: the numbers in it times this are latents and rotary keys. float32 [1], or a number. Default 1. */
   kScale?: Tensor | number | undefined;
+  /** One layer of the cache of latents, of this attention's layout. */
   cache: KvCacheLayer;
+  /** The step's metadata, as the last `batch.update` announced it. */
   batch: Batch;
   /** Default: the device's default stream. */
   stream?: Stream | undefined;
@@ -128,7 +130,11 @@ export class MlaAttention extends AttentionLifecycle<MlaCall> {
     const { numHeads, dtype } = this.config;
     checkTensor(weights.kvB, "weights", { device: this.device }, dtype);
     if (this.runner.takesQuantisedWeights && weights.quantised === null) {
-      throw invalidArgument("weights", "those of an attention that takes its products in fp8", "others");
+      throw invalidArgument(
+        "weights",
+        "weights of this attention's prepareKvB, in fp8 for its products",
+        "weights without",
+      );
     }
     if (weights.kvB.shape[0] === numHeads) return weights;
     throw invalidArgument("weights", `those of ${numHeads} heads`, weights.kvB.shape[0]);

@@ -30,6 +30,7 @@ export interface DerivedSource {
 
 /** Derived metadata on the device; its address stays, `update` changes what lies there. */
 export interface Derived {
+  /** Device address of `bytes` bytes. */
   readonly pointer: bigint;
   /** Ends the derivation and frees its memory after the last use. */
   dispose(): void;
@@ -98,9 +99,11 @@ export class Batch extends PackageObject {
     return this.#step;
   }
 
+  /** The most query tokens of a step: rows of the tensors of captured calls. */
   get maxTokens(): number {
     return this.limits.maxTokens;
   }
+  /** Tokens of a cache block. */
   get blockSize(): number {
     return this.limits.blockSize;
   }
@@ -131,17 +134,21 @@ export class Batch extends PackageObject {
     return this.#memory.disposed;
   }
 
+  /** Device address of int32 [maxSequences + 1]; entries behind the step's last are its number of tokens. */
   get queryStartLocPointer(): bigint {
     return this.#memory.pointer;
   }
+  /** Device address of int32 [maxSequences]; 0 behind the step's last sequence. */
   get seqLensPointer(): bigint {
     this.#memory.check();
     return this.#pointers.seqLens;
   }
+  /** Device address of int64 [maxTokens, or maxKeyTokens in cross attention]; -1: not written. */
   get slotMappingPointer(): bigint {
     this.#memory.check();
     return this.#pointers.slotMapping;
   }
+  /** Device address of int32 [maxSequences, maxBlocksPerSequence]; entries behind a sequence's last block mean nothing. */
   get blockTablePointer(): bigint {
     this.#memory.check();
     return this.#pointers.blockTable;

@@ -3,6 +3,7 @@ import { invalidArgument } from "../errors.js";
 
 /** The largest step that a batch will hold: its device memory is allocated for that once. */
 export interface BatchLimits {
+  /** Rows of a step. */
   readonly maxSequences: number;
   /** Query tokens of a step, over all sequences. */
   readonly maxTokens: number;
@@ -42,11 +43,13 @@ export function mostKeyTokens({ maxTokens, maxKeyTokens }: Required<BatchLimits>
 
 /** The sizes of a step, or the largest of any step that a batch admits. */
 export interface StepShape {
+  /** Rows, those without tokens among them. */
   readonly sequences: number;
   /** Query tokens of all sequences. */
   readonly tokens: number;
   /** Tokens that bring a key and a value: `tokens`, or in cross attention those of the encoder. */
   readonly keyTokens: number;
+  /** Query tokens of the sequence that has the most. */
   readonly maxQueryLen: number;
   /** Keys of the longest sequence: context + query, or in cross attention the encoder's. */
   readonly maxSeqLen: number;

@@ -3,10 +3,12 @@ import { bareTarget } from "./targets.js";
 
 /** The maker of a kernel: our HIP C++, our Triton sources, CK-tile, or AITER (its assembly, its Triton). */
 export const PROVIDERS = ["hip", "triton", "ck", "aiter"] as const;
+/** A maker of kernels: one of {@link PROVIDERS}. */
 export type Provider = (typeof PROVIDERS)[number];
 
 /** How far a kernel's numbers are proven on a target. */
 export const VERIFIED = ["none", "emulator", "hardware"] as const;
+/** How far a kernel is proven: "none", on the "emulator", or on "hardware". */
 export type Verified = (typeof VERIFIED)[number];
 
 /** A kernel by what it does and who made it, as backends name it. */
@@ -31,6 +33,7 @@ export interface CatalogRow {
 
 /** A set of kernels to choose from: those on this machine, or those of this version's packages. */
 export interface Catalog<Row extends CatalogRow = CatalogRow> {
+  /** "installed" or "published". */
   readonly name: string;
   readonly kernels: readonly Row[];
 }

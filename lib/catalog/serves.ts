@@ -7,6 +7,7 @@ import { matches, type Sizes } from "./sizes.js";
  * "runtime": the arguments switch it, so the kernel serves both. "irrelevant": it is another kernel's matter.
  */
 export const FEATURE_LEVELS = ["compiled", "runtime", "irrelevant"] as const;
+/** The part that a kernel has in a feature: "compiled", "runtime" or "irrelevant". */
 export type FeatureLevel = (typeof FEATURE_LEVELS)[number];
 
 /** The configurations that a kernel serves. It does not depend on an absent entry, and does not serve an absent feature. */

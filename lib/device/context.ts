@@ -11,6 +11,7 @@ import { flushLaunches } from "./launch-list.js";
 export interface DeviceInfo {
   /** HIP's number of the device. */
   readonly ordinal: number;
+  /** The GPU's name, as HIP gives it. */
   readonly name: string;
   /** The target without its features: "gfx942". */
   readonly arch: string;
@@ -27,6 +28,7 @@ export interface DeviceInfo {
   readonly waveSize: number;
   /** LDS of a compute unit that one workgroup can have, in bytes. */
   readonly ldsBytes: number;
+  /** Whether the emulator poses as this GPU: its times say nothing. */
   readonly emulated: boolean;
 }
 
@@ -50,6 +52,7 @@ export abstract class DeviceContext extends PackageObject {
     this.info = deviceInfo(native.info);
   }
 
+  /** Whether `close()` has been called. */
   get closed(): boolean {
     return this.#closed !== undefined;
   }

@@ -25,10 +25,11 @@ export const EMULATED_ARCHS: readonly EmulatedArch[] = TARGETS.filter((target) =
 
 /** The looks of an emulated device. */
 export interface EmulatedDeviceOptions {
+  /** The target of the GPU to emulate: "gfx942". */
   emulate: EmulatedArch;
-  /** Default: what the real GPU has. */
+  /** Compute units that it says it has; work is split for as many. 8 keeps work small. Default: what the real GPU has. */
   computeUnits?: number;
-  /** Default: what the real GPU has; memory is taken from the host when it is first touched. */
+  /** Bytes. Default: what the real GPU has; memory is taken from the host when it is first touched. */
   memoryBytes?: number;
 }
 

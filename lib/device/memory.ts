@@ -3,6 +3,7 @@ import { type DeviceContext, DeviceObject } from "./context.js";
 
 /** Purposes of device memory; `device.memory().byCategory` counts by these. */
 export const MEMORY_CATEGORIES = ["tensor", "kvCache", "workspace", "batch"] as const;
+/** A purpose of device memory. */
 export type MemoryCategory = (typeof MEMORY_CATEGORIES)[number];
 
 /** Bytes, as `device.memory()` reports them. */

@@ -55,7 +55,9 @@ interface Sequence {
  * they are written to. The pool knows nothing of devices: it says what to do. Blocks that were never used cost nothing.
  */
 export class BlockPool {
+  /** All blocks, free or not. */
   readonly numBlocks: number;
+  /** Tokens of a block. */
   readonly blockSize: number;
   readonly #sequences = new Map<SequenceId, Sequence>();
   /** By block: how many sequences have it. As long as blocks have ever been used, lowest first. */
@@ -152,17 +154,18 @@ export class BlockPool {
 
   /**
    * Makes a new sequence with the same tokens, which have been written; the two share their blocks until one of them
-   * grows.
+   * grows. ERR_INVALID_ARGUMENT where `from` is no sequence, or `to` is one already.
    */
   fork(from: SequenceId, to: SequenceId): void {
     const { length, blocks, hashes, root, missed } = this.#known(from, "from");
-    if (this.#sequences.has(checkId(to, "to"))) throw invalidArgument("to", "the id of no sequence", to);
+    if (this.#sequences.has(checkId(to, "to")))
+      throw invalidArgument("to", "an id that no sequence has yet", to);
     const copy = { length, blocks: blocks.copy(), hashes: [...hashes], root, missed };
     for (const block of blocks) this.#references.set(block, this.#references.at(block) + 1);
     this.#sequences.set(to, copy);
   }
 
-  /** Drops a sequence's last tokens, so that `length` remain. */
+  /** Drops a sequence's last tokens, so that `length` remain. ERR_INVALID_ARGUMENT for an unknown one, and for more than it has. */
   truncate(id: SequenceId, length: number): void {
     const sequence = this.#known(id, "id");
     sequence.length = checkInteger(length, "length", 0, sequence.length);
@@ -172,7 +175,7 @@ export class BlockPool {
     this.#tellFree();
   }
 
-  /** Ends a sequence; blocks that nobody else has become free. */
+  /** Ends a sequence; blocks that no other sequence has become free. ERR_INVALID_ARGUMENT for an unknown one. */
   free(id: SequenceId): void {
     const { blocks } = this.#known(id, "id");
     this.#sequences.delete(id);
@@ -184,10 +187,11 @@ export class BlockPool {
    * Begins sequence `id` with the longest prefix of `tokenIds` whose blocks are still in the cache, and returns its length:
    * a multiple of the block size, less than all tokens, so that the last one is still computed. Keys and values depend on
    * more than tokens where adapters are in use: sequences of other `extraKeys` (an adapter's id, a tenant's salt) share
-   * nothing with this one.
+   * nothing with this one. ERR_INVALID_ARGUMENT where there is a sequence `id`.
    */
   match(id: SequenceId, tokenIds: TokenIds, options?: { extraKeys?: ExtraKeys }): number {
-    if (this.#sequences.has(checkId(id, "id"))) throw invalidArgument("id", "the id of no sequence", id);
+    if (this.#sequences.has(checkId(id, "id")))
+      throw invalidArgument("id", "an id that no sequence has yet", id);
     const tokens = checkTokenIds(tokenIds);
     const sequence = emptySequence(rootHash(checkOptions(options, ["extraKeys"]).extraKeys));
     for (let end = this.blockSize; end < tokens.length; end += this.blockSize) {
