@@ -65,6 +65,10 @@ it("ROCM_AITER_FA runs every kernel of Composable Kernel that is there, as near 
   const queries = [15, 16, 17, 31, 33, 63, 64, 65, 127, 129, 255, 257];
   const contexts = [129, 1, 255, 16, 63, 257, 15, 128, 33, 65, 17, 31];
   const prompts: Lengths = [...queries.map((length) => [0, length] as const), [300, 1], [0, 0]];
+  // Of one object for either operation, in test:all.
+  const everyPair: Lengths = contexts.flatMap((context) =>
+    queries.map((length) => [context, length] as const),
+  );
   const extending: Lengths = [
     ...queries.map((length, index) => [contexts[index]!, length] as const),
     [0, 0],
@@ -81,10 +85,12 @@ it("ROCM_AITER_FA runs every kernel of Composable Kernel that is there, as near 
     const { oneOf } = serves.headSizes as { oneOf: readonly number[] };
     const { multipleOf = 16 } = (serves.blockSizes ?? {}) as { multipleOf?: number };
     const isPaged = operation === "fmha_forward_paged";
+    const isFirst = forAttention.findIndex((row) => row.operation === operation) === index;
+    const pairs = isPaged ? extending : prompts;
     const options = {
       shape: { numHeads, numKvHeads, headSize: oneOf[0]!, blockSize: multipleOf },
       dtype: serves.dtypes![0] as CaseOptions["dtype"],
-      lengths: isPaged ? extending : prompts,
+      lengths: testsAll && isFirst ? [...pairs, ...everyPair] : pairs,
       features: {
         slidingWindow: 200,
         alibi: serves.features.alibi === "compiled",

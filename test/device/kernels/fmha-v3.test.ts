@@ -11,11 +11,14 @@ import { setWaveOrder, WAVE_ORDERS } from "../../support/wave-order.js";
 
 afterEach(() => setWaveOrder());
 
+/** On and next to the edges of tiles of queries. */
+const QUERIES = [1, 2, 31, 33, 64, 127, 128, 129, 255, 256, 257, 300];
+
 /** Sequences of which some have no queries; queries on and next to the edges of their tiles, keys in whole tiles. */
 function cases(row: FmhaV3Options["row"]) {
   const { keys, leastKeys } = row.tile as { keys: number; leastKeys: number };
   const keyTiles = fc.constantFrom(0, 0, 1, 2, 5).map((tiles) => leastKeys + tiles * keys);
-  const queries = fc.constantFrom(1, 2, 31, 33, 64, 127, 128, 129, 255, 256, 257, 300);
+  const queries = fc.constantFrom(...QUERIES);
   const sequence = fc.tuple(keyTiles, queries).map(([keys, length]) => {
     const asked = Math.min(length, keys);
     return [row.operation.includes("causal") ? keys - asked : keys, asked] as const;
@@ -70,6 +73,25 @@ describe.skipIf(noAiter || onGpu).each(["gfx942", "gfx950"] as const)(
       },
       300_000,
     );
+
+    it("is that of float64 for every pair of queries and tiles of keys", async ({ skip }) => {
+      if (!testsAll) skip("npm run test:all runs the whole grid");
+      const row = rows.find(({ operation }) => operation === "fmha_v3_causal")!;
+      if (row.schedule) setWaveOrder({ delivery: "early", schedule: row.schedule });
+      const { keys, leastKeys } = row.tile as { keys: number; leastKeys: number };
+      const lengths = [0, 1, 2, 5].flatMap((tiles) =>
+        QUERIES.map((queries) => {
+          const all = leastKeys + tiles * keys;
+          const asked = Math.min(queries, all);
+          return [all - asked, asked] as const;
+        }),
+      );
+      for (const group of [1, 3, 8]) {
+        const { errors, lse } = await fmhaV3(device, { row, numKvHeads: 1, group, lengths, seed: group });
+        expect(isAccurate(errors, "bfloat16"), JSON.stringify(errors)).toBe(true);
+        expect(lse).toBeLessThan(1e-2);
+      }
+    }, 300_000);
 
     it("a length that is one too small is seen", async () => {
       const row = rows.find(({ operation }) => operation === "fmha_v3_causal")!;
