@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // Programs that compile for ES2022 have Symbol.dispose in the declarations by this.
 
+import { type InspectOptions, inspect } from "node:util";
 import { PackageObject } from "../arguments.js";
 import { bareTarget, xcdsOf } from "../catalog/targets.js";
 import { RocmAttentionError } from "../errors.js";
@@ -75,6 +76,13 @@ export abstract class DeviceContext extends PackageObject {
   /** The device as `JSON.stringify` writes it. */
   toJSON(): DeviceInfo {
     return this.info;
+  }
+
+  /** @internal The device as `console.log` prints it, and with it all that lives on it. */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const { ordinal, name, arch, computeUnits } = this.info;
+    const state = this.closed ? { closed: true } : this.lost ? { lost: true } : {};
+    return `Device ${inspect({ ordinal, name, arch, computeUnits, ...state }, options)}`;
   }
 
   /** @internal Throws unless the device can take work. */

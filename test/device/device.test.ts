@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { xcdsOf } from "../../lib/catalog/targets.js";
 import { Device } from "../../lib/device/device.js";
@@ -96,6 +97,17 @@ describe("Device.open", () => {
     expect(await tensor.read()).toEqual(Int32Array.of(5));
     await first.close();
   });
+});
+
+it("a device is printed as a line, and not again by what lives on it", async () => {
+  const device = openTestDevice();
+  const { ordinal, name, arch, computeUnits } = device.info;
+  const text = inspect(device, { breakLength: Number.POSITIVE_INFINITY });
+  const facts = `ordinal: ${ordinal}, name: '${name}', arch: '${arch}', computeUnits: ${computeUnits}`;
+  expect(text).toBe(`Device { ${facts} }`);
+  expect(inspect(device.defaultStream, { breakLength: Number.POSITIVE_INFINITY })).toContain(text);
+  await device.close();
+  expect(inspect(device)).toContain("closed: true");
 });
 
 describe("memory()", () => {
