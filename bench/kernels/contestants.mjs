@@ -83,15 +83,17 @@ function latentBackend(name) {
     const tensor = (...dimensions) => device.empty(dimensions, "bfloat16");
     const kvB = tensor(numHeads * 2 * HEAD_SIZE, LATENT_RANK);
     const weights = attention.prepareKvB(kvB);
-    const queryNope = tensor(tokens, numHeads, HEAD_SIZE);
-    const queryRope = tensor(tokens, numHeads, LATENT_SIZE - LATENT_RANK);
+    const query = tensor(tokens, numHeads, HEAD_SIZE + LATENT_SIZE - LATENT_RANK);
+    const part = (size, first) =>
+      query.view({ shape: [tokens, numHeads, size], strides: [...query.strides], byteOffset: 2 * first });
+    const [queryNope, queryRope] = [part(HEAD_SIZE, 0), part(LATENT_SIZE - LATENT_RANK, HEAD_SIZE)];
     const output = tensor(tokens, numHeads, HEAD_SIZE);
     const layer = cache.layer(0);
-    const tensors = [queryNope, queryRope, output, kvB, weights, cache, batch];
+    const tensors = [query, output, kvB, weights, cache, batch];
     return {
       enqueue: () => attention.forward({ queryNope, queryRope, weights, output, cache: layer, batch }),
       caches: [layer.part("latent").pointer],
-      ends: [queryNope.pointer, queryRope.pointer, output.pointer],
+      ends: [query.pointer, output.pointer],
       dispose: () => disposeAll([...tensors, attention]),
     };
   };

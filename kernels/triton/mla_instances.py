@@ -87,8 +87,8 @@ def around_pages(make, target):
     for operation, constants, grid, tile in (
             ("mla_expand_pages", {"BLOCK": 256}, "(requests, ceil(maxKeys / keys))", {"keys": 256}),
             ("mla_begin_splits", {"BLOCK": 256}, "(ceil(requests * splits * heads / rows))", {"rows": 256}),
-            ("mla_merge_splits", {"CHUNK": 4}, "(decodeTokens, numHeads)", {}),
-            ("mla_merge_work", {"CHUNK": 4}, "(decodeTokens, numHeads)", {})):
+            ("mla_merge_splits", {"CHUNK": 16}, "(decodeTokens, numHeads)", {}),
+            ("mla_merge_work", {"CHUNK": 16}, "(decodeTokens, numHeads)", {})):
         yield make(operation, "mla_pages", ("bfloat16", "bfloat16"), constants, {"num_warps": 1, "num_stages": 1}, serves, grid, (), (), tile)
     for dtype, cache in kinds(target, ["bfloat16"]):
         is_scaled = cache == "fp8"

@@ -113,6 +113,18 @@ describe.skipIf(noAiter || onGpu)("ROCM_AITER_MLA", () => {
     await expect(check({ lengths: [[60, 20]], mutate })).rejects.toThrow();
   });
 
+  it("splits a long context further than AITER does where few requests leave compute units idle", async () => {
+    const large = Device.open({ emulate: "gfx942", computeUnits: 80 });
+    for (const numHeads of [1, 128]) {
+      const options = { ...BACKEND, numHeads, blockSize: 64, seed: 3, compared: [numHeads - 1] };
+      await using one = await MlaCase.create(large, { ...options, lengths: [[2200, 1]] });
+      const { output } = await one.run();
+      const errors = one.errors(output);
+      expect(isMlaAccurate(errors, options), JSON.stringify(errors)).toBe(true);
+    }
+    await large.close();
+  });
+
   it("takes blocks of any size", async () => {
     for (const blockSize of [1, 7, 64])
       await check({

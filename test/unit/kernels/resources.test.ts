@@ -26,6 +26,7 @@ function intendedWaves(row: LocatedRow): number {
   if (operation === "paged_attention_reduce") return 4; // its loads of 8 segments are under way
   if (operation === "mla_decode") return 1; // a row of latents and one of results fill a wave's registers
   if (operation === "mla_reduce") return 4; // the loads of 32 segments wait together
+  if (operation.startsWith("mla_merge_")) return 2; // those of 16 parts
   if (/^mla_.*_product_fp8$/.test(operation)) return 3;
   if (operation === "mla_quantise_weights") return 6;
   if (operation === "mla_prefill" || /^mla_.*(_product|_projection)$/.test(operation)) return 2;
