@@ -4,6 +4,7 @@ import {
   modelLaunch,
   sampleFactor,
 } from "../../dist/catalog/performance-model.js";
+import { TARGETS } from "../../dist/catalog/targets.js";
 import { setEmulatorOption, takeLaunchCounters } from "../../dist/index.js";
 import { cacheBytes } from "./shapes.mjs";
 
@@ -82,6 +83,7 @@ function summariseLaunch(launch, device, caches, ends) {
   const others = memory.allocations.filter((allocation) => ![...caches, ...ends].some(isAt(allocation)));
   const lines = (allocations, of) => allocations.reduce((sum, one) => sum + of(one), 0);
   const model = modelLaunch(launch, device.info);
+  const { l1BytesPerClock } = TARGETS.find(({ name }) => name === device.info.arch).model;
   const scaled = (counts) =>
     Object.fromEntries(Object.entries(counts).map(([name, value]) => [name, Math.round(value * factor)]));
   return {
@@ -90,6 +92,7 @@ function summariseLaunch(launch, device, caches, ends) {
     counted: workgroups.length,
     instructions: scaled(launch.instructions),
     matrixClocks: Math.round(launch.clocks.matrix * factor),
+    l1Clocks: Math.round((memory.lines * factor * LINE_BYTES) / l1BytesPerClock),
     cacheBytes: LINE_BYTES * lines(cached, (one) => allocationLines(one, factor).read),
     // What one launch leaves for the next.
     partialBytes: LINE_BYTES * lines(others, (one) => allocationLines(one, factor).written),

@@ -9,7 +9,7 @@ const CLASSES = {
 };
 const HEADER = [
   ...["kernel", "model us", "loaded", "of least", "limit", "K/V read", "partials", "lines", "XCDs/line"],
-  ...["XCDs", "CUs", "in flight", "conflicts", "waves", "MFMA clocks", "instructions"],
+  ...["XCDs", "CUs", "in flight", "conflicts", "waves", "L1 clocks", "MFMA clocks", "instructions"],
 ];
 const TEXTS = ["kernel", "operation", "limit", "instructions"];
 
@@ -58,6 +58,7 @@ function counts({ model, instructions, wavesPerSimd, ...launch }) {
     bytes(model.bytesInFlight),
     percent(launch.ldsConflicts),
     String(wavesPerSimd),
+    number(launch.l1Clocks),
     number(launch.matrixClocks),
     classes.map(([name, word]) => `${word} ${number(instructions[name])}`).join(" "),
   ];
