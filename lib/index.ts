@@ -89,6 +89,12 @@ export {
   type MergeAttentionStatesOptions,
   mergeAttentionStates,
 } from "./ops/merge-states.js";
+export {
+  concatAndCacheMla,
+  type GatherMlaCacheOptions,
+  gatherMlaCache,
+  type MlaCacheWriteOptions,
+} from "./ops/mla-cache.js";
 export { type MlaCall, MlaWeights } from "./ops/mla-call.js";
 export type { QuantisedWeights } from "./ops/mla-weights.js";
 export type { Capabilities, Capability, Exclusion, KernelChoice, Limits } from "./selection/capabilities.js";

@@ -53,8 +53,9 @@ def over_cache(make, target, dtype, cache):
     absent = () if is_scaled else SCALE
     serves = {"dtypes": [dtype], "headSizes": {"oneOf": [576]}, "features": {}, "kvCacheDtypes": [cache],
               "layouts": ["latent"]}
-    yield make("concat_and_cache_mla", "mla_cache", dtypes, {"FP8": fp8 if is_scaled else None}, {"num_warps": 1, "num_stages": 1},
-               serves, "(numTokens)", name, absent)
+    for operation, grid in (("concat_and_cache_mla", "(numTokens)"), ("gather_mla_cache", "(rows)")):
+        yield make(operation, "mla_cache", dtypes, {"FP8": fp8 if is_scaled else None}, {"num_warps": 1, "num_stages": 1},
+                   serves, grid, name, absent)
     # A wave of 16 rows holds their latent queries and results in its registers. Four of them share a tile of more keys.
     for rows, keys in ((16, 16), (64, 32)):
         yield make("mla_decode", "mla_decode", dtypes, {"BLOCK_M": rows, "TILE": keys, "SCALED_CACHE": is_scaled},

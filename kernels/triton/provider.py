@@ -23,6 +23,7 @@ POINTER_DTYPES = {"block_table": "int32", "seq_lens": "int32", "query_start_loc"
                   "pages": "int32", "page_starts": "int32", "request_sequences": "int32", "partial_lse": "float32",
                   "work_lists": "int64", "work_starts": "int32", "works": "int32", "part_starts": "int32",
                   "part_list": "int32", "cache_scale": "float32", "weight_scale": "float32", "maxima": "float32",
+                  "starts": "int32", "row_starts": "int32",
                   "group_table": "int32", "starts": "int32", "row_starts": "int32"}
 # Pointers that need not be multiples of 16.
 ANY_ALIGNMENT = {"lse_ptr", "sinks_ptr", "key_scale_tensor_ptr", "value_scale_tensor_ptr", "output_scale_tensor_ptr",

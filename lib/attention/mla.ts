@@ -5,12 +5,11 @@ import type { Device } from "../device/device.js";
 import { enqueueCopy } from "../device/enqueue.js";
 import type { Stream } from "../device/stream.js";
 import type { Tensor } from "../device/tensor.js";
-import type { DType } from "../dtype.js";
 import { invalidArgument } from "../errors.js";
 import type { KvCacheLayer } from "../kv-cache/layer.js";
 import { checkWeights, type MlaCall, MlaWeights } from "../ops/mla-call.js";
 import { quantiseWeights } from "../ops/mla-weights.js";
-import { checkLse, checkOutput, checkRows, checkScale, checkTensor } from "../ops/operands.js";
+import { checkLse, checkOutput, checkRows, checkScale, checkTensor, checkVectors } from "../ops/operands.js";
 import { AttentionLifecycle, chooseBackend } from "./lifecycle.js";
 import { checkBatch, checkCache, checkStep } from "./validate.js";
 
@@ -139,23 +138,6 @@ export class MlaAttention extends AttentionLifecycle<MlaCall> {
     if (weights.kvB.shape[0] === numHeads) return weights;
     throw invalidArgument("weights", `those of ${numHeads} heads`, weights.kvB.shape[0]);
   }
-}
-
-/** Checks a tensor of token vectors, [tokens, size] with any aligned token stride. */
-function checkVectors(
-  value: unknown,
-  argument: string,
-  batch: Batch,
-  { dtype, tokens, size }: { dtype: DType; tokens: number; size: number },
-): Tensor {
-  const tensor = checkTensor(value, argument, batch, dtype);
-  const { shape, strides } = tensor;
-  if (shape.length !== 2 || shape[0]! < tokens || shape[1] !== size) {
-    throw invalidArgument(argument, `shape [tokens >= ${tokens}, ${size}]`, shape);
-  }
-  const rows = tensor.view({ shape: [shape[0]!, 1, size], strides: [strides[0]!, strides[0]!, strides[1]!] });
-  checkRows(rows, argument, batch, { dtype, tokens, heads: 1, headSize: size });
-  return tensor;
 }
 
 /**

@@ -7,6 +7,7 @@ import type { LaunchPlan } from "../kernels/launch-plan.js";
 import type { KvCacheLayer } from "../kv-cache/layer.js";
 import { bindCache, type CacheAccess } from "./arguments.js";
 import { checkAccess, checkMetadata, operationFor } from "./cache-access.js";
+import type { OnDevice } from "./operands.js";
 
 /** Ranges of positions, one of each sequence, whose tokens become consecutive rows. Addresses are of int32. */
 export interface GatherRanges {
@@ -91,6 +92,18 @@ export function gatherCache(options: GatherCacheOptions): void {
   const [rows = 0] = checkInstance(given.key, "key", Tensor).shape;
   const access = checkAccess(given, ["paired", "halves", "split", "shuffled"], rows);
   const at = access.key;
+  const ranges = checkRanges({ blockTable, starts, rowStarts }, at);
+  const stream = at.device.streamOf(named);
+  if (rows === 0 || ranges.sequences === 0) return;
+  const gather = operationFor("gather_cache", access, (plan, of) => new Gather(plan, of));
+  gather.launch(access, { ...ranges, rows }, stream);
+}
+
+/** Checks the tables of ranges. */
+export function checkRanges(
+  { blockTable, starts, rowStarts }: Readonly<Record<"blockTable" | "starts" | "rowStarts", unknown>>,
+  at: OnDevice,
+): Omit<GatherRanges, "rows"> {
   const table = checkMetadata(blockTable, "blockTable", at, "int32", 2);
   const [sequences, strideTable] = table.shape as [number, number];
   const first = checkMetadata(starts, "starts", at, "int32", 1);
@@ -100,9 +113,6 @@ export function gatherCache(options: GatherCacheOptions): void {
   const ends = checkMetadata(rowStarts, "rowStarts", at, "int32", 1);
   if (ends.shape[0] !== sequences + 1)
     throw invalidArgument("rowStarts", `${sequences + 1} rows`, ends.shape[0]);
-  const stream = at.device.streamOf(named);
-  if (rows === 0 || sequences === 0) return;
-  const gather = operationFor("gather_cache", access, (plan, of) => new Gather(plan, of));
   const tables = { blockTable: table.pointer, starts: first.pointer, rowStarts: ends.pointer };
-  gather.launch(access, { ...tables, strideTable, sequences, rows }, stream);
+  return { ...tables, strideTable, sequences };
 }

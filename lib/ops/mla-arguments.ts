@@ -30,6 +30,7 @@ const SOURCES: Readonly<Record<string, Source>> = {
   key_scale: ({ kScale }) => numberOf(kScale),
   key_scale_tensor: ({ kScale }) => pointerOf(kScale),
   latent_cache: ({ cache }) => cache.part("latent").pointer,
+  num_blocks: ({ cache }) => cache.numBlocks,
   stride_block: ({ cache }) => cache.part("latent").blockStride,
   stride_slot: ({ cache }) => cache.part("latent").strides[0]!,
   query_start_loc: (_, batch) => batch.queryStartLocPointer,

@@ -63,6 +63,23 @@ export function checkOutput(value: unknown, argument: string, at: OnDevice, expe
   throw invalidArgument(argument, "strides by which rows do not overlap", tensor.strides);
 }
 
+/** Checks a tensor of token vectors, [tokens, size] with any aligned token stride. */
+export function checkVectors(
+  value: unknown,
+  argument: string,
+  at: OnDevice,
+  { dtype, tokens, size }: { dtype: DType; tokens: number; size: number },
+): Tensor {
+  const tensor = checkTensor(value, argument, at, dtype);
+  const { shape, strides } = tensor;
+  if (shape.length !== 2 || shape[0]! < tokens || shape[1] !== size) {
+    throw invalidArgument(argument, `shape [tokens >= ${tokens}, ${size}]`, shape);
+  }
+  const rows = tensor.view({ shape: [shape[0]!, 1, size], strides: [strides[0]!, strides[0]!, strides[1]!] });
+  checkRows(rows, argument, at, { dtype, tokens, heads: 1, headSize: size });
+  return tensor;
+}
+
 /** Checks the tensor for log-sum-exp: float32 [tokens, heads], contiguous. */
 export function checkLse(
   value: unknown,

@@ -37,7 +37,7 @@ function isSmoke(target: string, provider: string, needs: KernelNeeds): boolean 
 /** What programs call without an attention: no table limits it. */
 const CALLED = {
   hip: ["reshape_and_cache", "reshape_and_cache_flash", "gather_cache", "copy_blocks", "convert_fp8"],
-  triton: ["mla_weight_maxima", "mla_quantise_weights"],
+  triton: ["mla_weight_maxima", "mla_quantise_weights", "gather_mla_cache"],
 };
 
 const LAUNCHES = Object.values(BUILTIN_BACKENDS).flatMap((capabilities) =>
