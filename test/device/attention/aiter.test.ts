@@ -51,7 +51,7 @@ it("AITER's backends, ROCM_ATTN and TRITON_ATTN agree on the same inputs", async
         expect(errors.rms).toBeLessThan(8e-3);
       }
     }),
-    { numRuns: 5 },
+    { numRuns: testsAll ? 12 : 3 },
   );
 });
 

@@ -86,7 +86,7 @@ describe.skipIf(noAiter || onGpu).each(["gfx942", "gfx950"] as const)(
           return [all - asked, asked] as const;
         }),
       );
-      for (const group of [1, 3, 8]) {
+      for (const group of [1, 3]) {
         const { errors, lse } = await fmhaV3(device, { row, numKvHeads: 1, group, lengths, seed: group });
         expect(isAccurate(errors, "bfloat16"), JSON.stringify(errors)).toBe(true);
         expect(lse).toBeLessThan(1e-2);
