@@ -17,7 +17,10 @@ import { checkBatch, checkCache, checkStep } from "./validate.js";
 export interface MlaForwardOptions {
   /** [tokens, numHeads, qkNopeHeadDim]: the part of the queries without position. */
   queryNope: Tensor;
-  /** [tokens, numHeads, qkRopeHeadDim]: their rotary part. */
+  /**
+   * [tokens, numHeads, qkRopeHeadDim]: their rotary part. Where both are parts of one tensor [tokens, numHeads, qkNopeHeadDim +
+   * qkRopeHeadDim], as a projection leaves it, prefill through Composable Kernel reads that; else it copies them together first.
+   */
   queryRope: Tensor;
   /** [tokens, kvLoraRank], normalised, with `keyRope`: written to the cache first. Without both: attends only. */
   latent?: Tensor | undefined;

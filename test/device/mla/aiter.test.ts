@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { Device } from "../../../lib/index.js";
+import { createBatch, createMlaAttention, Device } from "../../../lib/index.js";
 import { noAiter } from "../../support/aiter.js";
+import { coded } from "../../support/coded.js";
 import { onGpu } from "../../support/device.js";
 import { isMlaAccurate, MlaCase, type MlaCaseOptions } from "../../support/mla-case.js";
 import type { Lengths } from "../../support/reference.js";
@@ -106,6 +107,16 @@ describe.skipIf(noAiter || onGpu)("ROCM_AITER_MLA", () => {
     const again = await launchesOf(() => joined.run());
     expect(operations(again.kernels)).not.toContain("mla_join_query");
     expect(again.result.bits).toEqual(result.bits);
+  });
+
+  it("refuses batches whose prefills have more tokens than CK-tile reaches", () => {
+    const attention = createMlaAttention(device, { ...BACKEND, numHeads: 128, kvLoraRank: 512 });
+    const limits = { maxSequences: 1, maxTokens: 2 ** 16, maxBlocksPerSequence: 1 };
+    const most = Math.floor(2 ** 31 / (128 * 192 * 2));
+    expect(() => attention.prepare(createBatch(device, { ...limits, maxQueryLen: most + 1 }))).toThrow(
+      coded("ERR_INVALID_ARGUMENT", `maxQueryLen of at most ${most} with 128 heads`),
+    );
+    attention.dispose();
   });
 
   it("sees a mask of a prefill that is shifted by one", async () => {
