@@ -24,9 +24,10 @@ NAMES = {"R": "output", "Q": "query", "K": "key", "V": "value", "LSE": "lse", "s
 # A line of the wheel's tables: head size, causal or not, whether it writes the LSE (which is an argument), rounding, group mode.
 ROW = re.compile(r"^template<> struct FmhaFwdV3(Name|Buf|Ts)<fmha_fwd_kernel_selector<FmhaFwdBf16, *(\d+), *([01]), *false, *"
                  r"false, *0, *GPUArch::\w+, *([012]), *true>> *\{(.*)\};", re.MULTILINE)
-# Of a query, a key and a value. The wheel has objects for 192/128 too, on gfx950, which load keys behind the last one of any
-# sequence, the causal one far behind it: there need not be memory.
+# Of a value, and of a query and a key but for objects of gfx950 that have 192 of these. No backend launches the latter: they
+# multiply what lies behind a sequence, in its last tile of keys, by 0, and load one tile more, so that there must be memory.
 HEAD_SIZE = 128
+LOADED_BEHIND = 256
 # The fewest keys of a sequence with which a kernel loads none behind them, where its tiles divide them: it begins with so many.
 LEAST_KEYS = {"gfx942": 160, "gfx950": 320}
 # To the nearest, ties to even; ties away from zero; towards zero. Objects for gfx950 have the hardware's, the first.
@@ -37,8 +38,8 @@ CHIPS = {"gfx942": {"MI300": (), "MI308": (0x74a2, 0x74a8, 0x74b6, 0x74bc)}, "gf
 REACH_BYTES = 2**32 - 1
 # The operation that a backend launches; tests run the others.
 LAUNCHED = "fmha_v3_causal"
-# A causal workgroup's second tile fills LDS while waves may still read the first one's.
-RACING = {("gfx950", "_causal")}
+# A causal workgroup's second tile fills LDS while waves may still read the first one's; for heads of 192 every next tile does.
+RACING = {("gfx950", 128, "_causal"), ("gfx950", 192, ""), ("gfx950", 192, "_causal")}
 
 
 def instances(target, chosen):
@@ -53,9 +54,7 @@ def table(target):
     """By mask and rounding: the symbol's name, the file and the tile of each object for several lengths."""
     found = {}
     for what, size, mask, rounding, body in ROW.findall(wheel.read(f"aiter_meta/hsa/{target}/fmha_v3_fwd/codegen.py")):
-        if int(size) != HEAD_SIZE:
-            continue
-        of = found.setdefault(("_causal" if mask == "1" else "", rounding), {})
+        of = found.setdefault((int(size), "_causal" if mask == "1" else "", rounding), {})
         if what == "Ts":
             of["rows"], of["keys"] = map(int, re.findall(r"= (\d+);", body))
         else:
@@ -64,16 +63,18 @@ def table(target):
 
 
 def instance(target, folder, chips, key, of):
-    causal, rounding = key
+    size, causal, rounding = key
     rounded = ROUNDINGS[int(rounding)] if target == "gfx942" else ""
-    serves = {"dtypes": ["bfloat16"], "headSizes": {"oneOf": [HEAD_SIZE]}, "attentionTypes": ["decoder"], "maxPartBytes": REACH_BYTES,
+    serves = {"dtypes": ["bfloat16"], "headSizes": {"oneOf": [size]} if size == HEAD_SIZE else {"pairs": [[size, HEAD_SIZE]]}, "attentionTypes": ["decoder"], "maxPartBytes": REACH_BYTES,
               "features": {}}
     description = {"object": wheel.path(f"aiter_meta/hsa/{target}/fmha_v3_fwd/{folder and folder + '/'}{of['Buf']}"),
-                   "symbol": f"_ZN5aiter{len(of['Name'])}{of['Name']}E", "workgroupSize": 512,
+                   "symbol": f"_ZN5aiter{len(of['Name'])}{of['Name']}E", "workgroupSize": 512 if size == HEAD_SIZE else 256,
                    "arguments": ARGUMENTS}
     operation = f"fmha_v3{causal}{rounded}"
-    name = f"aiter.{operation}.bfloat16.d{HEAD_SIZE}" + (f".{folder.lower()}" if chips else "")
+    heads = size if size == HEAD_SIZE else f"{size}x{HEAD_SIZE}"
+    name = f"aiter.{operation}.bfloat16.d{heads}" + (f".{folder.lower()}" if chips else "")
     grid = "(numHeads, numSequences, ceil(maxQueryLen / rows)" + (" / 2)" if causal else ")")
-    tile = {"rows": of["rows"], "keys": of["keys"], "leastKeys": LEAST_KEYS[target]}
+    least = {"leastKeys": LEAST_KEYS[target]} if size == HEAD_SIZE else {"keysBehind": LOADED_BEHIND}
+    tile = {"rows": of["rows"], "keys": of["keys"], **least}
     return Instance(name, operation, description, serves, grid, tile, "asm", NAMES,
-                    published=operation == LAUNCHED, verified="emulator", chips=chips, schedule="turn" if (target, causal) in RACING else None)
+                    published=operation == LAUNCHED and size == HEAD_SIZE, verified="emulator", chips=chips, schedule="turn" if (target, size, causal) in RACING else None)

@@ -8,6 +8,12 @@ const ITEM_BYTES = 2;
 /** Bytes from row to row of the output, which the kernels multiply in 24 bits with a sign. */
 const MAX_OUTPUT_STRIDE_BYTES = 2 ** 23 - 1;
 
+/**
+ * How tiles follow each other where a kernel loads keys ahead, and must not ahead of the first: with an odd number the second
+ * tile of a causal workgroup goes through its keys backwards.
+ */
+const FORWARD = 4;
+
 /** The longest prompt that AITER leaves to other kernels. */
 const LONGEST_LEFT = 128;
 
@@ -41,7 +47,11 @@ export interface HeadMajorLse {
   readonly rows: number;
 }
 
-/** fmha_v3 of AITER: attention in assembly over dense keys and values. With a causal kernel a query sees no key behind its own. */
+/**
+ * fmha_v3 of AITER: attention in assembly over dense keys and values. With a causal kernel a query sees no key behind its own.
+ * A kernel whose tile has `keysBehind` takes any lengths; so many rows of memory must lie behind the last key and value, and what
+ * lies between them must be finite.
+ */
 export class FmhaV3 {
   readonly #plan: LaunchPlan;
   readonly #isCausal: boolean;
@@ -53,12 +63,17 @@ export class FmhaV3 {
     const plan =
       plans.find(({ row }) => row.chips?.includes(chipId)) ??
       plans.find(({ row }) => row.chips === undefined)!;
-    const { numHeads, headSize } = config;
+    const { numHeads } = config;
+    const { headSizes } = plan.row.serves;
+    const [headSize, valueHeadSize] =
+      headSizes !== undefined && "pairs" in headSizes
+        ? headSizes.pairs[0]!
+        : [config.headSize, config.headSize];
     this.#plan = plan;
     this.#config = config;
     this.#isCausal = plan.row.operation.includes("causal");
     plan.set({
-      ...{ num_heads: numHeads, head_size: headSize, value_head_size: headSize },
+      ...{ num_heads: numHeads, head_size: headSize, value_head_size: valueHeadSize },
       // Lengths are each sequence's own, in memory.
       ...{ max_query_len: 0, max_key_len: 0 },
       ...Object.fromEntries(OPERANDS.map((name) => [`stride_${name}_batch_bytes`, 0])),
@@ -110,7 +125,7 @@ export class FmhaV3 {
   launch(call: DenseCall, batch: Batch, of: RaggedSequences, lse: HeadMajorLse | null, stream: Stream): void {
     const set = this.#set;
     const { numHeads } = this.#config;
-    const { rows } = this.#plan.row.tile;
+    const { rows, keysBehind } = this.#plan.row.tile;
     set.operands(call, batch);
     set.strides(call, batch, undefined);
     set.queryTile(rows! * ITEM_BYTES * call.query.strides[0]!);
@@ -123,7 +138,7 @@ export class FmhaV3 {
     set.cumulativeKeyLens(of.cumulativeKeyLens);
     // AITER's rule for how tiles follow each other.
     const isPlain = this.#isCausal && (numHeads % 8 !== 0 || of.maxQueryLen > 16_384);
-    set.tuning(isPlain ? 3 : 5);
+    set.tuning(keysBehind !== undefined ? FORWARD : isPlain ? 3 : 5);
     const tiles = Math.ceil(of.maxQueryLen / rows!);
     // A workgroup of a causal kernel takes a tile and the one as far from the other end, so that all have as much to do.
     this.#plan.launch(stream, numHeads, of.sequences, this.#isCausal ? Math.ceil(tiles / 2) : tiles);

@@ -23,6 +23,7 @@ export interface FmhaV3Options {
 
 /** Rows of NaN behind each sequence's. */
 const GAP = 3;
+/** Elements of a value's head. */
 const SIZE = 128;
 
 /** The rows of AITER's assembly whose operation begins so, those that only tests run among them. */
@@ -40,17 +41,23 @@ export async function fmhaV3(
   const isCausal = row.operation.includes("causal");
   const numHeads = numKvHeads * group;
   const random = new Random(seed);
-  const draw = (heads: number) => round("bfloat16", random.normals(heads * SIZE)).values;
+  const { headSizes } = row.serves;
+  const [headSize] = headSizes !== undefined && "pairs" in headSizes ? headSizes.pairs[0]! : [SIZE];
+  const draw = (heads: number, size: number) => round("bfloat16", random.normals(heads * size)).values;
   const queryLens = lengths.map(([, queries]) => queries);
   const keyLens = lengths.map(([keys, queries]) => (isCausal ? keys + queries : keys));
-  const queries = queryLens.map((length) => draw(length * numHeads).map((x) => peak * x));
-  const keys = keyLens.map((length) => draw(length * numKvHeads));
-  const values = keyLens.map((length) => draw(length * numKvHeads));
+  const queries = queryLens.map((length) => draw(length * numHeads, headSize).map((x) => peak * x));
+  const keys = keyLens.map((length) => draw(length * numKvHeads, headSize));
+  const values = keyLens.map((length) => draw(length * numKvHeads, SIZE));
 
-  const spread = async (parts: readonly Float64Array[], heads: number) => {
-    const gap = new Float64Array(GAP * heads * SIZE).fill(Number.NaN);
-    const all = parts.flatMap((part) => [...part, ...gap]);
-    const shape = [all.length / heads / SIZE, heads, SIZE];
+  // What a kernel loads behind sequences has to be finite.
+  const { keysBehind } = row.tile;
+  const spread = async (parts: readonly Float64Array[], heads: number, size: number) => {
+    const unused = keysBehind === undefined ? Number.NaN : 1e3;
+    const gap = new Float64Array(GAP * heads * size).fill(unused);
+    const behind = new Float64Array((keysBehind ?? 0) * heads * size).fill(unused);
+    const all = [...parts.flatMap((part) => [...part, ...gap]), ...behind];
+    const shape = [all.length / heads / size, heads, size];
     return device.upload(round("bfloat16", all).bits, { shape, dtype: "bfloat16" });
   };
   const starts = (lens: readonly number[], gap: number) => {
@@ -59,11 +66,11 @@ export async function fmhaV3(
     return Int32Array.from(sums);
   };
   const list = (data: Int32Array) => device.upload(data, { shape: [data.length], dtype: "int32" });
-  const query = await spread(queries, numHeads);
-  const key = await spread(keys, numKvHeads);
-  const value = await spread(values, numKvHeads);
+  const query = await spread(queries, numHeads, headSize);
+  const key = await spread(keys, numKvHeads, headSize);
+  const value = await spread(values, numKvHeads, SIZE);
   const rows = query.shape[0]!;
-  const output = device.zeros([rows, numHeads, SIZE], "bfloat16");
+  const result = device.zeros([rows, numHeads, SIZE], "bfloat16");
   const lse = device.zeros([numHeads, rows], "float32");
   const told = queryLens.map((length, s) => (s === mistake ? length - 1 : length));
   const queryStarts = starts(queryLens, GAP);
@@ -74,10 +81,11 @@ export async function fmhaV3(
     ({ pointer }) => pointer,
   ) as [bigint, bigint, bigint, bigint];
 
-  const scale = SIZE ** -0.5;
-  const config = operationConfig({ numHeads, numKvHeads, headSize: SIZE, blockSize: 16 }, "bfloat16");
+  const scale = headSize ** -0.5;
+  const shape = { numHeads, numKvHeads, headSize, blockSize: 16 };
+  const config = operationConfig(shape, "bfloat16");
   const operation = new FmhaV3([new LaunchPlan(loadKernel(device, row), row)], config, row.chips?.[0] ?? 0);
-  const call = { query, key, value, output, lse: null } as unknown as DenseCall;
+  const call = { query, key, value, output: result, lse: null } as unknown as DenseCall;
   operation.launch(
     call,
     { queryStartLocPointer: queryStartLoc } as Batch,
@@ -89,19 +97,30 @@ export async function fmhaV3(
     { pointer: lse.pointer, rows },
     device.defaultStream,
   );
-  const [outputs, sums] = await Promise.all([output.readFloat32(), lse.readFloat32()]);
-  for (const tensor of [...tables, query, key, value, output, lse]) tensor.dispose();
+  const [outputs, sums] = await Promise.all([result.readFloat32(), lse.readFloat32()]);
+  for (const tensor of [...tables, query, key, value, result, lse]) tensor.dispose();
 
   const expected = attend({
-    shape: { numHeads, numKvHeads, headSize: SIZE, blockSize: 16 },
+    shape,
     lengths,
     query: Float64Array.from(queries.flatMap((part) => [...part])),
     keys,
-    values,
+    values: values.map((part) => resized(part, SIZE, headSize)),
     scale,
     attentionType: isCausal ? "decoder" : "encoder_decoder",
   });
-  return compare(expected, outputs, sums, { numHeads, rows, queryLens, queryStarts });
+  const output = resized(expected.output, headSize, SIZE);
+  return compare({ ...expected, output }, outputs, sums, { numHeads, rows, queryLens, queryStarts });
+}
+
+/** Rows of heads with elements cut off or zeros behind. */
+function resized(rows: Float64Array, from: number, to: number): Float64Array {
+  if (from === to) return rows;
+  const result = new Float64Array((rows.length / from) * to);
+  for (let row = 0; row * from < rows.length; row++) {
+    result.set(rows.subarray(row * from, row * from + Math.min(from, to)), row * to);
+  }
+  return result;
 }
 
 interface Places {
