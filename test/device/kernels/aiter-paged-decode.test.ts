@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { contiguousStrides } from "../../../lib/device/layout.js";
 import { createAttention, createBatch, Device, explain, traceLaunches } from "../../../lib/index.js";
 import { LaunchPlan } from "../../../lib/kernels/launch-plan.js";
 import { loadKernel } from "../../../lib/kernels/store.js";
@@ -13,7 +14,7 @@ import { BACKENDS, TOKEN_SCALED } from "../../support/backends.js";
 import { coded } from "../../support/coded.js";
 import { onGpu } from "../../support/device.js";
 import { assemblyRows } from "../../support/fmha-v3.js";
-import { operationConfig } from "../../support/hip-kernels.js";
+import { operationConfig, operationLayout } from "../../support/hip-kernels.js";
 import { PagedCase } from "../../support/paged-case.js";
 import { isAccurate, isQuantisedAccurate, type Lengths, rowErrors } from "../../support/reference.js";
 import { testsAll } from "../../support/tests-all.js";
@@ -228,6 +229,48 @@ describe.skipIf(noAiter || onGpu)("decodes of ROCM_AITER_FA over the layout shuf
     attention.forward({ query, output, cache: attention.wrapKvCache({ key: key!, value: value! }), batch });
     await device.defaultStream.synchronize();
     expect(ran).toEqual(["aiter", "hip"]);
+  });
+
+  it("over blocks 16 MiB apart are ours: the assembly multiplies 24 bits of a stride", async () => {
+    const [row] = assemblyRows("gfx942", "paged_decode").filter(
+      ({ id }) => id === "aiter.paged_decode.bfloat16.auto.g8",
+    );
+    const shape = { numHeads: 1, numKvHeads: 1, headSize: 128, blockSize: 16 };
+    const layout = operationLayout("shuffled", shape, "bfloat16");
+    const config = operationConfig(shape, "bfloat16");
+    const decode = new AiterPagedDecode(new LaunchPlan(loadKernel(device, row!), row!), config);
+    const rows = [1, 2].map((step) => Float32Array.from({ length: 2048 }, (_, i) => Math.sin(step * i)));
+    using batch = createBatch(device, { maxSequences: 1, maxTokens: 1, maxBlocksPerSequence: 1 });
+    const query = device.zeros([1, 1, 128], "bfloat16");
+    for (const stride of [2 ** 23 - 8, 2 ** 23]) {
+      const parts = layout.parts.map(({ shape }) => {
+        const whole = device.empty([stride + 2048], "bfloat16");
+        return {
+          whole,
+          blocks: whole.view({ shape: [2, ...shape], strides: [stride, ...contiguousStrides(shape)] }),
+        };
+      });
+      for (const { whole } of parts) {
+        for (const block of [0, 1]) {
+          await whole.view({ shape: [2048], byteOffset: 2 * block * stride }).write(rows[block]!);
+        }
+      }
+      const tensors = parts.map(({ blocks }) => blocks);
+      const cache = new KvCacheLayer(layout, tensors, true);
+      const outputs: Float32Array[] = [];
+      for (const block of [0, 1]) {
+        batch.update({ queryStartLoc: [0, 1], seqLens: [16], blockTable: [[block]] });
+        const output = device.zeros([1, 1, 128], "bfloat16");
+        const call = { query, output, lse: null, cache } as unknown as AttentionCall;
+        expect(decode.takes(call)).toBe(stride < 2 ** 23);
+        const run = { first: 0, sequences: 1, firstToken: 0, queryTokens: 1 };
+        decode.launch(call, batch, run, device.defaultStream);
+        outputs.push(await output.readFloat32());
+      }
+      // Of 2^24 nothing is left: both blocks are the first.
+      expect(String(outputs[0]) === String(outputs[1])).toBe(stride === 2 ** 23);
+      for (const { whole } of parts) whole.dispose();
+    }
   });
 
   it("over more than the assembly addresses are ours", async () => {
