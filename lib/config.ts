@@ -124,9 +124,13 @@ export interface MlaAttentionConfig extends CommonConfig {
 
 /** The sizes of latent attention, in elements, as the options of their names. */
 export interface LatentSizes {
+  /** Elements of the latent from which keys and values come. */
   kvLoraRank: number;
+  /** Elements of a query head without position. */
   qkNopeHeadDim: number;
+  /** Elements of a query head with rotary position. */
   qkRopeHeadDim: number;
+  /** Elements of a value head. */
   vHeadDim: number;
 }
 
@@ -134,7 +138,9 @@ export interface LatentSizes {
 export interface ResolvedCommon {
   /** Query heads. */
   readonly numHeads: number;
+  /** Dtype of query, key, value and output. */
   readonly dtype: ComputeDType;
+  /** How the cache is stored; "auto": in `dtype`. */
   readonly kvCacheDtype: KvCacheDType;
   /** Tokens of a cache block. */
   readonly blockSize: number;
@@ -142,6 +148,7 @@ export interface ResolvedCommon {
   readonly kvCacheLayout: string | null;
   /** The factor of query x key before the softmax. */
   readonly scale: number;
+  /** Whether a row's result is the same bits alone and in any batch. */
   readonly batchInvariant: boolean;
   /** Heads of key and value; for MLA 1. */
   readonly numKvHeads: number;
@@ -157,6 +164,7 @@ export interface ResolvedCommon {
   readonly logitsSoftCap: number | null;
   /** Whether `forward` takes one more logit per head. */
   readonly sinks: boolean;
+  /** Who attends to whom. */
   readonly attentionType: AttentionType;
   /** The programs of `scoreMod` and `maskMod` as text; null: there are none. */
   readonly flex: FlexTexts | null;
@@ -166,9 +174,16 @@ export interface ResolvedCommon {
 
 /** A configuration whose values are checked and whose defaults are filled in: what selection looks at. */
 export type ResolvedConfig =
-  | (ResolvedCommon & { readonly mla: null })
   | (ResolvedCommon & {
-      readonly mla: Readonly<LatentSizes> & { readonly maxChunkTokens: number };
+      /** Null: standard attention. */
+      readonly mla: null;
+    })
+  | (ResolvedCommon & {
+      /** The sizes of latent attention. */
+      readonly mla: Readonly<LatentSizes> & {
+        /** Cached tokens that prefill makes keys and values of at a time. */
+        readonly maxChunkTokens: number;
+      };
     });
 
 /** Which kind of attention a configuration asks for. */

@@ -30,15 +30,21 @@ export interface ErrorDetails {
   hipError?: string;
   /** The HIP function that failed ("hipMalloc"). */
   call?: string;
+  /** What was thrown below, where this error stands for it. */
   cause?: unknown;
 }
 
 /** The one error class of this package. The message says what was expected, what came, and what to do. */
 export class RocmAttentionError extends Error {
+  /** The name of the class. */
   override readonly name = "RocmAttentionError";
+  /** The kind of the error; stable. */
   readonly code: ErrorCode;
+  /** The argument that was wrong, as the caller knows it ("query", "blockTable[3]"); absent: none was. */
   readonly argument?: string;
+  /** HIP's name of the failure ("hipErrorOutOfMemory"); absent: HIP did not fail. */
   readonly hipError?: string;
+  /** The HIP function that failed ("hipMalloc"); absent: none did. */
   readonly call?: string;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {

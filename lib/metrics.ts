@@ -2,19 +2,51 @@ import { checkOptions } from "./arguments.js";
 import { describe, invalidArgument } from "./errors.js";
 import { log } from "./log.js";
 
-/** One thing that a server may want to count. */
+/** One thing that a server may want to count, told apart by its `name`. */
 export type Metric =
   /** A kernel of this package was enqueued. Not heard of captured launches and of those that a graph makes. */
-  | { readonly name: "launch"; readonly kernel: string }
+  | {
+      /** The kind of metric. */
+      readonly name: "launch";
+      /** The kernel's id in its manifest. */
+      readonly kernel: string;
+    }
   /** How long it took on the device; known later. */
-  | { readonly name: "kernelTime"; readonly kernel: string; readonly milliseconds: number }
+  | {
+      /** The kind of metric. */
+      readonly name: "kernelTime";
+      /** The kernel's id in its manifest. */
+      readonly kernel: string;
+      /** The time between an event before it and one behind it. */
+      readonly milliseconds: number;
+    }
   /** `match` of a BlockPool found `hits` of the `queried` blocks that a prompt could have had. */
-  | { readonly name: "prefix"; readonly hits: number; readonly queried: number }
+  | {
+      /** The kind of metric. */
+      readonly name: "prefix";
+      /** Blocks that were found. */
+      readonly hits: number;
+      /** Blocks that could have been found. */
+      readonly queried: number;
+    }
   /** Blocks whose contents might have been found again were given to other tokens. */
-  | { readonly name: "evictions"; readonly blocks: number }
+  | {
+      /** The kind of metric. */
+      readonly name: "evictions";
+      /** Blocks that were given away. */
+      readonly blocks: number;
+    }
   /** The free blocks of a BlockPool have changed. */
-  | { readonly name: "freeBlocks"; readonly free: number; readonly total: number };
+  | {
+      /** The kind of metric. */
+      readonly name: "freeBlocks";
+      /** Blocks that `append` could hand out now. */
+      readonly free: number;
+      /** Blocks of the pool. */
+      readonly total: number;
+    };
 
+/** A function that hears of metrics; {@link setMetrics} says when. */
 export type MetricsListener = (metric: Metric) => void;
 
 /** Who hears of metrics; null where nobody does, which is all that is looked at then. */

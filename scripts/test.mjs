@@ -70,6 +70,7 @@ const checks = [
   ]),
   check("types of the tests", process.execPath, ["node_modules/typescript/bin/tsc", "-p", "test"]),
   check("types of the examples", process.execPath, ["node_modules/typescript/bin/tsc", "-p", "examples"]),
+  check("documentation of the API", process.execPath, ["node_modules/typedoc/bin/typedoc", "--emit", "none"]),
   check("clang-format", join(lintPython.bin, "clang-format"), ["--dry-run", "-Werror", ...cppSources]),
 ];
 const passedChecks = checks.filter((ok) => ok).length;

@@ -58,6 +58,7 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
   readonly explanation: Explanation;
   /** The options with every default filled in. */
   readonly config: ResolvedConfig;
+  /** @internal */
   protected readonly runner: AttentionBackend<Call>;
   readonly #prepared = new Map<Batch, Prepared>();
   #disposed = false;
@@ -82,6 +83,7 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     return this.runner.cacheLayout.bytesPerBlock;
   }
 
+  /** Whether `dispose()` has been called, or the device was closed: it cannot be used any more. */
   get disposed(): boolean {
     return this.#disposed || this.device.closed;
   }
@@ -154,6 +156,7 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     this.runner.dispose();
   }
 
+  /** The end of a `using` declaration: as `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -197,7 +200,7 @@ export abstract class AttentionLifecycle<Call> extends PackageObject {
     );
   }
 
-  /** Enqueues a call that has passed all checks. `capture`: the stream's. */
+  /** @internal Enqueues a call that has passed all checks. `capture`: the stream's. */
   protected enqueue(
     call: Call,
     batch: Batch,

@@ -9,11 +9,13 @@ import type { AttentionCall } from "../ops/call.js";
 
 /** The device's side of a call: where its step stands, and memory between its kernels. */
 export interface RunContext<Metadata = unknown> {
+  /** The batch at its current step, with the device addresses of the step's lists. */
   readonly batch: Batch;
   /** The metadata that `prepare` derived for this batch. */
   readonly derived: Metadata;
   /** The address of as many bytes as `prepare` asked for; 0n: none. */
   readonly workspace: bigint;
+  /** The stream on which everything is enqueued. */
   readonly stream: Stream;
 }
 
@@ -22,6 +24,7 @@ export interface RunContext<Metadata = unknown> {
  * step, `run` once per layer.
  */
 export interface AttentionBackend<Call = AttentionCall, Plan = unknown, Metadata = unknown> {
+  /** The layout of the caches that it attends to. */
   readonly cacheLayout: CacheLayout;
   /** The largest part of a layer's cache that its kernels reach, in bytes; absent: they reach any. */
   readonly maxPartBytes?: number;
@@ -33,7 +36,12 @@ export interface AttentionBackend<Call = AttentionCall, Plan = unknown, Metadata
   prepare(
     limits: Required<BatchLimits>,
     derive: (source: DerivedSource) => Derived,
-  ): { workspaceBytes: number; derived: Metadata };
+  ): {
+    /** Bytes of the memory that `run` gets as `workspace`; 0: none. */
+    workspaceBytes: number;
+    /** Whatever `run` is to get as `derived` for this batch. */
+    derived: Metadata;
+  };
   /** Decides how a step runs: request classes, splits, grids. Pure; `step` is null for a capture, whose shape is the limits. */
   plan(shape: StepShape, step: StepView | null): Plan;
   /** Enqueues one call. Moves pointers, allocates nothing. */
@@ -44,7 +52,9 @@ export interface AttentionBackend<Call = AttentionCall, Plan = unknown, Metadata
 
 /** Everything that a backend is made from. */
 export interface BackendContext {
+  /** The device on which its kernels run. */
   readonly device: Device;
+  /** The options of the attention, with every default filled in. */
   readonly config: ResolvedConfig;
   /** The kernels that selection chose for the launches of the backend's table. */
   readonly kernels: ChosenKernels;

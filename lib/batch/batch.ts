@@ -73,6 +73,7 @@ export class Batch extends PackageObject {
 
   /** @internal */
   constructor(
+    /** The device on which its steps lie. */
     readonly device: Device,
     limits: Required<BatchLimits>,
   ) {
@@ -130,6 +131,7 @@ export class Batch extends PackageObject {
     return this.#images[0].highestSlot;
   }
 
+  /** Whether `dispose()` has been called, or the device was closed: it cannot be used any more. */
   get disposed(): boolean {
     return this.#memory.disposed;
   }
@@ -222,6 +224,7 @@ export class Batch extends PackageObject {
     this.#memory.dispose();
   }
 
+  /** The end of a `using` declaration: as `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -61,6 +61,7 @@ export interface StepShape {
 export interface StepView {
   /** Grows with every `update`; 0 before the first. */
   readonly version: number;
+  /** The sizes of the step. */
   readonly shape: StepShape;
   /** [sequences + 1] */
   readonly queryStartLoc: Int32Array;

@@ -3,7 +3,7 @@ import { bareTarget } from "./targets.js";
 
 /** The maker of a kernel: our HIP C++, our Triton sources, CK-tile, or AITER (its assembly, its Triton). */
 export const PROVIDERS = ["hip", "triton", "ck", "aiter"] as const;
-/** A maker of kernels: one of {@link PROVIDERS}. */
+/** A maker of kernels: our HIP C++, our Triton, Composable Kernel ("ck"), or AITER. */
 export type Provider = (typeof PROVIDERS)[number];
 
 /** How far a kernel's numbers are proven on a target. */
@@ -13,7 +13,9 @@ export type Verified = (typeof VERIFIED)[number];
 
 /** A kernel by what it does and who made it, as backends name it. */
 export interface Launch {
+  /** The maker of the kernel. */
   readonly provider: Provider;
+  /** The work of the kernel: "unified_attention_2d", "reshape_and_cache". */
   readonly operation: string;
   /** Where a provider makes it in more than one way: "asm", "triton". */
   readonly variant?: string;
@@ -21,13 +23,19 @@ export interface Launch {
 
 /** The part of a kernel's row that choosing needs; a row of a manifest has all of it. */
 export interface CatalogRow {
+  /** The GPU target that it is built for: "gfx942". */
   readonly target: string;
+  /** The maker of the kernel, a {@link Provider}. */
   readonly provider: string;
+  /** The work of the kernel: "unified_attention_2d", "reshape_and_cache". */
   readonly operation: string;
+  /** The way in which it is made, where a provider has more than one: "asm", "triton". */
   readonly variant?: string;
   /** Of an installed kernel. */
   readonly id?: string;
+  /** The configurations that it can run. */
   readonly serves: Serves;
+  /** How far its numbers are proven on this target. */
   readonly verified: Verified;
 }
 
@@ -35,6 +43,7 @@ export interface CatalogRow {
 export interface Catalog<Row extends CatalogRow = CatalogRow> {
   /** "installed" or "published". */
   readonly name: string;
+  /** The kernels, of one target or of several. */
   readonly kernels: readonly Row[];
 }
 

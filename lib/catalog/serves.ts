@@ -12,21 +12,30 @@ export type FeatureLevel = (typeof FEATURE_LEVELS)[number];
 
 /** The configurations that a kernel serves. It does not depend on an absent entry, and does not serve an absent feature. */
 export interface Serves {
+  /** Dtypes of query and output. */
   readonly dtypes?: readonly string[];
   /** "auto": the cache is stored in the dtype of the query. */
   readonly kvCacheDtypes?: readonly string[];
   /** Elements of a head; as pairs where a value has other than a query and a key. */
-  readonly headSizes?: Sizes | { readonly pairs: readonly (readonly [queryKey: number, value: number])[] };
+  readonly headSizes?:
+    | Sizes
+    | {
+        /** Elements of a head of query and key, and of value. */
+        readonly pairs: readonly (readonly [queryKey: number, value: number])[];
+      };
   /** Tokens of a cache block. */
   readonly blockSizes?: Sizes;
+  /** Query heads per key and value head. */
   readonly queriesPerKv?: Sizes;
   /** Query tokens of a sequence. */
   readonly queryTokens?: Sizes;
   /** Names of cache layouts. */
   readonly layouts?: readonly string[];
+  /** Attention types: "decoder", "encoder_only", ... */
   readonly attentionTypes?: readonly string[];
   /** The largest part of a cache (the keys of a layer, say) that its addresses reach, in bytes. */
   readonly maxPartBytes?: number;
+  /** The part that it has in each feature, by name: "sinks", "alibi", ... */
   readonly features: Readonly<Record<string, FeatureLevel>>;
 }
 

@@ -1,7 +1,17 @@
 /** A set of sizes: listed, or a range with a step. */
 export type Sizes =
-  | { readonly oneOf: readonly number[] }
-  | { readonly min?: number; readonly max?: number; readonly multipleOf?: number };
+  | {
+      /** The sizes, ascending. */
+      readonly oneOf: readonly number[];
+    }
+  | {
+      /** The smallest size. Default 1. */
+      readonly min?: number;
+      /** The largest size, itself included. Default: none. */
+      readonly max?: number;
+      /** The number that divides every size. Default 1. */
+      readonly multipleOf?: number;
+    };
 
 export function matches(sizes: Sizes, value: number): boolean {
   if ("oneOf" in sizes) return sizes.oneOf.includes(value);

@@ -18,6 +18,7 @@ export interface DeviceInfo {
   readonly arch: string;
   /** The target as HIP gives it: "gfx942:sramecc+:xnack-". */
   readonly gcnArchName: string;
+  /** Compute units of the whole GPU. */
   readonly computeUnits: number;
   /** Chiplets (XCDs), each with an L2 cache of its own. Workgroups go to them in turn. */
   readonly xcds: number;
@@ -41,6 +42,7 @@ export function deviceInfo(info: NativeDeviceInfo): DeviceInfo {
 
 /** An open device as the things that live on it know it. */
 export abstract class DeviceContext extends PackageObject {
+  /** The facts of the GPU. */
   readonly info: DeviceInfo;
   #closed: Promise<void> | undefined;
 
@@ -69,6 +71,7 @@ export abstract class DeviceContext extends PackageObject {
     return this.#closed;
   }
 
+  /** The end of an `await using` declaration: as `close()`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
@@ -105,6 +108,7 @@ export abstract class DeviceObject<
   Handle extends { dispose(): void },
   Owner extends DeviceContext = DeviceContext,
 > extends PackageObject {
+  /** The device on which it lies. */
   readonly device: Owner;
   readonly #handle: Handle;
   readonly #noun: string;
@@ -118,6 +122,7 @@ export abstract class DeviceObject<
     this.#noun = noun;
   }
 
+  /** Whether `dispose()` has been called, or the device was closed: it cannot be used any more. */
   get disposed(): boolean {
     return this.#disposed || this.device.closed;
   }
@@ -150,6 +155,7 @@ export abstract class DeviceObject<
     this.#handle.dispose();
   }
 
+  /** The end of a `using` declaration: as `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

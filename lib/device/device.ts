@@ -17,8 +17,9 @@ import { warnOfSlowEmulation } from "./slow-emulation.js";
 import { type DeviceWithStreams, Stream } from "./stream.js";
 import { Tensor } from "./tensor.js";
 
-/** The targets that the emulator executes. */
+/** A target that the emulator executes. */
 export type EmulatedArch = `gfx${string}`;
+/** The targets that `Device.open({ emulate })` takes. */
 export const EMULATED_ARCHS: readonly EmulatedArch[] = TARGETS.filter((target) => target.emulated).map(
   ({ name }) => name as EmulatedArch,
 );

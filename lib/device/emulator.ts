@@ -36,12 +36,14 @@ export const INSTRUCTION_CLASSES = [
   "barrier",
   "other",
 ] as const;
+/** A class of instructions: one of {@link INSTRUCTION_CLASSES}. */
 export type InstructionClass = (typeof INSTRUCTION_CLASSES)[number];
 
 /** Counts of memory instructions. All numbers are sums over the wave-instructions that were executed. */
 export interface MemoryCounters {
   /** Bytes of device memory that lanes loaded (atomics included), less those out of their buffer's range. */
   bytesRead: number;
+  /** Bytes of device memory that lanes stored (atomics included), less those out of their buffer's range. */
   bytesWritten: number;
   /** 128-byte lines of device memory: each wave-instruction counts every line that it touches once. */
   lines: number;
@@ -59,13 +61,19 @@ export interface MemoryCounters {
 
 /** Different 128-byte lines of one allocation; shared are those that more than one workgroup touched. */
 export interface AllocationCounters {
+  /** The device address of the allocation. */
   address: number;
+  /** Bytes of the allocation. */
   bytes: number;
+  /** Lines that were read. */
   linesRead: number;
+  /** Lines that more than one workgroup read. */
   linesReadShared: number;
   /** Lines that more than one XCD read. */
   linesReadByXcds: number;
+  /** Lines that were written. */
   linesWritten: number;
+  /** Lines that more than one workgroup wrote. */
   linesWrittenShared: number;
 }
 
@@ -73,15 +81,21 @@ export interface AllocationCounters {
 export interface WorkgroupCounters {
   /** In the grid, x fastest. */
   number: number;
+  /** Clocks for which matrix instructions occupy their SIMD's matrix unit. */
   matrixClocks: number;
+  /** Clocks for which vector instructions occupy their SIMD. */
   vectorClocks: number;
+  /** Clocks for which transcendental instructions (exp, log, rcp, sqrt, ...) occupy their SIMD. */
   transcendentalClocks: number;
+  /** Clocks that LDS is busy, by the bank rules in docs/emulator.md. */
   ldsClocks: number;
   /** Of the wave with the most: 4 for each instruction, and what a scalar load's 100 exceed those since its issue. */
   issueClocks: number;
   /** 128-byte lines of device memory as in `MemoryCounters`; different ones in the next two. */
   lines: number;
+  /** Different lines that were read. */
   linesRead: number;
+  /** Different lines that were written. */
   linesWritten: number;
   /** Bytes that vector loads ask for, at most those of their lines. */
   loadBytes: number;
@@ -98,6 +112,7 @@ export interface ProfileRow extends MemoryCounters {
   pc: number;
   /** The disassembled instruction. */
   text: string;
+  /** The instruction's class. */
   class: InstructionClass;
   /** How many waves have executed it, how often. */
   executed: number;
@@ -131,6 +146,7 @@ export interface LaunchCounters {
   memory?: MemoryCounters & {
     /** Different 128-byte lines that were read, by vector and scalar instructions. */
     linesRead: number;
+    /** Different 128-byte lines that were written. */
     linesWritten: number;
     /** A checksum of what those lines held when the launch ended: equal where two runs have left the same bytes. */
     writtenChecksum: string;

@@ -45,15 +45,20 @@ export class Module extends DeviceObject<NativeModule> {
 
 /** One function of a module that a stream can launch. */
 export class Kernel extends PackageObject {
+  /** Bytes of the whole argument segment, hidden arguments included. */
   readonly kernargBytes: number;
+  /** Bytes up to the end of the last argument that a launch gives. */
   readonly explicitKernargBytes: number;
+  /** Static LDS of a workgroup in bytes, without what a launch adds. */
   readonly ldsBytes: number;
   /** @internal Its number in lists of launches. */
   readonly number: number;
 
   /** @internal */
   constructor(
+    /** The module that it belongs to, and which it keeps loaded. */
     readonly module: Module,
+    /** Its name within the code object. */
     readonly symbol: string,
     facts: KernelFacts,
     /** @internal */

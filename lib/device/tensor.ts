@@ -13,7 +13,9 @@ import { readPieces, writePieces } from "./transfer.js";
 
 /** The contents of memory at a pointer, and its owner. */
 export interface FromPointerOptions<D extends DType = DType> {
+  /** Elements in each dimension; []: one element. */
   shape: readonly number[];
+  /** The type of an element. */
   dtype: D;
   /** In elements; default: contiguous. */
   strides?: readonly number[];
@@ -42,8 +44,10 @@ export interface ViewOptions {
  * Device memory with a shape, strides and a dtype. Made by `device.empty`, `zeros`, `upload` and `view`. `dispose()`
  * frees the memory after the work that is enqueued then.
  */
-export class Tensor<D extends DType = DType> extends DeviceObject<{ dispose(): void }, DeviceWithStreams> {
+export class Tensor<D extends DType = DType> extends DeviceObject<typeof NOTHING, DeviceWithStreams> {
+  /** Elements in each dimension; []: one element. */
   readonly shape: readonly number[];
+  /** The type of an element. */
   readonly dtype: D;
   /** In elements, one per dimension. */
   readonly strides: readonly number[];
@@ -142,6 +146,7 @@ export class Tensor<D extends DType = DType> extends DeviceObject<{ dispose(): v
     return this.#pointer;
   }
 
+  /** Whether its memory is gone: by its own `dispose()`, that of the tensor that it is a view of, or the device's `close()`. */
   override get disposed(): boolean {
     return super.disposed || this.#storage.disposed;
   }

@@ -10,6 +10,7 @@ export interface FlexPosition {
   readonly row: FlexValue;
   /** The query head. */
   readonly head: FlexValue;
+  /** The head of key and value. */
   readonly kvHead: FlexValue;
   /** Tokens of the sequence before the step's. */
   readonly contextLength: FlexValue;
@@ -27,7 +28,9 @@ export type MaskMod = (position: FlexPosition) => FlexValue | boolean;
 
 /** The functions of an attention as plain text. */
 export interface FlexTexts {
+  /** The program of `scoreMod`; null: there is none. */
   readonly scoreMod: string | null;
+  /** The program of `maskMod`; null: there is none. */
   readonly maskMod: string | null;
 }
 

@@ -25,6 +25,7 @@ export class FlexValue {
     readonly node: Node,
   ) {}
 
+  /** The type of the value: "int32", "float32" or "bool". */
   get type(): FlexType {
     return this.node.type;
   }

@@ -8,6 +8,7 @@ import { type LocatedRow, loadKernel } from "./store.js";
 
 /** The launches of an explanation, with the ids of the kernels that were chosen for them. */
 export interface ChosenLaunch extends Launch {
+  /** Ids of the kernels among which a step decides; empty where none is installed. */
   readonly kernels: readonly string[];
 }
 

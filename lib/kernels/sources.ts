@@ -9,8 +9,11 @@ import { installedFile, packageRoot } from "../package.js";
 
 /** A place where the kernels of a target may lie, and the reason why it is looked at. */
 export interface KernelSource {
+  /** The GPU target: "gfx942". */
   readonly target: string;
+  /** The folder, which need not exist; of embedded kernels a name that is no folder. */
   readonly path: string;
+  /** The reason why it is looked at. */
   readonly source: "ROCM_ATTENTION_KERNEL_PATH" | "user" | "package" | "build" | "embedded";
 }
 

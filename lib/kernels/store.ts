@@ -13,8 +13,11 @@ import { type KernelSource, kernelSources, requireTrusted } from "./sources.js";
 
 /** A kernel's row, with the folder where it lies. */
 export interface LocatedRow extends KernelRow {
+  /** The GPU target: "gfx942". */
   readonly target: string;
+  /** The folder in which manifest and code object lie. */
   readonly folder: string;
+  /** The reason why that folder was looked at. */
   readonly source: KernelSource["source"];
 }
 

@@ -7,9 +7,11 @@ import { metrics, timesKernels } from "../metrics.js";
 export interface KernelLaunch {
   /** The kernel's id in its manifest. */
   readonly id: string;
+  /** The maker of the kernel, a {@link Provider}. */
   readonly provider: string;
-  /** On either side of the kernel in its stream. The listener disposes of them. */
+  /** The event before the kernel in its stream. The listener disposes of it. */
   readonly start: DeviceEvent;
+  /** The event behind it. The listener disposes of it. */
   readonly end: DeviceEvent;
 }
 

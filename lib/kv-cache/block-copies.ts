@@ -6,7 +6,9 @@ import type { CacheLayout, CachePart } from "./layouts.js";
 
 /** One block to copy onto another, in every layer. */
 export interface BlockCopy {
+  /** The id of the block that is read. */
   readonly from: number;
+  /** The id of the block that is overwritten. */
   readonly to: number;
 }
 

@@ -29,8 +29,9 @@ export interface BatchInput {
 
 /** Counts of a pool since it was made. */
 export interface PoolCounters {
-  /** Blocks of prompts that `match` looked for (those that it could have given), and those that it found. */
+  /** Blocks of prompts that `match` looked for: those that it could have given. */
   readonly queriedBlocks: number;
+  /** Of these the blocks that it found. */
   readonly hitBlocks: number;
   /** Blocks whose contents might have been found again, and were given to other tokens. */
   readonly evictedBlocks: number;
@@ -84,6 +85,7 @@ export class BlockPool {
     return this.numBlocks - this.#references.length + this.#free.length + this.#cached.size;
   }
 
+  /** Counts since the pool was made. */
   get counters(): PoolCounters {
     return {
       queriedBlocks: this.#queriedBlocks,

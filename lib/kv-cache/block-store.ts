@@ -9,8 +9,11 @@ const ALIGNMENT_BYTES = 64;
 
 /** The blocks of all layers of a model's cache in one allocation, on the device or on the host. */
 export abstract class BlockStore extends PackageObject {
+  /** Blocks of a layer. */
   readonly numBlocks: number;
+  /** How a block lies in memory. */
   readonly layout: CacheLayout;
+  /** Layers, each with as many blocks. */
   readonly layers: number;
   /** @internal */
   readonly regions: readonly Region[];
@@ -19,6 +22,7 @@ export abstract class BlockStore extends PackageObject {
 
   /** @internal */
   constructor(
+    /** The device that it was made for. */
     readonly device: DeviceWithStreams,
     layout: CacheLayout,
     numBlocks: number,
@@ -39,6 +43,7 @@ export abstract class BlockStore extends PackageObject {
 
   /** @internal The address of the first layer, for as long as it may be used. */
   abstract get pointer(): bigint;
+  /** Whether `dispose()` has been called, or the device was closed: it cannot be used any more. */
   abstract get disposed(): boolean;
   /** Frees the memory after its last use; returns at once. Idempotent. */
   abstract dispose(): void;
@@ -73,6 +78,7 @@ export abstract class BlockStore extends PackageObject {
     enqueueBlockCopies(this, other, checked, stream);
   }
 
+  /** The end of a `using` declaration: as `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -21,6 +21,7 @@ export class HostKvCache extends BlockStore {
     return this.#memory.pointer;
   }
 
+  /** Whether `dispose()` has been called, or the device was closed: it cannot be used any more. */
   override get disposed(): boolean {
     return this.#memory.disposed;
   }

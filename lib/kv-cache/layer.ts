@@ -19,7 +19,9 @@ export interface LayerPart {
 
 /** One layer's paged keys and values. Block 0 is a block like any other. */
 export class KvCacheLayer extends PackageObject {
+  /** The device on which it lies. */
   readonly device: Tensor["device"];
+  /** Blocks of the layer. */
   readonly numBlocks: number;
   /** Bytes of the largest part from its first block to the end of its last: some kernels' addresses end before. */
   readonly maxPartBytes: number;
@@ -27,6 +29,7 @@ export class KvCacheLayer extends PackageObject {
 
   /** @internal `tensors`: one for each part of the layout. `isCleared`: the memory began as zeros. */
   constructor(
+    /** How a block lies in memory: names, shapes and dtypes of its parts. */
     readonly layout: CacheLayout,
     private readonly tensors: readonly Tensor[],
     /** @internal */

@@ -9,15 +9,26 @@ import { type DType, itemSize } from "../dtype.js";
  * - latent: [blocks, slots, size]; one latent a token is key and value (MLA).
  */
 export const LAYOUT_NAMES = ["paired", "halves", "split", "shuffled", "latent"] as const;
+/**
+ * A cache layout of this package; docs/backends.md says which backend has which. x = 16 bytes / element:
+ * - "paired": [blocks, 2, slots, heads, size]; a block has its keys, then its values.
+ * - "halves": [2, blocks, slots, heads, size]; all keys, then all values.
+ * - "split": keys [blocks, heads, size / x, slots, x], values [blocks, heads, size, slots].
+ * - "shuffled": keys as in split, values [blocks, heads, slots / x, size, x].
+ * - "latent": [blocks, slots, size]; one latent a token is key and value.
+ */
 export type LayoutName = (typeof LAYOUT_NAMES)[number];
 
 /** The parts that a cache can have. Scales: float32, one for each slot and head. */
 export const PART_NAMES = ["key", "value", "latent", "keyScale", "valueScale"] as const;
+/** A part of a cache. Scales are float32 [heads, slots] of a block, one for each token and head. */
 export type PartName = (typeof PART_NAMES)[number];
 
 /** One part of every block of a cache. */
 export interface CachePart {
+  /** The part's name within its layout. */
   readonly name: PartName;
+  /** The dtype in which it is stored. */
   readonly dtype: DType;
   /** Of one block; a layer's part is [blocks, ...shape]. */
   readonly shape: readonly number[];
@@ -27,11 +38,13 @@ export interface CachePart {
 
 /** How a KV cache lies in memory; a backend names it. A backend of a program's own may bring one of its own. */
 export interface CacheLayout {
+  /** The layout's name: a {@link LayoutName}, or one of the program's own. */
   readonly name: string;
   /** Tokens of a block. */
   readonly blockSize: number;
   /** Of the keys and values as they are stored. */
   readonly dtype: DType;
+  /** The parts of a block, in the order in which they lie. */
   readonly parts: readonly CachePart[];
   /** Whether a block's parts lie side by side; otherwise each part has a region of its own for all blocks. */
   readonly interleaved: boolean;

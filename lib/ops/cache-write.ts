@@ -48,7 +48,9 @@ export class CacheWrite {
 export interface CacheWriteOptions {
   /** [tokens, numKvHeads, headSize] in bfloat16 or float16, heads dense, other strides in whole 16 bytes. */
   key: Tensor;
+  /** As `key`: same shape, dtype and rules. */
   value: Tensor;
+  /** The layer's cache, of a layout that the function takes. */
   cache: KvCacheLayer;
   /**
    * int64 [tokens] on the device: block x blockSize + place in the block. A token whose slot the cache does not have, such as
@@ -57,6 +59,7 @@ export interface CacheWriteOptions {
   slotMapping: Tensor;
   /** Of an fp8 cache, which holds keys and values divided by these, saturated. A positive number or float32 [1]; default 1. */
   kScale?: Tensor | number | undefined;
+  /** As `kScale`, of the values. */
   vScale?: Tensor | number | undefined;
   /** Default: the device's default stream. */
   stream?: Stream | undefined;

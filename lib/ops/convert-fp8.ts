@@ -12,8 +12,9 @@ import { checkScale } from "./operands.js";
 
 /** A tensor in fp8 and one that is not, and which is to be made of which. */
 export interface ConvertFp8Options {
-  /** One in fp8 of the device's kind, the other in bfloat16, float16 or float32; of one shape, contiguous, aligned to 16 bytes. */
+  /** The source. One of the two is in fp8 of the device's kind, the other in bfloat16, float16 or float32. */
   from: Tensor;
+  /** The destination, of the same shape. Both are contiguous and aligned to 16 bytes. */
   to: Tensor;
   /** The fp8 numbers times this are the others. A positive number or float32 [1]; default 1. */
   scale?: Tensor | number | undefined;

@@ -60,6 +60,7 @@ export class Gather {
 
 /** Ranges of a layer's cache, and the dense tensors that they become. */
 export interface GatherCacheOptions {
+  /** The layer's cache. */
   cache: KvCacheLayer;
   /** int32 [sequences, blocks]: the block ids of each sequence, first to last. */
   blockTable: Tensor;
@@ -69,9 +70,11 @@ export interface GatherCacheOptions {
   rowStarts: Tensor;
   /** [rows, numKvHeads, headSize] in bfloat16 or float16. Rows of no range, or of no block of the cache, stay as they are. */
   key: Tensor;
+  /** As `key`: same shape, dtype and rules. */
   value: Tensor;
   /** Of an fp8 cache, whose numbers times these are the keys and values. A positive number or float32 [1]; default 1. */
   kScale?: Tensor | number | undefined;
+  /** As `kScale`, of the values. */
   vScale?: Tensor | number | undefined;
   /** Default: the device's default stream. */
   stream?: Stream | undefined;

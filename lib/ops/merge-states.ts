@@ -10,7 +10,9 @@ import { checkLse, checkOutput, checkRows } from "./operands.js";
 
 /** A result of attention: output [tokens, numHeads, headSize] and its LSE, float32 [tokens, numHeads]. */
 export interface AttentionState {
+  /** The result, [tokens, numHeads, headSize] in bfloat16 or float16. */
   readonly output: Tensor;
+  /** The log-sum-exp of each row, float32 [tokens, numHeads]; -inf: a row without keys. */
   readonly lse: Tensor;
 }
 
@@ -58,6 +60,7 @@ export class MergeStates {
 export interface MergeAttentionStatesOptions {
   /** Output [tokens, numHeads, headSize] in bfloat16 or float16, any aligned strides; heads in whole 16 bytes. */
   first: AttentionState;
+  /** As `first`, over other keys. */
   second: AttentionState;
   /** Of as many tokens as are merged. May be one of the two. */
   into: AttentionState;

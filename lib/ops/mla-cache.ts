@@ -21,6 +21,7 @@ export interface MlaCacheWriteOptions {
   latent: Tensor;
   /** [tokens, 64] */
   keyRope: Tensor;
+  /** The layer's cache, of layout "latent". */
   cache: KvCacheLayer;
   /**
    * int64 [tokens] on the device: block x blockSize + place in the block. A token whose slot the cache does not have, such as

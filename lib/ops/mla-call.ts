@@ -5,17 +5,17 @@ import type { QuantisedWeights } from "./mla-weights.js";
 
 /** The up-projection of one layer's latents, as an attention's `prepareKvB` has made it. */
 export class MlaWeights extends PackageObject {
-  /**
-   * @internal `kvB`: [numHeads, qkNopeHeadDim + vHeadDim, kvLoraRank], of each head W_UK, then W_UV. `quantised`: the same in fp8, for
-   * an attention that takes its products so.
-   */
+  /** @internal */
   constructor(
+    /** The weights, [numHeads, qkNopeHeadDim + vHeadDim, kvLoraRank], of each head W_UK, then W_UV. */
     readonly kvB: Tensor,
+    /** The same in fp8, for an attention that takes its products so; null: it does not. */
     readonly quantised: QuantisedWeights | null,
   ) {
     super();
   }
 
+  /** Whether `dispose()` has been called, or the device was closed: it cannot be used any more. */
   get disposed(): boolean {
     return this.kvB.disposed;
   }
@@ -27,6 +27,7 @@ export class MlaWeights extends PackageObject {
     this.quantised?.scales.dispose();
   }
 
+  /** The end of a `using` declaration: as `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -47,6 +48,7 @@ export interface MlaCall {
   readonly latent: Tensor | null;
   /** [tokens, qkRopeHeadDim] */
   readonly keyRope: Tensor | null;
+  /** The layer's up-projection. */
   readonly weights: MlaWeights;
   /** [tokens, numHeads, vHeadDim] */
   readonly output: Tensor;
@@ -54,5 +56,6 @@ export interface MlaCall {
   readonly lse: Tensor | null;
   /** The factor that an fp8 cache's numbers are multiplied with: float32 [1] or a number; null: 1. */
   readonly kScale: Tensor | number | null;
+  /** The layer's cache of latents. */
   readonly cache: KvCacheLayer;
 }

@@ -8,7 +8,9 @@ import { needsOf, operationOn } from "../kernels/operation.js";
 
 /** An up-projection in fp8: the numbers, of its shape, and the scales of W_UK and W_UV, float32 [2]. */
 export interface QuantisedWeights {
+  /** The numbers, [numHeads, qkNopeHeadDim + vHeadDim, kvLoraRank] in fp8 of the device's kind; times their scale: the weights. */
   readonly weight: Tensor;
+  /** The scales of W_UK and of W_UV, float32 [2]. */
   readonly scales: Tensor;
 }
 

@@ -19,7 +19,17 @@ export interface SelectionOptions {
   /** Where the variables are read when the configuration has no `env`. Default `process.env`. */
   env?: Environment | undefined;
   /** Selects for this device's target. */
-  device?: { readonly info: { readonly arch: string; readonly gcnArchName?: string } } | undefined;
+  device?:
+    | {
+        /** The facts of the device that count here: a `Device` has them. */
+        readonly info: {
+          /** The target without its features: "gfx942". */
+          readonly arch: string;
+          /** The target as HIP gives it: "gfx942:sramecc+:xnack-". Default: `arch`. */
+          readonly gcnArchName?: string;
+        };
+      }
+    | undefined;
   /** Selects for this target: "gfx942". Default, without a device: gfx942. */
   arch?: string | undefined;
   /** The kernels to count on. Default: those that the packages of this version have. */

@@ -26,13 +26,17 @@ export interface Reason {
 
 /** A backend and why it was chosen or not. */
 export interface Candidate {
+  /** The backend's name. */
   backend: BackendName;
+  /** Whose it is: the package's or the program's. */
   origin: BackendOrigin;
   /** Whether the flags, the option or the variable let it be chosen. */
   enabled: boolean;
   /** Whether it can run the configuration: there are no reasons against it. */
   eligible: boolean;
+  /** Whether it is the one that runs. */
   chosen: boolean;
+  /** Why it cannot run the configuration; empty where it can. */
   reasons: Reason[];
   /** Whether there are kernels for all that it does with the configuration; null where it is not eligible. */
   kernels: KernelStatus | null;
@@ -45,7 +49,9 @@ export type KernelStatus = "available" | "missing" | "none";
 
 /** A kernel, or a group of kernels that run after each other, which a backend can use for a phase. */
 export interface PhaseKernel {
+  /** Its launches, in the order in which they run. */
   launches: LaunchReport[];
+  /** Whether all of its launches have kernels. */
   status: KernelStatus;
   /** Of what the configuration asks for, what no kernel of this version takes: "head size 80". Empty where they can be built. */
   lacks: string[];
@@ -59,17 +65,23 @@ export interface PhaseKernel {
 
 /** One launch of a phase. */
 export interface LaunchReport {
+  /** The maker of the kernel. */
   provider: Provider;
+  /** The work of the kernel: "unified_attention_2d", "reshape_and_cache". */
   operation: string;
+  /** The way in which it is made, where a provider has more than one: "asm", "triton". */
   variant?: string;
   /** Ids of the installed kernels among which the step decides; empty where none is installed. */
   kernels: string[];
+  /** Whether the catalog has a kernel for it. */
   status: KernelStatus;
+  /** How far the least verified of its kernels is verified on this target. */
   verified: Verified;
 }
 
 /** The kernels that run in a phase, and those that could have. */
 export interface PhasePlan {
+  /** The phase that is planned. */
   phase: Phase;
   /**
    * What will run: the first whose `note` admits the batch. The last has no `note` and is for all others; if it has one,
@@ -77,12 +89,19 @@ export interface PhasePlan {
    */
   kernels: PhaseKernel[];
   /** Kernels that would come before the last of them, or were for the rest, and why they do not run. */
-  passedOver: { kernel: string; reasons: string[] }[];
+  passedOver: {
+    /** The launches by provider and operation: "triton unified_attention_3d + reduce_segments". */
+    kernel: string;
+    /** Why it does not run, one sentence each. */
+    reasons: string[];
+  }[];
 }
 
 /** A variable of vLLM's table that is set. */
 export interface VariableReport {
+  /** The variable's name: "VLLM_ROCM_USE_AITER". */
   name: string;
+  /** Its value, as it is set. */
   value: string;
   /** Its effect here; null where it has none on this selection. */
   effect: string | null;
@@ -94,8 +113,11 @@ export interface VariableReport {
 
 /** A RocmAttentionError as data. */
 export interface Failure {
+  /** The error's code. */
   code: ErrorCode;
+  /** What was expected, what came, and what to do. */
   message: string;
+  /** The option that was wrong; absent: none was by itself. */
   argument?: string;
 }
 
@@ -107,17 +129,24 @@ export interface Explanation {
   rule: BackendName | null;
   /** Where the choice came from: "override", "option", "VLLM_ATTENTION_BACKEND", the flags that decided, or "default". */
   source: string;
+  /** Why selection fails; null where it does not. */
   error: Failure | null;
   /** Null where an option was wrong by itself. */
   config: ResolvedConfig | null;
   /** The GPU target, and whether the caller named it or it was assumed. */
-  target: { arch: string; from: "device" | "arch" | "assumed" };
+  target: {
+    /** The target: "gfx942". */
+    arch: string;
+    /** Where it comes from: a device, the option `arch`, or neither. */
+    from: "device" | "arch" | "assumed";
+  };
   /** The chosen backend's cache layout for this configuration; null where selection fails. */
   kvCacheLayout: string | null;
   /** Which catalog of kernels was asked. */
   catalog: string;
   /** In the order in which they are considered. */
   candidates: Candidate[];
+  /** The variables of vLLM that are set. */
   variables: VariableReport[];
   /** Beside the reasons: how to make the choice work, what to know about it. */
   notes: string[];

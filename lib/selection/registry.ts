@@ -14,8 +14,11 @@ export interface Backend {
 
 /** A backend as listings show it. */
 export interface BackendListing {
+  /** The backend's name. */
   name: BackendName;
+  /** What it takes, and by which kernels; frozen. */
   capabilities: Capabilities;
+  /** Whose it is: the package's or the program's. */
   origin: BackendOrigin;
   /** `overrideBackend` has forced it for the whole process. */
   overriding: boolean;

@@ -3,6 +3,7 @@ import type { Environment } from "../config.js";
 import { invalidArgument } from "../errors.js";
 import { isOtherVariable } from "./other-variables.js";
 
+/** A variable of vLLM that selection knows; docs/environment.md lists them. */
 export type VariableName = keyof typeof VARIABLES;
 
 export interface Variable {
@@ -125,6 +126,7 @@ export const VARIABLES = {
 
 export const VARIABLE_NAMES = Object.keys(VARIABLES) as readonly VariableName[];
 
+/** A variable that is on or off. */
 export type FlagName = {
   [Name in VariableName]: (typeof VARIABLES)[Name]["parsing"] extends "flag" ? Name : never;
 }[VariableName];
