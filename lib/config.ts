@@ -37,7 +37,10 @@ export const KV_CACHE_DTYPES = [
   "fp8_per_token",
   "int8_per_token",
 ] as const;
-/** How a cache is stored: "auto" in the dtype of the model, "fp8" in the GPU's e4m3 encoding, "bfloat16". */
+/**
+ * How a cache is stored: "auto" in the dtype of the model, "fp8" in the GPU's e4m3 encoding, "fp8_per_token" and "int8_per_token"
+ * with a scale for each token and head, and the other words of {@link KV_CACHE_DTYPES}.
+ */
 export type KvCacheDType = (typeof KV_CACHE_DTYPES)[number];
 
 /** Whether a cache has a scale for each token and head, which the write of a token sets. */

@@ -109,7 +109,8 @@ const LATENT = {
 
 export const ROCM_AITER_MLA: Capabilities = {
   ...LATENT,
-  summary: "AITER's latent attention in assembly, for DeepSeek models.",
+  summary:
+    "AITER's latent attention, for DeepSeek models: assembly for decode, Composable Kernel or Triton for prefill.",
   targets: CDNA,
   dtypes: ["bfloat16"],
   kvCacheDtypes: ["auto", "bfloat16", "fp8", "fp8_e4m3"],
