@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseManifest } from "../../../lib/catalog/manifest.js";
+import { parseManifest } from "../../../lib/catalog/parse-manifest.js";
 import { coded } from "../../support/coded.js";
 import { kernelRow, manifestOf } from "../../support/manifests.js";
 

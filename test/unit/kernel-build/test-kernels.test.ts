@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { parseManifest } from "../../../lib/catalog/manifest.js";
+import { parseManifest } from "../../../lib/catalog/parse-manifest.js";
 import { testManifest } from "../../../scripts/setup/kernels.mjs";
 import { root } from "../../../scripts/setup/paths.mjs";
 import { packagedTargets } from "../../../scripts/setup/targets.mjs";
