@@ -8,6 +8,8 @@ FEW, MANY = 16, 64
 AITER_TARGETS = ("gfx942", "gfx950")
 # The one whose usual set has CK-tile's attention with heads of 192 and 128 elements.
 DENSE_TARGET = "gfx942"
+# The one with a decode of queries in fp8.
+QUANTISED_TARGET = "gfx942"
 SCALE = ("key_scale", "key_scale_tensor_ptr")
 
 
@@ -87,7 +89,6 @@ def around_pages(make, target):
     serves = {"dtypes": ["bfloat16"], "headSizes": {"oneOf": [576]}, "features": {}, "layouts": ["latent"]}
     for operation, constants, grid, tile in (
             ("mla_expand_pages", {"BLOCK": 256}, "(requests, ceil(maxKeys / keys))", {"keys": 256}),
-            ("mla_begin_splits", {"BLOCK": 256}, "(ceil(requests * splits * heads / rows))", {"rows": 256}),
             ("mla_merge_splits", {"CHUNK": 16}, "(decodeTokens, numHeads)", {}),
             ("mla_merge_work", {"CHUNK": 16}, "(decodeTokens, numHeads)", {})):
         yield make(operation, "mla_pages", ("bfloat16", "bfloat16"), constants, {"num_warps": 1, "num_stages": 1}, serves, grid, (), (), tile)
@@ -96,6 +97,15 @@ def around_pages(make, target):
         yield make("mla_begin_work", "mla_pages", (dtype, TARGETS[target]["fp8"] if is_scaled else dtype), {}, {"num_warps": 1, "num_stages": 1},
                    {**serves, "kvCacheDtypes": [cache]}, "(1)", (cache,) if is_scaled else (),
                    () if is_scaled else ("cache_scale_ptr", *SCALE))
+        # Splits of an fp8 cache are of queries in fp8 alone.
+        if not is_scaled or target == QUANTISED_TARGET:
+            yield make("mla_begin_splits", "mla_pages", (dtype, TARGETS[target]["fp8"] if is_scaled else dtype), {"BLOCK": 256},
+                       {"num_warps": 1, "num_stages": 1}, {**serves, "kvCacheDtypes": [cache]},
+                       "(ceil(requests * splits * heads / rows))", (cache,) if is_scaled else (), (), {"rows": 256})
+    if target == QUANTISED_TARGET:
+        fp8 = TARGETS[target]["fp8"]
+        yield make("mla_quantise_query", "mla_pages", ("bfloat16", fp8), {"BLOCK": 1024, "FP8": fp8}, {"num_warps": 1, "num_stages": 1},
+                   serves, "(decodeTokens * numHeads * 576 / elements)", (), (), {"elements": 1024})
 
 
 def instances(make, target, dtypes):

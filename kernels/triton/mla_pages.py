@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from kernels.triton.float8 import chosen_scale
+from kernels.triton.float8 import chosen_scale, fp8_rounded
 from kernels.triton.mla_latent import RANK, ROPE
 from kernels.triton.softmax import LN_2, LOG2_E, add_segments, rounded
 
@@ -52,6 +52,20 @@ def mla_begin_splits(partial_lse_ptr, latent_cache_ptr, count, BLOCK: tl.constex
     tl.store(partial_lse_ptr.to(tl.pointer_type(tl.int32), bitcast=True) + place, tl.full([BLOCK], UNWRITTEN, tl.int32), mask=place < count)
     if tl.program_id(0) == 0:
         make_first_token_finite(latent_cache_ptr)
+
+
+@triton.jit
+def mla_quantise_query(quantised_query_ptr, query_latent_ptr, query_scale_ptr, cache_scale_ptr, query_scale_tensor_ptr, query_scale_number,
+                       key_scale_tensor_ptr, key_scale, BLOCK: tl.constexpr, FP8: tl.constexpr):
+    """Divides queries by their scale and rounds them to fp8; puts that scale and the cache's into memory, float32 [1] each.
+    Grid: (elements / BLOCK)."""
+    scale = chosen_scale(query_scale_number, query_scale_tensor_ptr)
+    place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    query = tl.load(query_latent_ptr + place).to(tl.float32)
+    tl.store(quantised_query_ptr + place, fp8_rounded(query / scale, FP8))
+    if tl.program_id(0) == 0:
+        tl.store(query_scale_ptr, scale)
+        tl.store(cache_scale_ptr, chosen_scale(key_scale, key_scale_tensor_ptr))
 
 
 @triton.jit

@@ -14,19 +14,19 @@ from kernels.triton import mla_instances
 
 NAME = "triton"
 
-FP32_PARAMETERS = {"scale", "soft_cap", "key_scale", "value_scale", "output_scale"}
+FP32_PARAMETERS = {"scale", "soft_cap", "key_scale", "value_scale", "output_scale", "query_scale_number"}
 POINTER_DTYPES = {"block_table": "int32", "seq_lens": "int32", "query_start_loc": "int32", "slot_mapping": "int64",
                   "lse": "float32", "partial": "float32", "partial_max": "float32", "partial_sum": "float32",
                   "alibi_slopes": "float32", "key_scale_tensor": "float32", "value_scale_tensor": "float32",
-                  "output_scale_tensor": "float32", "decode_sequences": "int32", "decode_starts": "int32",
+                  "output_scale_tensor": "float32", "query_scale_tensor": "float32", "decode_sequences": "int32", "decode_starts": "int32",
                   "decode_tokens": "int32", "decode_keys": "int32", "prefill_sequences": "int32",
                   "pages": "int32", "page_starts": "int32", "request_sequences": "int32", "partial_lse": "float32",
                   "work_lists": "int64", "work_starts": "int32", "works": "int32", "part_starts": "int32",
-                  "part_list": "int32", "cache_scale": "float32", "weight_scale": "float32", "maxima": "float32",
+                  "part_list": "int32", "cache_scale": "float32", "query_scale": "float32", "weight_scale": "float32", "maxima": "float32",
                   "starts": "int32", "row_starts": "int32",
                   "group_table": "int32", "starts": "int32", "row_starts": "int32"}
 # Pointers that need not be multiples of 16.
-ANY_ALIGNMENT = {"lse_ptr", "sinks_ptr", "key_scale_tensor_ptr", "value_scale_tensor_ptr", "output_scale_tensor_ptr",
+ANY_ALIGNMENT = {"lse_ptr", "sinks_ptr", "key_scale_tensor_ptr", "value_scale_tensor_ptr", "output_scale_tensor_ptr", "query_scale_tensor_ptr",
                  "group_table_ptr", "starts_ptr", "row_starts_ptr"}
 # What head sizes can be divided by.
 HEAD_STEP = 8
@@ -75,7 +75,7 @@ def parameter_type(name, dtype, cache_dtype):
     """The Triton type of a runtime parameter, by its name."""
     if name.endswith(triton.POINTER_SUFFIX):
         pointer = name[: -len(triton.POINTER_SUFFIX)]
-        if pointer in ("key_cache", "value_cache", "latent_cache", "quantised_weight"):
+        if pointer in ("key_cache", "value_cache", "latent_cache", "quantised_weight", "quantised_query"):
             return "*" + triton.TYPES[cache_dtype]
         return "*" + triton.TYPES[POINTER_DTYPES.get(pointer, dtype)]
     return "fp32" if name in FP32_PARAMETERS else "i32"

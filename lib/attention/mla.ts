@@ -34,6 +34,12 @@ export interface MlaForwardOptions {
   lse?: Tensor | undefined;
   /** Of an fp8 cache: the numbers in it times this are latents and rotary keys. float32 [1], or a number. Default 1. */
   kScale?: Tensor | number | undefined;
+  /**
+   * With an fp8 cache: queries of sequences with up to 8 new tokens, taken into latent space, are divided by this and rounded to
+   * fp8, saturated, and so are softmax weights; those of other sequences stay as they are. float32 [1], or a number. Default:
+   * none is rounded. Of ROCM_AITER_MLA with 128 heads on gfx942, and caches of up to 4 GiB a layer (ERR_BACKEND_UNSUPPORTED).
+   */
+  qScale?: Tensor | number | undefined;
   /** One layer of the cache of latents, of this attention's layout. */
   cache: KvCacheLayer;
   /** The step's metadata, as the last `batch.update` announced it. */
@@ -44,7 +50,7 @@ export interface MlaForwardOptions {
 
 const FORWARD_KEYS = [
   ...(["queryNope", "queryRope", "latent", "keyRope", "weights", "output", "lse"] as const),
-  ...(["kScale", "cache", "batch", "stream"] as const),
+  ...(["kScale", "qScale", "cache", "batch", "stream"] as const),
 ];
 
 /** DeepSeek's multi-head latent attention over a paged cache of latents, run by the backend that selection chose. */
@@ -97,6 +103,7 @@ export class MlaAttention extends AttentionLifecycle<MlaCall> {
       throw invalidArgument("options", "an object with queryNope, queryRope, ...", options);
     const given = checkOptions(options, FORWARD_KEYS);
     const { numHeads, dtype, kvCacheDtype } = this.config;
+    const isFloat8 = kvCacheDtype.startsWith("fp8");
     const { kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = this.#sizes;
     const stream = this.device.streamOf(given.stream as Stream | undefined);
     const batch = checkBatch(given.batch, this.device, this.config);
@@ -116,14 +123,15 @@ export class MlaAttention extends AttentionLifecycle<MlaCall> {
     const keyRope = vectors(given.keyRope, "keyRope", qkRopeHeadDim);
     const weights = this.#checkWeights(given.weights);
     const lse = given.lse === undefined ? null : checkLse(given.lse, "lse", batch, tokens, numHeads);
-    const kScale = checkScale(
-      given.kScale,
-      "kScale",
+    const kScale = checkScale(given.kScale, "kScale", batch, isFloat8 || "the cache is not fp8");
+    const qScale = checkScale(
+      given.qScale,
+      "qScale",
       batch,
-      kvCacheDtype.startsWith("fp8") || "the cache is not fp8",
+      isFloat8 ? (this.runner.takesQueryScale ?? `${this.backend} takes none`) : "the cache is not fp8",
     );
     const cache = checkCache(given.cache, batch, this.kvCacheLayout, latent !== null);
-    const call = { queryNope, queryRope, latent, keyRope, weights, output, lse, kScale, cache };
+    const call = { queryNope, queryRope, latent, keyRope, weights, output, lse, kScale, qScale, cache };
     this.enqueue(call, batch, cache, stream, capture);
   }
 

@@ -30,6 +30,8 @@ export interface AttentionBackend<Call = AttentionCall, Plan = unknown, Metadata
   readonly maxPartBytes?: number;
   /** Latent attention alone: its kernels take the up-projection in fp8 too. */
   readonly takesQuantisedWeights?: boolean;
+  /** Latent attention alone: true where calls may have `qScale`, else why not. */
+  readonly takesQueryScale?: true | string;
   /** Sentences for the explanation's notes, of what was found when it was made. */
   readonly notes?: readonly string[];
   /** Says how much workspace any step within the limits needs, and derives metadata of a batch's steps. */

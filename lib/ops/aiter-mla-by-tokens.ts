@@ -1,7 +1,6 @@
 import type { Batch, Derived, DerivedSource } from "../batch/batch.js";
 import type { BatchLimits } from "../batch/step.js";
 import type { Stream } from "../device/stream.js";
-import type { KvCacheLayer } from "../kv-cache/layer.js";
 import type { AiterMlaDecode, AiterMlaStep } from "./aiter-mla-decode.js";
 import type { AiterMlaWorkDecode, AiterMlaWorkMetadata, AiterMlaWorkStep } from "./aiter-mla-work-decode.js";
 import type { MlaCall } from "./mla-call.js";
@@ -51,8 +50,8 @@ export class AiterMlaByTokens implements MlaDecoder<ByTokensStep, AiterMlaWorkMe
     return this.work.prepare(limits, derive);
   }
 
-  queryFor(cache: KvCacheLayer): LatentQuery {
-    return this.splits.queryFor(cache);
+  queryFor(call: MlaCall): LatentQuery {
+    return this.splits.queryFor(call);
   }
 
   launch(

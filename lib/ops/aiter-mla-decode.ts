@@ -3,7 +3,6 @@ import type { BatchLimits } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
 import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
-import type { KvCacheLayer } from "../kv-cache/layer.js";
 import { checkReach } from "./aiter-mla-cache.js";
 import { derivePages, type Grouping, type Pages } from "./aiter-mla-pages.js";
 import { aiterMlaSplits, MAX_SPLITS } from "./aiter-mla-splits.js";
@@ -14,7 +13,6 @@ import { type RequestLists, type Requests, requestLimits } from "./mla-requests.
 
 /** Elements of a latent, and of a cached token. */
 const [RANK, WIDTH] = [512, 576] as const;
-const ITEM_BYTES = 2;
 
 /** The decodes of a step. */
 export interface AiterMlaStep {
@@ -52,14 +50,15 @@ export class AiterMlaDecode implements MlaDecoder<AiterMlaStep, Pages> {
     config: ResolvedConfig,
     private readonly computeUnits: number,
   ) {
-    const { numHeads, scale } = config;
+    const { numHeads, scale, kvCacheDtype } = config;
     this.#numHeads = numHeads;
     this.#requestHeads = attend[0]!.row.tile.heads!;
     this.#perToken = Math.ceil(numHeads / this.#requestHeads);
     this.#grouping = attend.length > 1 ? "sequences" : { perToken: this.#perToken };
     this.maxPartBytes = attend[0]!.row.serves.maxPartBytes!;
     this.query = { heads: this.#perToken * this.#requestHeads, width: WIDTH };
-    const stride = WIDTH * ITEM_BYTES;
+    // Of a token of the cache and of a head's query, which is in fp8 where the cache is.
+    const stride = WIDTH * (kvCacheDtype.startsWith("fp8") ? 1 : 2);
     this.#tiles = attend.map((plan) => {
       plan.set({
         softmax_scale: scale,
@@ -116,7 +115,7 @@ export class AiterMlaDecode implements MlaDecoder<AiterMlaStep, Pages> {
     return derivePages(limits, this.#grouping, this.expand, derive);
   }
 
-  queryFor(cache: KvCacheLayer): LatentQuery {
+  queryFor({ cache }: MlaCall): LatentQuery {
     checkReach(cache, this.maxPartBytes);
     return this.query;
   }

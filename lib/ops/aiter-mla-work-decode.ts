@@ -3,7 +3,6 @@ import type { BatchLimits } from "../batch/step.js";
 import type { ResolvedConfig } from "../config.js";
 import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
-import type { KvCacheLayer } from "../kv-cache/layer.js";
 import { checkReach } from "./aiter-mla-cache.js";
 import { derivePages, type Pages } from "./aiter-mla-pages.js";
 import { deriveWork, type WorkLists, type WorkRule, workLimits } from "./aiter-mla-work-lists.js";
@@ -108,7 +107,7 @@ export class AiterMlaWorkDecode implements MlaDecoder<AiterMlaWorkStep, AiterMla
     };
   }
 
-  queryFor(cache: KvCacheLayer): LatentQuery {
+  queryFor({ cache }: MlaCall): LatentQuery {
     checkReach(cache, this.maxPartBytes);
     return this.query;
   }

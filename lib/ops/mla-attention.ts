@@ -43,6 +43,8 @@ export class LatentAttention {
   readonly cacheLayout: CacheLayout;
   /** The products of decodes are in fp8. */
   readonly takesQuantisedWeights: boolean;
+  /** Decodes can round queries to fp8; else why not. */
+  readonly takesQueryScale: true | string;
   readonly #config: ResolvedConfig;
   readonly #write;
   readonly #queryProduct: MlaProduct;
@@ -64,6 +66,9 @@ export class LatentAttention {
     this.#write = { plan: write, bind: bindMlaArguments(write, config) };
     write.complete();
     this.takesQuantisedWeights = kernels.has("triton:mla_query_product_fp8");
+    this.takesQueryScale =
+      kernels.has("aiter:mla_decode_fp8") ||
+      `queries in fp8 are taken by ROCM_AITER_MLA with 128 heads on gfx942, not by ${name} with ${config.numHeads} on this GPU`;
     const suffix = this.takesQuantisedWeights ? "_fp8" : "";
     const products = (name: string) => kernels.load(`triton:mla_${name}_product${suffix}`);
     this.#queryProduct = new MlaProduct(products("query"), config, "query_latent");
@@ -113,7 +118,7 @@ export class LatentAttention {
     }: { batch: Batch; derived: LatentMetadata; workspace: bigint; stream: Stream },
   ): void {
     if (tokens === 0) return;
-    const query = this.decoder.queryFor(call.cache);
+    const query = this.decoder.queryFor(call);
     const { lists, offsets } = derived;
     if (call.latent !== null) {
       this.#write.bind(call, batch, lists);

@@ -56,6 +56,8 @@ export interface MlaCall {
   readonly lse: Tensor | null;
   /** The factor that an fp8 cache's numbers are multiplied with: float32 [1] or a number; null: 1. */
   readonly kScale: Tensor | number | null;
+  /** What the queries of decodes are divided by before they are rounded to fp8, likewise; null: they are not. */
+  readonly qScale: Tensor | number | null;
   /** The layer's cache of latents. */
   readonly cache: KvCacheLayer;
 }

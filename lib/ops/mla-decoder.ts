@@ -1,7 +1,6 @@
 import type { Batch, Derived, DerivedSource } from "../batch/batch.js";
 import type { BatchLimits } from "../batch/step.js";
 import type { Stream } from "../device/stream.js";
-import type { KvCacheLayer } from "../kv-cache/layer.js";
 import type { MlaCall } from "./mla-call.js";
 import type { RequestLists, Requests } from "./mla-requests.js";
 
@@ -33,8 +32,8 @@ export interface MlaDecoder<
   workspaceBytes(limits: Required<BatchLimits>): number;
   /** Derives what the kernels need of a batch's steps beside the lists of requests. */
   prepare(limits: Required<BatchLimits>, derive: (source: DerivedSource) => Derived): Metadata;
-  /** How queries lie for a cache. Throws ERR_BACKEND_UNSUPPORTED where kernels do not serve it. */
-  queryFor(cache: KvCacheLayer): LatentQuery;
+  /** How queries lie for a call. Throws ERR_BACKEND_UNSUPPORTED where kernels do not serve its cache. */
+  queryFor(call: MlaCall): LatentQuery;
   launch(
     call: MlaCall,
     batch: Batch,

@@ -1,14 +1,13 @@
 import type { Batch, Derived, DerivedSource } from "../batch/batch.js";
 import type { BatchLimits } from "../batch/step.js";
 import type { Stream } from "../device/stream.js";
-import type { KvCacheLayer } from "../kv-cache/layer.js";
 import type { MlaCall } from "./mla-call.js";
 import type { LatentQuery, LatentSpace, MlaDecoder } from "./mla-decoder.js";
 import type { RequestLists, Requests } from "./mla-requests.js";
 
 type Step = { readonly tokens: number };
 
-/** A step of both decoders, of which the cache of a call decides which runs. */
+/** A step of both decoders; a call decides which of them runs. */
 interface TwoSteps extends Step {
   readonly first: Step;
   readonly second: Step;
@@ -19,15 +18,15 @@ interface TwoMetadata {
   readonly second: unknown;
 }
 
-/** A decoder, and another for the caches that the first does not serve. */
+/** A decoder, and another for the calls that the first does not serve. */
 export class MlaTwoDecoders implements MlaDecoder<TwoSteps, TwoMetadata> {
   readonly query: LatentQuery;
 
-  /** `serves`: whether a cache is the first one's. Queries of the second take no more room. */
+  /** `serves`: whether a call is the first one's. Queries of the second take no more room. */
   constructor(
     private readonly first: MlaDecoder,
     private readonly second: MlaDecoder,
-    private readonly serves: (cache: KvCacheLayer) => boolean,
+    private readonly serves: (call: MlaCall) => boolean,
   ) {
     this.query = first.query;
   }
@@ -45,8 +44,8 @@ export class MlaTwoDecoders implements MlaDecoder<TwoSteps, TwoMetadata> {
     return { first: this.first.prepare(limits, derive), second: this.second.prepare(limits, derive) };
   }
 
-  queryFor(cache: KvCacheLayer): LatentQuery {
-    return (this.serves(cache) ? this.first : this.second).queryFor(cache);
+  queryFor(call: MlaCall): LatentQuery {
+    return (this.serves(call) ? this.first : this.second).queryFor(call);
   }
 
   launch(
@@ -58,7 +57,7 @@ export class MlaTwoDecoders implements MlaDecoder<TwoSteps, TwoMetadata> {
     metadata: TwoMetadata,
     stream: Stream,
   ): void {
-    const of = this.serves(call.cache) ? "first" : "second";
+    const of = this.serves(call) ? "first" : "second";
     this[of].launch(call, batch, lists, step[of], space, metadata[of], stream);
   }
 }

@@ -27,6 +27,14 @@ const AITER_WORK = launches(
   "aiter:mla_decode_work",
   "triton:mla_merge_work",
 );
+/** Of queries in fp8, over caches in fp8. */
+const AITER_QUANTISED = launches(
+  "triton:mla_expand_pages",
+  "triton:mla_quantise_query",
+  "triton:mla_begin_splits",
+  "aiter:mla_decode_fp8",
+  "triton:mla_merge_splits",
+);
 /** For other sequences, whose latents become keys and values. */
 const PREFILL = launches("triton:mla_context_product", "triton:mla_prefill");
 /** With heads of 192 and 128 elements, whose two parts of queries are joined and whose chunks are merged. */
@@ -78,7 +86,13 @@ const UNQUANTISED = { kvCacheDtypes: ["auto", "bfloat16"] } as const;
 /** Heads of which a token's are a request, and which make several. */
 const FEW_HEADS = { numHeads: { min: 1, max: 16 } } as const;
 const MANY_HEADS = { numHeads: { oneOf: [32, 48, 64, 128] } } as const;
+const QUANTISED = {
+  targets: ["gfx942"],
+  kvCacheDtypes: ["fp8", "fp8_e4m3"],
+  numHeads: { oneOf: [128] },
+} as const;
 const AITER_DECODE = [
+  { attend: AITER_QUANTISED, limits: QUANTISED, note: "calls with qScale" },
   { attend: AITER_WORK_OR_SPLITS, limits: { ...UNQUANTISED, ...LARGE_BLOCKS, ...FEW_HEADS }, note: NEAR },
   { attend: AITER_SPLITS, limits: { ...UNQUANTISED, ...LARGE_BLOCKS, ...MANY_HEADS }, note: NEAR },
   { attend: AITER_WORK, limits: { kvCacheDtypes: ["fp8", "fp8_e4m3"], ...LARGE_BLOCKS }, note: NEAR },
@@ -124,7 +138,7 @@ export const ROCM_AITER_MLA: Capabilities = {
   differences: {
     dtypes: "vLLM declares float16 too, for which AITER has no kernel.",
     kvCacheDtypes:
-      "vLLM quantises queries too where the cache is in fp8. Here they are not: AITER's kernels for that have races between waves, or wait for too few loads, and round weights to fp8.",
+      "vLLM quantises queries too where the cache is in fp8. Here calls with qScale do so, with 128 heads on gfx942: AITER's kernels for 16 heads have races between waves.",
     numHeads:
       "vLLM takes 16 or 128. Here fewer than 16 are padded to 16, and 32, 48 and 64 attend in groups of 16.",
     lse: "vLLM's does not give it.",

@@ -12,6 +12,7 @@ import {
   type Tensor,
 } from "../../lib/index.js";
 import { installedKernels } from "../../lib/kernels/store.js";
+import { attendQuantised } from "./mla-quantised-query.js";
 import { batchInput } from "./paged-data.js";
 import {
   attend,
@@ -38,15 +39,15 @@ export function noMlaKernels(backend: string): string | null {
   return backend === "ROCM_AITER_MLA" && !hasAiterMla ? "AITER's kernels were not built" : null;
 }
 
-/** Of a row whose latent results are rounded to fp8, which the reference does not do. */
+/** Of a row whose latent results or softmax weights are rounded to fp8, which the reference does not do. */
 const QUANTISED_ROW = 4e-2;
 
 /** Whether a result of latent attention is within its bounds (docs/numbers.md). */
 export function isMlaAccurate(
   errors: RowErrors,
-  { dtype, peak = 1, quantised }: Pick<MlaCaseOptions, "dtype" | "peak" | "quantised">,
+  { dtype, peak = 1, quantised, qScale }: Pick<MlaCaseOptions, "dtype" | "peak" | "quantised" | "qScale">,
 ): boolean {
-  if (quantised) return errors.rms <= QUANTISED_ROW && errors.max <= 8 * QUANTISED_ROW;
+  if (quantised || qScale) return errors.rms <= QUANTISED_ROW && errors.max <= 8 * QUANTISED_ROW;
   return isAccurate(errors, dtype, peak > 1 ? 4 : 2);
 }
 
@@ -63,6 +64,8 @@ export interface MlaCaseOptions {
   readonly needles?: readonly (number | null)[];
   /** Of an fp8 cache, and whether the call gets it as a number or in memory. Default: the cache is in the dtype of the query. */
   readonly kScale?: { readonly value: number; readonly as: "number" | "tensor" } | undefined;
+  /** Of queries in fp8, likewise; needs `kScale`. */
+  readonly qScale?: MlaCaseOptions["kScale"];
   readonly scale?: number | undefined;
   readonly config?: Partial<MlaAttentionConfig>;
   /** The heads whose results are compared, where a reference of all takes too long. */
@@ -145,7 +148,15 @@ export function mlaData(arch: string, options: MlaCaseOptions, numBlocks?: numbe
   const shape = { numHeads: heads, numKvHeads: heads, headSize: NOPE + ROPE, blockSize };
   const multiplied = options.quantised ? quantisedQueries(cacheFp8(arch), rounded) : rounded;
   const seen = ofHeads(multiplied, NOPE + ROPE);
-  const { output, lse } = attend({ shape, lengths, query: seen, keys, values, scale });
+  const { qScale } = options;
+  const { output, lse } =
+    qScale === undefined
+      ? ofModel(attend({ shape, lengths, query: seen, keys, values, scale }))
+      : attendQuantised(
+          { lengths, numHeads: heads, query: seen, weights, latents, scale },
+          cacheFp8(arch),
+          qScale.value,
+        );
 
   const blocks = totals.map((total) => Math.ceil(total / blockSize));
   const size = numBlocks ?? blocks.reduce((sum, count) => sum + count, 0) + 3;
@@ -163,7 +174,7 @@ export function mlaData(arch: string, options: MlaCaseOptions, numBlocks?: numbe
     }
   }
   return {
-    expected: { output: columns(output, 192, 0, VALUE), lse },
+    expected: { output, lse },
     queryNope: columns(rounded, 192, 0, NOPE),
     queryRope: columns(rounded, 192, NOPE, 192),
     kvB,
@@ -172,6 +183,11 @@ export function mlaData(arch: string, options: MlaCaseOptions, numBlocks?: numbe
     numBlocks: size,
     image,
   };
+}
+
+/** Results without the zeros behind their values. */
+function ofModel({ output, lse }: Expected): Expected {
+  return { output: columns(output, 192, 0, VALUE), lse };
 }
 
 /** Of rows of `numHeads` parts of `size` the parts of some heads. */
@@ -337,12 +353,13 @@ export class MlaCase implements AsyncDisposable {
       latent: Tensor;
       keyRope: Tensor;
       kScale?: Tensor | number;
+      qScale?: Tensor | number;
     },
     readonly data: MlaData,
   ) {}
 
   static async create(device: Device, options: MlaCaseOptions): Promise<MlaCase> {
-    const { numHeads, blockSize, dtype, lengths, kScale, scale, backend = "TRITON_MLA" } = options;
+    const { numHeads, blockSize, dtype, lengths, kScale, qScale, scale, backend = "TRITON_MLA" } = options;
     const data = mlaData(device.info.arch, options);
     const attention = createMlaAttention(device, {
       env: { VLLM_ROCM_USE_AITER: options.quantised ? "1" : "0" },
@@ -379,16 +396,14 @@ export class MlaCase implements AsyncDisposable {
           queryNope: await upload(data.queryNope, [tokens, numHeads, NOPE]),
           queryRope: await upload(data.queryRope, [tokens, numHeads, ROPE]),
         };
+    const given = async ({ value, as }: NonNullable<MlaCaseOptions["kScale"]>) =>
+      as === "number" ? value : device.upload(Float32Array.of(value), { shape: [1], dtype: "float32" });
     const inputs = {
       ...queries,
       latent: part(RANK, 0),
       keyRope: part(ROPE, RANK),
-      ...(kScale && {
-        kScale:
-          kScale.as === "number"
-            ? kScale.value
-            : await device.upload(Float32Array.of(kScale.value), { shape: [1], dtype: "float32" }),
-      }),
+      ...(kScale && { kScale: await given(kScale) }),
+      ...(qScale && { qScale: await given(qScale) }),
     };
     const made = new MlaCase(options, attention, batch, cache, weights, inputs, data);
     made.#tensors.push(rows);
@@ -422,15 +437,17 @@ export class MlaCase implements AsyncDisposable {
 
   /** rms(error) / rms(reference) of all elements together. */
   errorTogether(output: ArrayLike<number>): number {
-    return rowErrors(output, this.data.expected.output, this.data.expected.output.length).rms;
+    return rowErrors(this.#compared(output), this.data.expected.output, this.data.expected.output.length).rms;
+  }
+
+  #compared(output: ArrayLike<number>): ArrayLike<number> {
+    const { numHeads, compared } = this.options;
+    return compared === undefined ? output : partsOf(Float64Array.from(output), numHeads, compared, VALUE);
   }
 
   errors(output: ArrayLike<number>): RowErrors {
     const least = this.options.dtype === "float16" ? 2 ** -14 : 0;
-    const { numHeads, compared } = this.options;
-    const seen =
-      compared === undefined ? output : partsOf(Float64Array.from(output), numHeads, compared, VALUE);
-    const errors = rowErrors(seen, this.data.expected.output, VALUE, least);
+    const errors = rowErrors(this.#compared(output), this.data.expected.output, VALUE, least);
     if (!this.options.mutate && isMlaAccurate(errors, this.options))
       this.#evidence.accept(this.attention.device.info);
     return errors;

@@ -39,6 +39,7 @@ describe("a wrong call of latent attention", () => {
     ["ERR_INVALID_ARGUMENT", "2 heads for weights", { weights: others }],
     ["ERR_DISPOSED", "dispose\\(\\)", { weights: disposed }],
     ["ERR_INVALID_ARGUMENT", "the cache is not fp8.* for kScale", { kScale: 2 }],
+    ["ERR_INVALID_ARGUMENT", "the cache is not fp8.* for qScale", { qScale: 2 }],
     ["ERR_INVALID_ARGUMENT", "dtype float32 for lse", { lse: tensor(3, 2) }],
     ["ERR_INVALID_ARGUMENT", "for cache", { cache: null }],
     ["ERR_INVALID_ARGUMENT", "only queryNope", { value: output }],

@@ -16,7 +16,7 @@ const FP8 = { kScale: { value: 0.03, as: "number" } } as const;
 /** Of each backend what to run; `early`: with objects that are right where loads take effect at once (their row says so). */
 const KINDS: Record<
   string,
-  (Pick<MlaCaseOptions, "numHeads" | "dtype" | "kScale" | "lengths"> & { early?: true })[]
+  (Pick<MlaCaseOptions, "numHeads" | "dtype" | "kScale" | "qScale" | "lengths"> & { early?: true })[]
 > = {
   TRITON_MLA: [
     { numHeads: 3, dtype: "bfloat16", lengths: LENGTHS },
@@ -39,6 +39,7 @@ const KINDS: Record<
       early: true,
     },
     { numHeads: 1, dtype: "bfloat16", lengths: LENGTHS, ...FP8, early: true },
+    { numHeads: 128, dtype: "bfloat16", lengths: [[40, 1]], ...FP8, qScale: FP8.kScale, early: true },
   ],
 };
 
@@ -57,6 +58,7 @@ for (const backend of MLA_BACKENDS)
             config,
             blockSize: 24,
             seed: 3,
+            compared: [0],
           }),
         );
         expected.push((await cases.at(-1)!.run()).bits);

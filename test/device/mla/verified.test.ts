@@ -53,12 +53,13 @@ describe.each(HIP_TEST_DEVICES)("the kernels of latent attention for $name", ({ 
         await check({ ...common, ...batch, dtype, quantised: true });
       }
     }
-    for (const { tile, serves } of marked.filter(({ provider }) => provider === "aiter")) {
+    for (const { operation, tile, serves } of marked.filter(({ provider }) => provider === "aiter")) {
       const of = { backend: "ROCM_AITER_MLA", dtype: "bfloat16", numHeads: tile.heads! } as const;
       const isFp8 = serves.kvCacheDtypes!.includes("fp8");
       const kScale = isFp8 ? ({ value: 0.03, as: "number" } as const) : undefined;
+      const qScale = operation === "mla_decode_fp8" ? kScale : undefined;
       const compared = [0, tile.heads! - 1];
-      await check({ ...common, ...of, compared, kScale, lengths: [[9, tile.tokens!]] });
+      await check({ ...common, ...of, compared, kScale, qScale, lengths: [[9, tile.tokens!]] });
       if (tile.tokens === 4) await check({ ...common, ...of, numHeads: 2, kScale, lengths: [[9, 11]] });
     }
     const ofLatents = [...launched].filter((id) => id.includes("mla"));
