@@ -1,5 +1,5 @@
-// Attention over a cache in blocks, for sequences with more than a given number of query tokens, or for those of
-// them alone that have a context; others are left out. Blocks are of a multiple of the keys of a tile.
+// Attention over a cache in blocks, for sequences with more than a given number of query tokens, or for those
+// of them alone that have a context; others are left out. Blocks are of a multiple of the keys of a tile.
 #include "lse.h"
 
 #include "ck_tile/ops/fmha/kernel/fmha_fwd_pagedkv_kernel.hpp"

@@ -1,8 +1,8 @@
 // The parts that the kernels which write and read a paged cache have in common: elements as tensors have them
 // and as the cache stores them, and where the layouts "split" and "shuffled" have them.
 //
-// Where STORED_FP8 or STORED_INT8 is defined the cache holds 8-bit floats or integers, which times a scale are
-// the elements; else the elements themselves, whose bits are moved whatever they mean.
+// Where STORED_FP8 or STORED_INT8 is defined the cache holds 8-bit floats or integers, which times a scale
+// are the elements; else the elements themselves, whose bits are moved whatever they mean.
 #pragma once
 
 #include "int8.h"
@@ -103,15 +103,16 @@ static inline __device__ float& scale_at(float* scales, const Scales& of, Slot s
   return scales[slot.block * stride_block(of) + head * block_size + slot.in_block];
 }
 
-// The scale with which a row of a token is stored whose lanes, 16 apart, hold pieces of it: it takes the row's
-// largest element to the largest number of 8 bits. A row of zeros has the scale 1.
+// The scale with which a row of a token is stored whose lanes, 16 apart, hold pieces of it: it takes the
+// row's largest element to the largest number of 8 bits. A row of zeros has the scale 1.
 static inline __device__ float scale_of_row(const Element* row, int first, int step, int size) {
   float largest = 0.0f;
   for (int element = first; element < size; element += step) {
     const auto piece = __builtin_convertvector(piece_at<const Elements8>(row + element), Floats8);
     for (int i = 0; i < kPiece; i++) largest = fmaxf(largest, fabsf(piece[i]));
   }
-  for (int lanes = kTileTokens; lanes < kWave; lanes *= 2) largest = fmaxf(largest, __shfl_xor(largest, lanes));
+  for (int lanes = kTileTokens; lanes < kWave; lanes *= 2)
+    largest = fmaxf(largest, __shfl_xor(largest, lanes));
   const float scale = largest / kLargest;
   return scale == 0.0f ? 1.0f : scale;
 }

@@ -42,8 +42,8 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void gather_cache(KernelArgu
   if (threadIdx.x < kWave) {
     const Stored* from = of.key_cache + slot.block * int64_t{of.stride_key_block};
     Element* to = of.key + row * int64_t{of.stride_key_token} + head * int64_t{of.stride_key_head};
-    const float scale =
-        kIsPerToken ? scale_at(key_scales(of.scales), of.scales, slot, head, of.block_size) : key_scale(of.scales);
+    const float scale = kIsPerToken ? scale_at(key_scales(of.scales), of.scales, slot, head, of.block_size)
+                                    : key_scale(of.scales);
     for (int element = first; element < of.head_size; element += kStep) {
       const int place = key_offset(head, element, slot.in_block, of.head_size, of.block_size);
       piece_at<Elements8>(to + element) = loaded(piece_at<const StoredPiece>(from + place), scale);
@@ -52,8 +52,8 @@ extern "C" __global__ __launch_bounds__(kWorkItems) void gather_cache(KernelArgu
     const Stored* from = of.value_cache + slot.block * int64_t{of.stride_value_block} +
                          value_offset(head, slot.in_block, of.head_size, of.block_size, of.value_group);
     Element* to = of.value + row * int64_t{of.stride_value_token} + head * int64_t{of.stride_value_head};
-    const float scale =
-        kIsPerToken ? scale_at(value_scales(of.scales), of.scales, slot, head, of.block_size) : value_scale(of.scales);
+    const float scale = kIsPerToken ? scale_at(value_scales(of.scales), of.scales, slot, head, of.block_size)
+                                    : value_scale(of.scales);
     for (int element = first; element < of.head_size; element += kStep) {
       StoredElements piece;
       for (int i = 0; i < kPiece; i++) piece.elements[i] = from[(element + i) * of.value_group];

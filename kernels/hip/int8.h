@@ -14,6 +14,4 @@ static inline __device__ Int8s8 round_to_int8(Floats8 values) {
   return __builtin_convertvector(values, Int8s8);
 }
 
-static inline __device__ Floats8 from_int8(Int8s8 stored) {
-  return __builtin_convertvector(stored, Floats8);
-}
+static inline __device__ Floats8 from_int8(Int8s8 stored) { return __builtin_convertvector(stored, Floats8); }

@@ -40,8 +40,8 @@ struct KernelArguments {
   float* partial_max;         // without size; in base 2
   float* partial_sum;
   Output to;
-  Scales scales;  // of a cache of 8 bits
-  float scale;    // to base 2
+  Scales scales;   // of a cache of 8 bits
+  float scale;     // to base 2
   float soft_cap;  // to base 2; 0: none
   int window;      // keys that a query sees, its own among them
   int segment_tokens;

@@ -48,7 +48,8 @@ using Stored16Bytes = Vector<Stored, kTogether>;
 constexpr int kStoredBits = 8 * sizeof(Stored);
 constexpr uint32_t kStoredMask = (1u << kStoredBits) - 1;
 
-// The scales of the x keys of a tile whose scores a lane holds, and of their values, where tokens have their own.
+// The scales of the x keys of a tile whose scores a lane holds, and of their values, where tokens have their
+// own.
 #ifdef PER_TOKEN
 struct TokenScales {
   Floats4 of[kSteps];

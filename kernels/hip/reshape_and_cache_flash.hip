@@ -10,7 +10,7 @@ struct KernelArguments {
   const Element* value;  // [tokens, heads, size]
   Stored* key_cache;
   Stored* value_cache;
-  const int64_t* slot_mapping;    // [tokens]; one that the cache does not have: the token is not written
+  const int64_t* slot_mapping;  // [tokens]; one that the cache does not have: the token is not written
   Scales scales;
   int stride_key_token;  // strides in elements
   int stride_key_head;
