@@ -1,6 +1,5 @@
 // The LSE of rows, [tokens, heads] as everywhere in this package, from kernels of CK-tile, which write
-// [heads, tokens]. They always do: a launch gives them memory. Null is recognised of a batch's first sequence
-// alone, since the compiler takes an address behind one that it cannot see for another.
+// [heads, tokens]. They always do: a launch gives them memory.
 #pragma once
 
 #include "fmha.h"
@@ -17,7 +16,7 @@ __device__ auto with_rows_apart(
   const auto naive = ck_tile::make_naive_tensor_descriptor(
       ck_tile::make_tuple(tokens), ck_tile::make_tuple(heads), ck_tile::number<1>{}, ck_tile::number<1>{});
   const auto memory = ck_tile::make_buffer_view<ck_tile::address_space_enum::global>(
-      packed.p_data_, packed.p_data_ == nullptr ? 0 : naive.get_element_space_size());
+      packed.p_data_, naive.get_element_space_size());
   using Memory = ck_tile::remove_cvref_t<decltype(memory)>;
   using Rows = ck_tile::remove_cvref_t<decltype(naive)>;
   const auto padded = ck_tile::pad_tensor_view(ck_tile::tensor_view<Memory, Rows>{memory, naive},
@@ -50,11 +49,8 @@ template <typename Kernel>
 struct LseByToken : Kernel {
   __device__ void operator()(typename Kernel::Kargs of) const {
     const int64_t first = of.seqstart_q_ptr[blockIdx.y];
-    const bool is_wanted = of.lse_ptr != nullptr;
-    of.nhead_stride_lse = is_wanted ? 1 : 0;
-    const int64_t before = is_wanted ? first * (of.num_head_q - 1) : -first;
-    of.lse_ptr =
-        reinterpret_cast<void*>(reinterpret_cast<intptr_t>(of.lse_ptr) + before * int64_t{sizeof(float)});
+    of.nhead_stride_lse = 1;
+    of.lse_ptr = static_cast<float*>(of.lse_ptr) + first * (of.num_head_q - 1);
     Kernel::operator()(of);
   }
 };
