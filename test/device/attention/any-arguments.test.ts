@@ -4,6 +4,7 @@ import {
   BlockPool,
   bfloat16,
   compileFlex,
+  concatAndCacheMla,
   convertFp8,
   createAttention,
   createBatch,
@@ -14,6 +15,7 @@ import {
   float8,
   float16,
   gatherCache,
+  gatherMlaCache,
   listBackends,
   mergeAttentionStates,
   overrideBackend,
@@ -133,7 +135,13 @@ it("any arguments of attention, batches and caches are answered rightly or with 
   const state = () => ({ output: rows(2), lse: device.zeros([4, 2], "float32") });
   const hostCache = cache.createHostCache({ numBlocks: 2 });
   const latent = { kvLoraRank: 512, qkNopeHeadDim: 128, qkRopeHeadDim: 64, vHeadDim: 128 };
-  const mlaConfig = { ...latent, numHeads: 16, dtype: "bfloat16", blockSize: 16, env: {} };
+  const mlaConfig = { ...latent, numHeads: 16, dtype: "bfloat16", blockSize: 16, env: {} } as const;
+  const latents = createMlaAttention(device, mlaConfig).createKvCache({ numBlocks: 2 }).layer(0);
+  const ofLatents = () => ({
+    latent: device.zeros([4, 512], "bfloat16"),
+    keyRope: device.zeros([4, 64], "bfloat16"),
+    cache: latents,
+  });
   const calls: Call[] = [
     ...poolCalls(),
     ...flexCalls(device, blockTable),
@@ -144,6 +152,8 @@ it("any arguments of attention, batches and caches are answered rightly or with 
     ["reshapeAndCacheFlash", reshapeAndCacheFlash, { ...written, cache: cache.layer(0) }],
     ["reshapeAndCache", reshapeAndCache, { ...written, cache: split.layer(0) }],
     ["gatherCache", gatherCache, gathered],
+    ["concatAndCacheMla", concatAndCacheMla, { ...ofLatents(), slotMapping, stream }],
+    ["gatherMlaCache", gatherMlaCache, { ...ofLatents(), blockTable, starts, rowStarts, stream }],
     [
       "convertFp8",
       convertFp8,
