@@ -96,7 +96,7 @@ describe("kernels/build", () => {
     append("reshape_and_cache.py", "from kernels.triton.imported import NOTHING");
     append("imported.py", "NOTHING = 0");
     const writing = readdirSync(join(scratch, "changed", TARGET)).filter((file) =>
-      /^triton\.(reshape_and_cache|concat_and_cache_mla)/.test(file),
+      /^triton\.(reshape_and_cache|concat_and_cache_mla|gather_mla_cache)/.test(file),
     );
     expect(built()).toBe(`${writing.length}`);
     append("imported.py", "# A comment.");
