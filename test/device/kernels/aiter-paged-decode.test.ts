@@ -51,7 +51,7 @@ describe.skipIf(noAiter || onGpu).each(["gfx942", "gfx950"] as const)(
           fc.asyncProperty(
             fc.record({
               lengths: fc
-                .array(fc.tuple(context, fc.integer({ min: 1, max: most })), { minLength: 1, maxLength: 4 })
+                .array(fc.tuple(context, fc.integer({ min: 1, max: most })), { minLength: 3, maxLength: 5 })
                 .filter((lengths) => lengths.every(([before, asked]) => !isMiscounted(before + asked))),
               group: fc.constantFrom(...groups),
               numKvHeads: fc.constantFrom(1, 2, 3),
