@@ -48,6 +48,11 @@ export function hasTokenScales(kvCacheDtype: KvCacheDType): boolean {
   return kvCacheDtype.endsWith("_per_token");
 }
 
+/** Whether the cache's elements are 8-bit floats, with one scale or one for each token and head. */
+export function storesFloat8(kvCacheDtype: KvCacheDType): boolean {
+  return kvCacheDtype.startsWith("fp8");
+}
+
 /**
  * Who attends to whom. "decoder": causal self-attention over the KV cache. "encoder_only" and "encoder": every token of
  * a sequence sees every other, no cache. "encoder_decoder": the decoder's queries over the encoder's cached keys.

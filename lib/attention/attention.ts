@@ -1,7 +1,7 @@
 import { checkOptions, checkPlain } from "../arguments.js";
 import type { Batch } from "../batch/batch.js";
 import { fp8Encoding } from "../catalog/targets.js";
-import { type AttentionConfig, hasTokenScales, isMlaConfig, usesCache } from "../config.js";
+import { type AttentionConfig, hasTokenScales, isMlaConfig, storesFloat8, usesCache } from "../config.js";
 import type { Device } from "../device/device.js";
 import type { Stream } from "../device/stream.js";
 import type { Tensor } from "../device/tensor.js";
@@ -72,7 +72,7 @@ export class Attention extends AttentionLifecycle<AttentionCall> {
     this.#fp8Output = fp8Output === true ? fp8Encoding(arch) : null;
     this.#takesOutputScale = this.#fp8Output !== null || `${this.backend} writes no fp8 on ${arch}`;
     const { kvCacheDtype } = this.config;
-    const hasFp8Cache = usesCache(this.config) && kvCacheDtype.startsWith("fp8");
+    const hasFp8Cache = usesCache(this.config) && storesFloat8(kvCacheDtype);
     this.#takesCacheScales = hasTokenScales(kvCacheDtype)
       ? "each token of the cache has scales of its own"
       : hasFp8Cache || "the cache is not fp8";

@@ -8,6 +8,7 @@ import {
   hasTokenScales,
   type MlaAttentionConfig,
   type ResolvedConfig,
+  storesFloat8,
   usesCache,
 } from "../config.js";
 import type { Capture } from "../device/capture.js";
@@ -295,8 +296,11 @@ export function chooseBackend<Call>(
 function cacheLayoutFor(name: string | null, config: ResolvedConfig, arch: string): CacheLayout | null {
   if (name === null || !isLayoutName(name)) return null;
   const { blockSize, numKvHeads, headSize, kvCacheDtype } = config;
-  const isFp8 = kvCacheDtype.startsWith("fp8");
-  const dtype = isFp8 ? fp8Encoding(arch)! : kvCacheDtype === "int8_per_token" ? "int8" : config.dtype;
+  const dtype = storesFloat8(kvCacheDtype)
+    ? fp8Encoding(arch)!
+    : kvCacheDtype === "int8_per_token"
+      ? "int8"
+      : config.dtype;
   const scales = hasTokenScales(kvCacheDtype);
   const layout = makeLayout(name, { blockSize, numKvHeads, headSize, dtype, scales });
   if (layout !== null) return layout;

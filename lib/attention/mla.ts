@@ -1,6 +1,6 @@
 import { checkOptions, checkPlain } from "../arguments.js";
 import type { Batch } from "../batch/batch.js";
-import { isMlaConfig, type MlaAttentionConfig } from "../config.js";
+import { isMlaConfig, type MlaAttentionConfig, storesFloat8 } from "../config.js";
 import type { Device } from "../device/device.js";
 import { enqueueCopy } from "../device/enqueue.js";
 import type { Stream } from "../device/stream.js";
@@ -103,7 +103,7 @@ export class MlaAttention extends AttentionLifecycle<MlaCall> {
       throw invalidArgument("options", "an object with queryNope, queryRope, ...", options);
     const given = checkOptions(options, FORWARD_KEYS);
     const { numHeads, dtype, kvCacheDtype } = this.config;
-    const isFloat8 = kvCacheDtype.startsWith("fp8");
+    const isFloat8 = storesFloat8(kvCacheDtype);
     const { kvLoraRank, qkNopeHeadDim, qkRopeHeadDim, vHeadDim } = this.#sizes;
     const stream = this.device.streamOf(given.stream as Stream | undefined);
     const batch = checkBatch(given.batch, this.device, this.config);

@@ -1,6 +1,6 @@
 import type { Batch, Derived, DerivedSource } from "../batch/batch.js";
 import type { BatchLimits } from "../batch/step.js";
-import type { ResolvedConfig } from "../config.js";
+import { type ResolvedConfig, storesFloat8 } from "../config.js";
 import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { checkReach } from "./aiter-mla-cache.js";
@@ -58,7 +58,7 @@ export class AiterMlaDecode implements MlaDecoder<AiterMlaStep, Pages> {
     this.maxPartBytes = attend[0]!.row.serves.maxPartBytes!;
     this.query = { heads: this.#perToken * this.#requestHeads, width: WIDTH };
     // Of a token of the cache and of a head's query, which is in fp8 where the cache is.
-    const stride = WIDTH * (kvCacheDtype.startsWith("fp8") ? 1 : 2);
+    const stride = WIDTH * (storesFloat8(kvCacheDtype) ? 1 : 2);
     this.#tiles = attend.map((plan) => {
       plan.set({
         softmax_scale: scale,

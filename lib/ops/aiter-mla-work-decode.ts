@@ -1,6 +1,6 @@
 import type { Batch, Derived, DerivedSource } from "../batch/batch.js";
 import type { BatchLimits } from "../batch/step.js";
-import type { ResolvedConfig } from "../config.js";
+import { type ResolvedConfig, storesFloat8 } from "../config.js";
 import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { checkReach } from "./aiter-mla-cache.js";
@@ -69,7 +69,7 @@ export class AiterMlaWorkDecode implements MlaDecoder<AiterMlaWorkStep, AiterMla
       request_heads: heads * tokens,
       splits: 1,
       stride_request_bytes: heads * WIDTH * ITEM_BYTES,
-      stride_page_bytes: WIDTH * (kvCacheDtype.startsWith("fp8") ? 1 : ITEM_BYTES),
+      stride_page_bytes: WIDTH * (storesFloat8(kvCacheDtype) ? 1 : ITEM_BYTES),
       log2_page_tokens: 0,
       query_scale: 0n,
       request_starts: 0n,

@@ -1,6 +1,6 @@
 import type { Batch, Derived, DerivedSource } from "../batch/batch.js";
 import type { BatchLimits, StepShape } from "../batch/step.js";
-import type { ResolvedConfig } from "../config.js";
+import { type ResolvedConfig, storesFloat8 } from "../config.js";
 import type { Stream } from "../device/stream.js";
 import type { LaunchPlan } from "../kernels/launch-plan.js";
 import { mostSplitTokens, queryTiles, type UnifiedRule, unifiedRule } from "./aiter-unified-rule.js";
@@ -136,7 +136,7 @@ export class AiterUnifiedAttention {
     workspace: bigint,
     stream: Stream,
   ): readonly bigint[] {
-    if (!this.#config.kvCacheDtype.startsWith("fp8")) return [];
+    if (!storesFloat8(this.#config.kvCacheDtype)) return [];
     return [kScale, vScale].map((scale, index) => {
       if (scale === null) return one.pointer;
       if (typeof scale !== "number") return scale.pointer;

@@ -74,6 +74,21 @@ const scale = fc.constantFrom(1 / 256, 1 / 64, 0.03, 1, 5);
 const scales = fc.record({ kScale: scale, vScale: scale, as: fc.constantFrom("number", "tensor") });
 const hasFp8 = fp8Encoding(arch) !== null;
 
+/** Tries a backend with so many draws of shapes, batches and combinations of features. */
+function holdsWithFeatures(under: (typeof BACKENDS)[number], numRuns: number): Promise<void> {
+  return fc.assert(
+    fc.asyncProperty(
+      fc.record({ shape, dtype, lengths, features, seed: fc.nat(2 ** 31), peak: fc.constantFrom(1, 4) }),
+      (drawn) => {
+        const given = fitted(under, drawn);
+        fc.pre(runs(under, given, arch));
+        return check({ ...given, under });
+      },
+    ),
+    { numRuns },
+  );
+}
+
 describe.each(BACKENDS)("$backend against float64", (under) => {
   it("holds for any shape, ragged batch and permutation of blocks", async () => {
     await fc.assert(
@@ -87,17 +102,7 @@ describe.each(BACKENDS)("$backend against float64", (under) => {
   }, 300_000);
 
   it("holds for any combination of features", async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.record({ shape, dtype, lengths, features, seed: fc.nat(2 ** 31), peak: fc.constantFrom(1, 4) }),
-        (drawn) => {
-          const given = fitted(under, drawn);
-          fc.pre(runs(under, given, arch));
-          return check({ ...given, under });
-        },
-      ),
-      { numRuns: 30 },
-    );
+    await holdsWithFeatures(under, 30);
   }, 300_000);
 
   it("holds for peaked scores", async () => {
@@ -176,17 +181,7 @@ describe.each(WITH_FP8_CACHE)("$backend over an fp8 cache", (under) => {
 describe.each(TOKEN_SCALED)("$backend over a cache of $kvCacheDtype", (under) => {
   it("holds against float64 for any shape, batch and features", async ({ skip }) => {
     if (!hasFp8) skip(`${arch} has no such caches`);
-    await fc.assert(
-      fc.asyncProperty(
-        fc.record({ shape, dtype, lengths, features, seed: fc.nat(2 ** 31), peak: fc.constantFrom(1, 4) }),
-        (drawn) => {
-          const given = fitted(under, drawn);
-          fc.pre(runs(under, given, arch));
-          return check({ ...given, under });
-        },
-      ),
-      { numRuns: testsAll ? 40 : 12 },
-    );
+    await holdsWithFeatures(under, testsAll ? 40 : 12);
   }, 300_000);
 
   it("loses below 3 % of all elements together, in int8 below 1.5 %", async ({ skip }) => {
